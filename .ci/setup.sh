@@ -1,0 +1,33 @@
+# Shared by run and test: a Python that is new enough, and .venv with what pyproject.toml asks for.
+
+SYSTEM_PACKAGES="python3 python3-venv"
+
+die() { printf '%s\n' "$*" >&2; exit 1; }
+
+python_is_ready() {
+  python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+ensure_python() {
+  python_is_ready && return
+  command -v apt-get >/dev/null || die "Python 3.11 or newer with venv is needed; install it first."
+  if [ "$(id -u)" -ne 0 ]; then
+    die "Python 3.11 or newer with venv is needed: sudo apt-get install -y $SYSTEM_PACKAGES"
+  fi
+  apt-get update -q
+  # shellcheck disable=SC2086
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $SYSTEM_PACKAGES
+  python_is_ready || die "Python 3.11 or newer is needed; this system's own is older."
+}
+
+# install_into_venv TOP KIND WHAT: pip install -e WHAT, once for each version of pyproject.toml
+install_into_venv() {
+  local top=$1 stamp=$1/.venv/installed-$2
+  if [ ! -x "$top/.venv/bin/python" ]; then
+    ensure_python
+    python3 -m venv "$top/.venv"
+  fi
+  cmp -s "$top/pyproject.toml" "$stamp" && return
+  (cd "$top" && .venv/bin/python -m pip install --quiet --editable "$3")
+  cp "$top/pyproject.toml" "$stamp"
+}

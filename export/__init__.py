@@ -1,0 +1,1 @@
+"""Export of a trained encoder to ONNX; needs torch and onnx."""

@@ -1,0 +1,26 @@
+"""Drum matcher: a drum recording in, five physical parameters and their sound out.
+
+    import matcher
+    result = matcher.match(x, sample_rate)             # Match: theta, twin, distance
+    sound = matcher.render(result.theta, 48000, 2.0)   # (96000,) float32
+
+What these need is imported when they are first used.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+__all__ = ["Match", "Theta", "match", "match_file", "render"]
+_HOME = {
+    "Match": "matcher.matching",
+    "Theta": "matcher.theta",
+    "match": "matcher.matching",
+    "match_file": "matcher.matching",
+    "render": "matcher.modal",
+}
+
+
+def __getattr__(name):
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'matcher' has no attribute {name!r}")

@@ -1,0 +1,166 @@
+"""The command line: python -m matcher = drum-matcher."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import matcher
+from matcher.theta import PRESETS, Theta, describe
+
+RATES = (8000, 384000)  # Hz, of written sound
+SECONDS = (0.001, 60.0)
+
+EXAMPLES = """examples:
+  drum-matcher match tom.wav                     the loudest hit, results in tom-match/
+  drum-matcher match take.flac --hit 3           the third hit of a longer take
+  drum-matcher match tom.wav --json              the result as JSON, for a script
+  drum-matcher render --pitch-hz 110 --tau 0.5 --p 0.02 --D 0.03 --alpha 0.8 -o tom.wav
+"""
+MATCH_EXAMPLES = """examples:
+  drum-matcher match tom.wav                     three files in tom-match/
+  drum-matcher match tom.wav --out here          writes them into here/
+  drum-matcher match take.flac --hit 3           the third hit, counted from 1
+  drum-matcher match tom.mp3 --rate 48000        the twin at 48 kHz
+  drum-matcher match tom.wav --json | python -m json.tool
+"""
+RENDER_EXAMPLES = """examples:
+  drum-matcher render --pitch-hz 110 --tau 0.5 --p 0.02 --D 0.03 --alpha 0.8 -o tom.wav
+  drum-matcher render --pitch-hz 55 --tau 0.3 --p 0.1 --D 0.01 --alpha 1 --rate 96000 -o kick.wav
+  drum-matcher render --pitch-hz 220 --tau 1 --p 0.001 --D 0.2 --alpha 0.5 --x1 0.1 -o edge.wav
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """One sentence and exit status 2 where the command line is wrong."""
+
+    def error(self, message):
+        self.exit(2, f"drum-matcher: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> _Parser:
+    form = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
+    parser = _Parser(
+        prog="drum-matcher",
+        description="Hear a drum recording, find its physical twin: five numbers and their sound.",
+        epilog=EXAMPLES,
+        **form,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"drum-matcher {matcher.__version__}"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    match = commands.add_parser(
+        "match", help="match one hit of a recording", epilog=MATCH_EXAMPLES,
+        description="Match one hit of a WAV, FLAC, AIFF, OGG or MP3 file; writes resynthesis.wav, "
+        "match.json and match.png.", **form,
+    )  # fmt: skip
+    match.add_argument("file", type=Path, metavar="FILE")
+    match.add_argument("--out", type=Path, metavar="DIR", help="default: NAME-match")
+    match.add_argument(
+        "--hit", type=int, metavar="N", help="which hit, from 1; default: the loudest"
+    )
+    match.add_argument("--rate", type=int, metavar="HZ", help="of the twin; default: the input's")
+    match.add_argument("--model", type=Path, metavar="FILE", help="default: the shipped model")
+    match.add_argument("--json", action="store_true", help="print match.json, and nothing else")
+    match.add_argument("--no-picture", action="store_true", help="do not draw match.png")
+    match.set_defaults(run=_match, options=match)
+    render = commands.add_parser(
+        "render", help="render the sound of a drum", epilog=RENDER_EXAMPLES,
+        description="Render the sound of a drum from its five parameters.", **form,
+    )  # fmt: skip
+    for row in PRESETS["live"].parameters:
+        low, high = row.low, row.high
+        if row.name == "omega":
+            low, high = (Theta(value, 0, 0, 0, 0).pitch_hz for value in (low, high))
+        render.add_argument(
+            "--pitch-hz" if row.name == "omega" else f"--{row.name}", type=float, required=True,
+            metavar="HZ" if row.name == "omega" else row.unit.upper() or "X",
+            help=f"{row.label}: {row.help}; {low:g} to {high:g}",
+        )  # fmt: skip
+    for name in ("--x1", "--x2"):
+        render.add_argument(name, type=float, default=0.4, help="strike point, 0 to 1; default 0.4")
+    render.add_argument("--seconds", type=float, help="default: until -60 dB, at most 10 s")
+    render.add_argument("--rate", type=int, default=44100, metavar="HZ", help="default 44100")
+    render.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="WAV, 24 bit"
+    )
+    render.set_defaults(run=_render, options=render)
+    return parser
+
+
+def _match(arguments) -> None:
+    from matcher.encoder import Encoder
+    from matcher.matching import match_file
+    from matcher.recording import save_atomically, write_wav
+
+    if arguments.rate is not None:
+        _check("rate", arguments.rate, *RATES)
+    encoder = Encoder(arguments.model) if arguments.model else None
+    result = match_file(arguments.file, arguments.hit, arguments.rate, encoder)
+    folder = arguments.out or Path(f"{arguments.file.stem}-match")
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(result.to_dict(str(arguments.file)), indent=2)
+    write_wav(folder / "resynthesis.wav", result.twin, result.twin_rate)
+    save_atomically(folder / "match.json", lambda file: file.write(f"{text}\n".encode()))
+    if not arguments.no_picture:
+        from matcher.picture import save_picture
+
+        save_picture(result, folder / "match.png", arguments.file.name)
+    if arguments.json:
+        print(text)
+        return
+    print(f"{arguments.file}: hit at {result.onset_s:.3f} s")
+    for label, value, meaning in describe(result.theta):
+        print(f"  {label:<10}{value:<10} {meaning}")
+    print(f"  log-CQT distance {result.log_cqt_distance:.2f} (0 is the same sound)")
+    print(f"written: {', '.join(sorted(str(path) for path in folder.glob('*.*')))}")
+
+
+def _render(arguments) -> None:
+    from math import log, pi
+
+    from matcher.modal import render
+    from matcher.recording import write_wav
+
+    names = [name for name in Theta._fields if name != "omega"]
+    values = {name: getattr(arguments, name) for name in names}
+    theta = Theta(omega=2 * pi * arguments.pitch_hz, **values)
+    PRESETS["live"].check(theta)
+    _check("rate", arguments.rate, *RATES)
+    for name in ("x1", "x2"):
+        _check(name, getattr(arguments, name), 0.001, 0.999)
+    seconds = arguments.seconds
+    if seconds is None:
+        seconds = min(10.0, log(1000) * theta.tau)
+    _check("seconds", seconds, *SECONDS)
+    x = render(theta, arguments.rate, seconds, (arguments.x1, arguments.x2), peak=0.99)
+    write_wav(arguments.output, x, arguments.rate)
+    print(f"{arguments.output}: {seconds:.2f} s at {arguments.rate} Hz")
+
+
+def _check(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {value:g}, allowed is {low:g} to {high:g}")
+
+
+def main(argv=None) -> int:
+    """Run one command; 2 after a sentence on stderr where something given was wrong."""
+    arguments, unknown = _parser().parse_known_args(argv)
+    try:
+        if unknown:
+            allowed = [o for a in arguments.options._actions for o in a.option_strings[-1:]]
+            raise ValueError(f"unknown argument {unknown[0]}; allowed are {', '.join(allowed)}")
+        arguments.run(arguments)
+    except ValueError as error:
+        print(f"drum-matcher: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"drum-matcher: {where}{error.strerror or error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""Modal bank: damped sines as complex rotations, in Numba, at any sample rate.
+
+Each mode is a complex number turned and shrunk once per sample; its imaginary part sounds. The
+kernel writes eight samples per pass from stored powers of the rotation, then advances the state.
+"""
+
+import numpy as np
+from numba import njit
+
+from matcher import ftm
+from matcher.theta import Theta
+
+PASS = 8  # samples per pass of the kernel
+BLOCK = 4096  # samples between exact restarts of an offline rendering
+FADE = 0.9  # modes fade out from here, as a share of the Nyquist frequency, to silence at 1
+SILENCE = 1e-9  # a mode below this share of all modes together is over (-180 dB)
+
+
+@njit(fastmath=True, nogil=True, cache=True)
+def add_modes(state, powers, out):
+    """Add the modes' next samples to `out` and advance `state`, both in place.
+
+    state: (2, modes) float32, real and imaginary part, amplitude included.
+    powers: (PASS, 2, modes) float32, rotation^1 .. rotation^PASS.
+    out: (samples,) float32, samples a multiple of PASS.
+    """
+    n_modes = state.shape[1]
+    for start in range(0, out.shape[0], PASS):
+        x0 = x1 = x2 = x3 = x4 = x5 = x6 = x7 = np.float32(0)
+        for i in range(n_modes):
+            re, im = state[0, i], state[1, i]
+            x0 += im
+            x1 += re * powers[0, 1, i] + im * powers[0, 0, i]
+            x2 += re * powers[1, 1, i] + im * powers[1, 0, i]
+            x3 += re * powers[2, 1, i] + im * powers[2, 0, i]
+            x4 += re * powers[3, 1, i] + im * powers[3, 0, i]
+            x5 += re * powers[4, 1, i] + im * powers[4, 0, i]
+            x6 += re * powers[5, 1, i] + im * powers[5, 0, i]
+            x7 += re * powers[6, 1, i] + im * powers[6, 0, i]
+            state[0, i] = re * powers[7, 0, i] - im * powers[7, 1, i]
+            state[1, i] = re * powers[7, 1, i] + im * powers[7, 0, i]
+        out[start] += x0
+        out[start + 1] += x1
+        out[start + 2] += x2
+        out[start + 3] += x3
+        out[start + 4] += x4
+        out[start + 5] += x5
+        out[start + 6] += x6
+        out[start + 7] += x7
+
+
+def fade_out(modes: ftm.Modes, sample_rate: float) -> ftm.Modes:
+    """Fade the gains of modes that near the Nyquist frequency, so that none aliases."""
+    nyquist = np.pi * sample_rate  # rad/s
+    share = np.clip((modes.omega / nyquist - FADE) / (1 - FADE), 0, 1)
+    return modes._replace(gain=modes.gain * np.cos(np.pi / 2 * share) ** 2)
+
+
+def render_modes(modes: ftm.Modes, sample_rate: float, n_samples: int) -> np.ndarray:
+    """Sum of the modes' damped sines, (n_samples,) float32, in the modes' own scale.
+
+    modes: of one sound, each array (modes,). Restarts exactly every BLOCK samples, so that the
+    rounding of float32 does not add up; modes that have died away are dropped there.
+    """
+    modes = fade_out(modes, sample_rate)
+    rotation = (-modes.sigma + 1j * modes.omega) / sample_rate  # (modes,) per sample
+    floor = SILENCE * modes.gain.sum()
+    out = np.zeros(-(-n_samples // PASS) * PASS, np.float32)
+    for start in range(0, len(out), BLOCK):
+        amplitude = modes.gain * np.exp(rotation.real * start)
+        on = amplitude > floor
+        if not on.any():
+            break
+        phase = amplitude[on] * np.exp(1j * (rotation.imag[on] * start))
+        powers = np.exp(np.arange(1, PASS + 1)[:, None] * rotation[on])  # (PASS, modes)
+        add_modes(_split(phase), _split(powers), out[start : start + BLOCK])
+    return out[:n_samples]
+
+
+def _split(z: np.ndarray) -> np.ndarray:
+    """(..., modes) complex -> (..., 2, modes) float32."""
+    return np.stack([z.real, z.imag], axis=-2).astype(np.float32)
+
+
+def render(
+    theta: Theta, sample_rate: float, seconds: float, strike=ftm.STRIKE, peak: float = 1.0
+) -> np.ndarray:
+    """The sound of one drum, (round(seconds * sample_rate),) float32; its largest value is `peak`.
+
+    strike: (x1, x2) in (0, 1), where the membrane is struck and heard. A point where every mode
+    below the Nyquist frequency is silent gives silence.
+    """
+    x = render_modes(ftm.modes(theta, strike), sample_rate, round(seconds * sample_rate))
+    largest = np.max(np.abs(x), initial=0)
+    return x * np.float32(peak / largest) if largest > 0 else x

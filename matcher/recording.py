@@ -1,0 +1,84 @@
+"""Sound files in, block by block; sound files out, whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+BLOCK_FRAMES = 2**18  # per channel; keeps an hour of 8-channel 192 kHz within some 20 MB
+FORMATS = "WAV, FLAC, AIFF, OGG or MP3"
+
+
+class Recording:
+    """A sound file as one mono signal, the mean of its channels.
+
+    Raises ValueError, in one sentence, for a file that is missing, unreadable or holds NaN or
+    infinite samples.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        if not self.path.exists():
+            raise ValueError(f"{path} does not exist; give a {FORMATS} file")
+        if self.path.is_dir():
+            raise ValueError(f"{path} is a folder; give a {FORMATS} file")
+        try:
+            self._file = soundfile.SoundFile(self.path)
+        except (OSError, soundfile.SoundFileError) as error:
+            raise ValueError(
+                f"{path} is not a sound file that can be read; give {FORMATS}"
+            ) from error
+        self.sample_rate = self._file.samplerate
+        self.n_frames = self._file.frames
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._file.close()
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The whole file from its start, in arrays (frames,) float32."""
+        self._file.seek(0)
+        while len(block := self._read(BLOCK_FRAMES)):
+            yield block
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Frames start to stop, (frames,) float32; fewer where the file ends."""
+        self._file.seek(start)
+        return self._read(stop - start)
+
+    def _read(self, n_frames: int) -> np.ndarray:
+        try:
+            frames = self._file.read(n_frames, dtype="float32", always_2d=True)
+        except (OSError, soundfile.SoundFileError) as error:
+            raise ValueError(f"{self.path} is broken: it cannot be read to its end") from error
+        mono = frames.mean(axis=1)  # (frames,)
+        if not np.isfinite(mono).all():
+            raise ValueError(
+                f"{self.path} holds NaN or infinite samples; only finite ones are allowed"
+            )
+        return mono
+
+
+def write_wav(path: str | Path, x: np.ndarray, sample_rate: int) -> None:
+    """x (samples,) in [-1, 1] -> a 24-bit mono WAV file, replaced as a whole."""
+    save_atomically(
+        path, lambda file: soundfile.write(file, x, sample_rate, "PCM_24", format="WAV")
+    )
+
+
+def save_atomically(path: str | Path, write) -> None:
+    """Call write(file) on a temporary file beside path, then rename it: whole or not at all."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,107 @@
+"""What stands between a clean membrane and a recording of a drum, applied to audio.
+
+Every step takes and returns a clip (samples,) float32 at features.SAMPLE_RATE that starts at the
+onset, and draws from the generator it is given.
+"""
+
+import numpy as np
+import scipy.fft
+
+from matcher.features import SAMPLE_RATE, normalise
+
+SHORTEST = 0.06  # s that are left by truncation at least
+
+
+def strike_noise(x, rng):
+    """A burst of noise: the stick, the skin's attack, snare wires."""
+    decay = _log_uniform(rng, 0.001, 0.1) * SAMPLE_RATE
+    n = min(len(x), int(7 * decay))
+    burst = rng.standard_normal(n, np.float32) * np.exp(-np.arange(n, dtype=np.float32) / decay)
+    x = x.copy()
+    x[:n] += burst / np.abs(burst).max() * 10 ** (rng.uniform(-30, -3) / 20)
+    return normalise(x)
+
+
+def glide(x, rng):
+    """The pitch starts up to three semitones high and falls, as a slack skin hit hard."""
+    rise = 2 ** (rng.uniform(0, 3) / 12) - 1
+    fall = _log_uniform(rng, 0.01, 0.1) * SAMPLE_RATE
+    t = np.arange(len(x))
+    return np.interp(t + rise * fall * -np.expm1(-t / fall), t, x).astype(np.float32)
+
+
+def room_and_eq(x, rng):
+    """Gentle equalisation (a curve with knots every two octaves) and a short room."""
+    n = scipy.fft.next_fast_len(len(x) + SAMPLE_RATE // 2, real=True)
+    octaves = np.log2(np.maximum(scipy.fft.rfftfreq(n, 1 / SAMPLE_RATE), 20) / 20)
+    knots = np.arange(0, 11, 2)
+    curve = 10 ** (np.interp(octaves, knots, rng.normal(0, 3, len(knots))) / 20)
+    decay = rng.uniform(0.05, 0.4) / np.log(1000) * SAMPLE_RATE  # from the time of a 60 dB decay
+    tail = rng.standard_normal(SAMPLE_RATE // 2, np.float32)
+    tail *= np.exp(-np.arange(len(tail), dtype=np.float32) / decay)
+    tail *= 10 ** (rng.uniform(-30, -6) / 20) / np.linalg.norm(tail)
+    tail[0] += 1
+    spectrum = scipy.fft.rfft(x, n) * scipy.fft.rfft(tail, n) * curve.astype(np.float32)
+    return normalise(scipy.fft.irfft(spectrum, n)[: len(x)])
+
+
+def shift(x, rng):
+    """The onset is reported up to 2 ms late or 5 ms early."""
+    n = int(rng.uniform(-0.002, 0.005) * SAMPLE_RATE)
+    return x[-n:] if n < 0 else np.concatenate([np.zeros(n, np.float32), x])[: len(x)]
+
+
+def noise(x, rng):
+    """White, pink or hum, 10 to 60 dB below the RMS of the first 50 ms."""
+    kind = rng.choice(["white", "pink", "hum"])
+    if kind == "hum":
+        t = np.arange(len(x), dtype=np.float32) / SAMPLE_RATE
+        mains = rng.choice([50.0, 60.0])
+        partials = [(k, rng.uniform(0, 1) / k, rng.uniform(0, 2 * np.pi)) for k in range(1, 6)]
+        y = sum(
+            a * np.sin(np.float32(2 * np.pi * mains * k) * t + phase) for k, a, phase in partials
+        )
+    else:
+        y = rng.standard_normal(len(x), np.float32)
+        if kind == "pink":
+            n = scipy.fft.next_fast_len(len(x), real=True)
+            f = np.maximum(np.arange(n // 2 + 1, dtype=np.float32), 20 * n / SAMPLE_RATE)
+            y = scipy.fft.irfft(scipy.fft.rfft(y, n) / np.sqrt(f), n)[: len(x)]
+    loud = np.sqrt(np.mean(x[: SAMPLE_RATE // 20] ** 2))
+    scale = loud / np.sqrt(np.mean(y**2)) * 10 ** (rng.uniform(-60, -10) / 20)
+    return x + y.astype(np.float32) * np.float32(scale)
+
+
+def clipping(x, rng):
+    """The recording was up to 9 dB too loud."""
+    ceiling = np.float32(10 ** (rng.uniform(-9, 0) / 20))
+    return np.clip(normalise(x), -ceiling, ceiling)
+
+
+def truncation(x, rng):
+    """The recording, or the time until the next hit, ends early."""
+    return x[: int(_log_uniform(rng, SHORTEST * SAMPLE_RATE, len(x)))]
+
+
+def _log_uniform(rng, low, high):
+    return np.exp(rng.uniform(np.log(low), np.log(high)))
+
+
+STEPS = (  # in the order in which they act, each with its chance
+    (strike_noise, 0.5),
+    (glide, 0.25),
+    (room_and_eq, 0.7),
+    (shift, 0.8),
+    (noise, 0.8),
+    (clipping, 0.15),
+    (truncation, 0.6),
+)
+
+
+def augment(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A random choice of STEPS, then a random level."""
+    x = normalise(x).astype(np.float32)
+    for step, chance in STEPS:
+        if rng.random() < chance:
+            x = step(x, rng)
+    return x * np.float32(10 ** (rng.uniform(-40, 0) / 20))

@@ -1,0 +1,31 @@
+"""The encoder: EfficientNet-B0 on log-CQT, with the head of the paper (ICASSP 2023, section 4)."""
+
+import torch
+from torch import nn
+from torchvision.models import efficientnet_b0
+
+N_PARAMETERS = 5
+
+
+class Encoder(nn.Module):
+    """Features (batch, 2, bins, frames) -> nu (batch, 5) in (-1, 1).
+
+    BatchNorm2d -> EfficientNet-B0 -> linear without bias -> BatchNorm1d -> tanh. A third input
+    channel, made here, tells each bin its place: pooling over frequency would forget it, and pitch
+    is a place. Every sound is fresh, so B0's dropout and stochastic depth are off.
+    """
+
+    def __init__(self, n_bins: int):
+        super().__init__()
+        self.register_buffer("place", torch.linspace(-1, 1, n_bins).view(1, 1, n_bins, 1))
+        self.normalise = nn.BatchNorm2d(2)
+        self.backbone = efficientnet_b0(dropout=0.0, stochastic_depth_prob=0.0)
+        width = self.backbone.classifier[1].in_features
+        self.backbone.classifier = nn.Linear(width, N_PARAMETERS, bias=False)
+        self.head = nn.BatchNorm1d(N_PARAMETERS)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Features (batch, 2, bins, frames) -> nu (batch, 5)."""
+        place = self.place.expand(features.shape[0], 1, -1, features.shape[3])
+        x = torch.cat([self.normalise(features), place], dim=1)  # (batch, 3, bins, frames)
+        return torch.tanh(self.head(self.backbone(x)))
