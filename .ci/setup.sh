@@ -23,7 +23,7 @@ ensure_python() {
 # install_into_venv TOP KIND WHAT: pip install -e WHAT, once for each version of pyproject.toml
 install_into_venv() {
   local top=$1 stamp=$1/.venv/installed-$2
-  if [ ! -x "$top/.venv/bin/python" ]; then
+  if [ ! -x "$top/.venv/bin/pip" ]; then
     ensure_python
     python3 -m venv "$top/.venv"
   fi

@@ -53,7 +53,8 @@ def fade_out(modes: ftm.Modes, sample_rate: float) -> ftm.Modes:
     """Fade the gains of modes that near the Nyquist frequency, so that none aliases."""
     nyquist = np.pi * sample_rate  # rad/s
     share = np.clip((modes.omega / nyquist - FADE) / (1 - FADE), 0, 1)
-    return modes._replace(gain=modes.gain * np.cos(np.pi / 2 * share) ** 2)
+    fade = np.where(share < 1, np.cos(np.pi / 2 * share) ** 2, 0)
+    return modes._replace(gain=modes.gain * fade)
 
 
 def render_modes(modes: ftm.Modes, sample_rate: float, n_samples: int) -> np.ndarray:
@@ -73,11 +74,11 @@ def render_modes(modes: ftm.Modes, sample_rate: float, n_samples: int) -> np.nda
             break
         phase = amplitude[on] * np.exp(1j * (rotation.imag[on] * start))
         powers = np.exp(np.arange(1, PASS + 1)[:, None] * rotation[on])  # (PASS, modes)
-        add_modes(_split(phase), _split(powers), out[start : start + BLOCK])
+        add_modes(split(phase), split(powers), out[start : start + BLOCK])
     return out[:n_samples]
 
 
-def _split(z: np.ndarray) -> np.ndarray:
+def split(z: np.ndarray) -> np.ndarray:
     """(..., modes) complex -> (..., 2, modes) float32."""
     return np.stack([z.real, z.imag], axis=-2).astype(np.float32)
 

@@ -7,6 +7,7 @@ in shards of SHARD; a shard is kept on disk while the cache has room, and made a
 import hashlib
 import json
 import os
+import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -76,9 +77,11 @@ class Shards:
 
     def __getitem__(self, index: int):
         path = self.folder / f"{index:06d}.npz"
-        if path.exists():
+        try:
             with np.load(path, allow_pickle=False) as kept:
                 return kept["nu"], kept["log_cqt"], kept["observed"]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            pass  # not there, or damaged: made anew
         shard = self._make(index)
         self.folder.mkdir(parents=True, exist_ok=True)
         size = sum(array.nbytes for array in shard)

@@ -46,7 +46,7 @@ class Config:
     shards_per_epoch: int = 10  # of SHARD sounds each
     distinct_shards: int = 400  # after these the training sounds come round again
     batch_size: int = 64
-    learning_rate: float = 2e-3  # the highest; it rises over WARM_UP, then falls as a cosine
+    learning_rate: float = 1e-3  # the highest; it rises over WARM_UP, then falls as a cosine
     weight_decay: float = 1e-4
     seed: int = 0
 
@@ -87,7 +87,7 @@ def _build(kind, values: dict):
     return kind(**values)
 
 
-WARM_UP = 0.03  # share of the steps over which the learning rate rises
+WARM_UP = 0.05  # share of the steps over which the learning rate rises
 
 
 def learning_rate(config: Config, step: int) -> float:
@@ -269,7 +269,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _config(arguments) -> Config:
-    values = json.loads(arguments.config.read_text()) if arguments.config else {}
+    try:
+        values = json.loads(arguments.config.read_text()) if arguments.config else {}
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{arguments.config} is not JSON: {error}") from error
     config = Config.from_dict(values)
     given = {k: v for k, v in vars(arguments).items() if v is not None}
     recipe = {k: given[k] for k in ("preset", "augmented") if k in given}
@@ -285,6 +288,8 @@ def main(argv=None) -> int:
         config = _config(arguments)
         run = run_folder(arguments.run or ("smoke" if arguments.smoke else config.recipe.preset))
         if arguments.resume:
+            if config != Config():
+                raise ValueError("--resume keeps the settings of the run; leave out all others")
             config = Config.from_dict(json.loads(load_checkpoint(run)["config"]))
         elif (run / "checkpoint.pt").exists() and not arguments.smoke:
             raise ValueError(f"{run} holds a run already; --resume it or name another with --run")

@@ -1,0 +1,38 @@
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from matcher.matching import match_file
+from matcher.theta import PRESETS, Theta
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def hits() -> list[dict]:
+    """The rows of tests/data/hits.csv, with the path of each recording."""
+    with open(DATA / "hits.csv", newline="") as file:
+        return [row | {"path": DATA / row["file"]} for row in csv.DictReader(file)]
+
+
+@pytest.fixture(scope="session")
+def matches(hits) -> dict:
+    """The shipped model's match of each recording, by file name."""
+    return {row["file"]: match_file(row["path"]) for row in hits}
+
+
+def draw(preset: str, n: int, seed: int) -> Theta:
+    """n seeded theta of a preset, each field (n,)."""
+    nu = np.random.default_rng(seed).uniform(-1, 1, (n, 5))
+    return PRESETS[preset].from_nu(nu)
+
+
+def one(theta: Theta, i: int) -> Theta:
+    """The i-th of many."""
+    return Theta(*(float(column[i]) for column in theta))
+
+
+def rms(x) -> float:
+    return float(np.sqrt(np.mean(np.square(x))))

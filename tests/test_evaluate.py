@@ -1,0 +1,64 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from matcher.matching import shipped_encoder
+from matcher.theta import Theta
+from tests.conftest import DATA, draw
+from training import evaluate
+
+
+def test_errors_in_natural_units():
+    truth = draw("live", 10, seed=15)
+    guess = Theta(2 * truth.omega, 1.1 * truth.tau, 10 * truth.p, truth.D / 100, truth.alpha - 0.02)
+    errors = evaluate.natural_errors(truth, guess)
+    expected = {"omega": 1200, "tau": 10, "p": 1, "D": 2, "alpha": 0.02}
+    for name, value in expected.items():
+        assert errors[name] == pytest.approx([value] * 10)
+
+
+def test_on_fresh_sounds():
+    rows = evaluate.evaluate_sounds(shipped_encoder(), 60, augmented=False)
+    assert [row["parameter"] for row in rows] == [*Theta._fields, "mean"]
+    assert rows[-1]["MSE"] == pytest.approx(np.mean([row["MSE"] for row in rows[:-1]]))
+    assert rows[-1]["MSE"] < 0.1
+
+
+def test_a_folder_of_recordings(tmp_path, capsys):
+    for name in ("tom_low.flac", "rim.flac"):
+        shutil.copy(DATA / name, tmp_path)
+    listing = "file,instrument,is_drum\ntom_low.flac,tom,1\nrim.flac,rim,0\n"
+    (tmp_path / "hits.csv").write_text(listing)
+    assert evaluate.main(["--folder", str(tmp_path), "--workers", "1"]) == 0
+    each, summary = capsys.readouterr().out.split("\n\n")
+    name, kind, model, random, best, search = each.splitlines()[2].strip("| ").split(" | ")
+    assert (name, kind) == ("tom_low.flac", "tom")
+    assert float(search) < float(best) < float(random)
+    assert len(each.splitlines()) == 3  # the rim is not a drum
+    assert f"| tom | 1 | {model} | {random} | {best} | {search} |" in summary
+
+
+def test_a_folder_without_a_list(tmp_path):
+    shutil.copy(DATA / "tabla_closed_76ms.flac", tmp_path)
+    rows = evaluate.evaluate_folder(tmp_path, evaluate.SHIPPED, workers=1)
+    assert [row["file"] for row in rows] == ["tabla_closed_76ms.flac"]
+    assert rows[0]["instrument"] == "all"
+    assert 0 < rows[0]["CMA-ES"] < rows[0]["random"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--count", "0"], "count is 0, allowed is 1 or more"),
+        (["--model", "none.onnx"], "none.onnx cannot be read"),
+    ],
+)
+def test_wrong_arguments(arguments, sentence, capsys):
+    assert evaluate.main(arguments) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_folder_without_drums(tmp_path, capsys):
+    assert evaluate.main(["--folder", str(tmp_path)]) == 2
+    assert "holds no drum recordings" in capsys.readouterr().err

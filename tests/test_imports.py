@@ -1,0 +1,49 @@
+"""Who may import what: the layers of the project, read from the source."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+OWN = {
+    "matcher": {"matcher"},
+    "training": {"training", "matcher"},
+    "export": {"export", "training", "matcher"},
+}
+ONLY_IN = {  # package: the folders or files that may import it
+    "torch": ("training", "export"),
+    "torchvision": ("training",),
+    "onnx": ("export",),
+    "onnxruntime": ("matcher/encoder.py",),
+    "matplotlib": ("matcher/picture.py",),
+    "soundfile": ("matcher/recording.py",),
+    "cma": ("training/evaluate.py",),
+    "librosa": (),
+    "PyQt6": ("gui",),
+}
+FILES = [path for folder in OWN for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports(path):
+    place = path.relative_to(ROOT).as_posix()
+    names = imported(path)
+    assert names & (set(OWN) | {"gui", "tests"}) <= OWN[place.split("/")[0]]
+    for package in names & set(ONLY_IN):
+        assert place.startswith(ONLY_IN[package]), f"{place} imports {package}"
+
+
+def test_every_package_is_covered():
+    packages = {p.parent.name for p in ROOT.glob("*/__init__.py")} - {"tests"}
+    assert packages == set(OWN)

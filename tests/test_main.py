@@ -1,0 +1,217 @@
+"""The command line, as a shell sees it."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+import soundfile
+
+from matcher.encoder import SHIPPED
+from tests.conftest import DATA
+from tests.test_encoder import rename, variant
+
+TOM = DATA / "tom_low.flac"
+PARAMETERS = ["--pitch-hz", "110", "--tau", "0.4", "--p", "0.01", "--D", "0.02", "--alpha", "0.8"]
+
+
+def drum_matcher(*arguments, cwd=None):
+    command = [sys.executable, "-m", "matcher", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+
+
+def wav(path, x, rate=44100, **more):
+    soundfile.write(path, np.asarray(x, np.float32), rate, **more)
+    return path
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("done")
+    return folder, drum_matcher("match", TOM, cwd=folder)
+
+
+def test_match_writes_three_files_beside_you(done):
+    folder, result = done
+    assert result.returncode == 0, result.stderr
+    out = folder / "tom_low-match"
+    assert sorted(p.name for p in out.iterdir()) == ["match.json", "match.png", "resynthesis.wav"]
+    assert "Pitch" in result.stdout
+    assert "cents" in result.stdout
+
+
+def test_the_resynthesis_fits_the_recording(done):
+    x, rate = soundfile.read(TOM)
+    with soundfile.SoundFile(done[0] / "tom_low-match" / "resynthesis.wav") as file:
+        assert (file.subtype, file.samplerate, file.channels) == ("PCM_24", rate, 1)
+        y = file.read()
+    data = json.loads((done[0] / "tom_low-match" / "match.json").read_text())
+    assert len(y) == len(x) - round(data["onset_s"] * rate)
+    assert np.abs(y).max() == pytest.approx(np.abs(x).max(), rel=1e-3)
+    assert np.abs(y[:3]).max() < 0.1 * np.abs(y).max() < np.abs(y[: rate // 20]).max()
+
+
+def test_the_picture_is_a_picture(done):
+    png = (done[0] / "tom_low-match" / "match.png").read_bytes()
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    assert len(png) > 50_000
+
+
+def test_json_is_all_there_is_on_stdout(tmp_path):
+    result = drum_matcher("match", TOM, "--json", "--no-picture", "--out", tmp_path)
+    data = json.loads(result.stdout)
+    assert data == json.loads((tmp_path / "match.json").read_text())
+    assert data["model"]["trained_sounds"] >= 400_000
+    assert not (tmp_path / "match.png").exists()
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "aiff", "ogg", "mp3"])
+def test_every_format_gives_about_the_same_drum(tmp_path, kind, done):
+    x, rate = soundfile.read(TOM)
+    soundfile.write(tmp_path / f"tom.{kind}", np.pad(x, (rate // 4, 0)), rate)
+    result = drum_matcher(
+        "match", tmp_path / f"tom.{kind}", "--json", "--no-picture", "--rate", 22050, cwd=tmp_path
+    )
+    data = json.loads(result.stdout)
+    expected = json.loads((done[0] / "tom_low-match" / "match.json").read_text())
+    assert data["onset_s"] == pytest.approx(expected["onset_s"] + 0.25, abs=0.005)
+    assert data["pitch_hz"] == pytest.approx(expected["pitch_hz"], rel=0.06)
+    assert soundfile.info(tmp_path / "tom-match" / "resynthesis.wav").samplerate == 22050
+
+
+def test_eight_channels_at_192_khz(tmp_path):
+    x, _rate = soundfile.read(TOM)
+    wide = np.zeros((192000, 8), np.float32)
+    wide[: len(x) * 4 : 4, 2] = x[: len(wide) // 4]  # a comb of it, on one channel
+    result = drum_matcher("match", wav(tmp_path / "a.wav", wide, 192000), "--no-picture", "--json",
+                          cwd=tmp_path)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert soundfile.info(tmp_path / "a-match" / "resynthesis.wav").samplerate == 192000
+
+
+def test_render(tmp_path):
+    result = drum_matcher("render", *PARAMETERS, "--rate", 48000, "-o", tmp_path / "tom.wav")
+    assert result.returncode == 0, result.stderr
+    x, rate = soundfile.read(tmp_path / "tom.wav")
+    assert rate == 48000
+    assert len(x) / rate == pytest.approx(np.log(1000) * 0.4, abs=1e-3)
+    spectrum = np.abs(np.fft.rfft(x[rate // 2 :], 2**18))
+    assert spectrum.argmax() * rate / 2**18 == pytest.approx(110, abs=1)
+
+
+def test_help_teaches_by_example():
+    for arguments in (["--help"], ["match", "--help"], ["render", "--help"]):
+        result = drum_matcher(*arguments)
+        assert result.returncode == 0
+        assert "examples:" in result.stdout
+    assert drum_matcher("--version").stdout.startswith("drum-matcher 0.")
+
+
+def empty(d):
+    (d / "x.wav").write_bytes(b"")
+    return ["match", d / "x.wav"]
+
+
+def text(d):
+    (d / "x.wav").write_text("this is not a sound\n" * 50)
+    return ["match", d / "x.wav"]
+
+
+def silence(d):
+    return ["match", wav(d / "x.wav", np.zeros(44100))]
+
+
+def short(d):
+    return ["match", wav(d / "x.wav", np.ones(500))]
+
+
+def nan(d):
+    x = np.random.default_rng(0).standard_normal(44100)
+    x[20000] = np.nan
+    return ["match", wav(d / "x.wav", x, subtype="FLOAT")]
+
+
+def missing(d):
+    return ["match", d / "none.wav"]
+
+
+def folder(d):
+    return ["match", d]
+
+
+def out_under_a_file(d):
+    (d / "file").write_text("mine")
+    return ["match", TOM, "--out", d / "file" / "out"]
+
+
+def half_a_model(d):
+    whole = SHIPPED.read_bytes()
+    (d / "half.onnx").write_bytes(whole[: len(whole) // 2])
+    return ["match", TOM, "--model", d / "half.onnx"]
+
+
+def other_names(d):
+    return ["match", TOM, "--model", variant(d, rename)]
+
+
+def unknown_parameter(d):
+    return ["render", *PARAMETERS, "--beta", "3", "-o", d / "x.wav"]
+
+
+def out_of_range(d):
+    return ["render", *PARAMETERS, "--tau", "9", "-o", d / "x.wav"]
+
+
+def not_a_number(d):
+    return ["render", *PARAMETERS, "--tau", "nan", "-o", d / "x.wav"]
+
+
+def no_such_hit(d):
+    return ["match", TOM, "--hit", "7", "--out", d / "out"]
+
+
+def rate_out_of_range(d):
+    return ["match", TOM, "--rate", "10", "--out", d / "out"]
+
+
+def output_folder_missing(d):
+    return ["render", *PARAMETERS, "-o", d / "none" / "x.wav"]
+
+
+BAD = {
+    empty: "x.wav is not a sound file that can be read; give WAV, FLAC, AIFF, OGG or MP3",
+    text: "x.wav is not a sound file that can be read; give WAV, FLAC, AIFF, OGG or MP3",
+    silence: "x.wav is silent; a hit louder than -100 dB is needed",
+    short: "x.wav lasts 11.3 ms; a hit needs at least 20 ms",
+    nan: "x.wav holds NaN or infinite samples; only finite ones are allowed",
+    missing: "none.wav does not exist; give a WAV, FLAC, AIFF, OGG or MP3 file",
+    folder: "is a folder; give a WAV, FLAC, AIFF, OGG or MP3 file",
+    out_under_a_file: "file/out: Not a directory",
+    half_a_model: "half.onnx is not an ONNX model, or is broken",
+    other_names: "its parameters are loudness, tau, p, D, alpha, allowed are omega, tau, p, D, alp",
+    unknown_parameter: "unknown argument --beta; allowed are --help, --pitch-hz, --tau, --p, --D",
+    out_of_range: "tau is 9, allowed is 0.01 to 3 s",
+    not_a_number: "tau is nan, allowed is 0.01 to 3 s",
+    no_such_hit: "has no hit 7; allowed is 1 to",
+    rate_out_of_range: "rate is 10, allowed is 8000 to 384000",
+    output_folder_missing: "none: No such file or directory",
+}
+
+
+@pytest.mark.parametrize("case", BAD, ids=lambda case: case.__name__)
+def test_bad_input_is_one_sentence_and_status_2(tmp_path, case):
+    arguments = case(tmp_path)
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    result = drum_matcher(*arguments, cwd=tmp_path)
+    assert result.returncode == 2, result.stderr
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("drum-matcher: ")
+    assert BAD[case] in result.stderr
+    assert before == {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+
+
+def test_the_model_that_ships_is_one_file_without_external_data():
+    onnx.checker.check_model(onnx.load(SHIPPED, load_external_data=False), full_check=True)

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+import matcher
+from matcher import features, modal
+from matcher.matching import to_analysis_rate, twin_distance
+from matcher.theta import PRESETS, Theta
+
+TOM = Theta(omega=2 * np.pi * 110, tau=0.3, p=0.02, D=0.02, alpha=0.8)
+
+
+def test_a_rendered_drum_is_found_again():
+    x = 0.5 * matcher.render(TOM, 44100, 3.0)
+    result = matcher.match(x, 44100)
+    assert result.onset_s < 0.003
+    assert abs(1200 * np.log2(result.theta.pitch_hz / 110)) < 100
+    assert result.theta.tau == pytest.approx(0.3, rel=0.25)
+    assert result.log_cqt_distance < 0.4
+    assert len(result.twin) == len(result.hit)
+    assert np.abs(result.twin).max() == pytest.approx(0.5, rel=1e-3)
+
+
+def test_every_recording_is_nearer_than_a_random_drum(matches):
+    rng = np.random.default_rng(14)
+    for name, match in matches.items():
+        clip = to_analysis_rate(match.hit, match.sample_rate)
+        tries = [
+            twin_distance(clip, PRESETS["live"].from_nu(nu)) for nu in rng.uniform(-1, 1, (10, 5))
+        ]
+        assert match.log_cqt_distance < np.median(tries), name
+
+
+def test_channels_are_mixed():
+    x = matcher.render(TOM, 22050, 1.0)
+    mono = matcher.match(x, 22050)
+    stereo = matcher.match(np.stack([x, x], axis=1), 22050)
+    assert stereo.theta == mono.theta
+
+
+def test_the_twin_comes_at_the_rate_asked_for(matches):
+    x = matcher.render(TOM, 22050, 1.0)
+    result = matcher.match(x, 22050, rate=96000)
+    assert result.twin_rate == 96000
+    assert len(result.twin) / 96000 == pytest.approx(len(result.hit) / 22050, abs=1e-4)
+
+
+def test_the_distance_is_that_of_features():
+    x = matcher.render(TOM, 22050, 1.0)
+    result = matcher.match(x, 22050)
+    twin = modal.render(result.theta, 22050, features.N_SAMPLES / 22050)
+    assert result.log_cqt_distance == pytest.approx(features.distance(result.hit, twin), abs=1e-6)
+
+
+def test_the_result_as_a_dict(matches):
+    data = next(iter(matches.values())).to_dict("x.wav")
+    assert list(data) == [
+        "input", "onset_s", "theta", "pitch_hz", "pde", "distance", "elapsed_ms", "model",
+    ]  # fmt: skip
+    assert list(data["theta"]) == ["omega", "tau", "p", "D", "alpha"]
+    assert list(data["pde"]) == ["S4", "c2", "d1", "d3"]
+    assert list(data["elapsed_ms"]) == ["read", "features", "encoder", "render", "total"]
+    assert list(data["model"]) == ["name", "preset", "sha256", "trained_sounds"]
+    assert data["pitch_hz"] == pytest.approx(data["theta"]["omega"] / (2 * np.pi))
+
+
+@pytest.mark.parametrize(
+    ("x", "sentence"),
+    [
+        (np.zeros(44100), "is silent"),
+        (np.ones(400), "lasts 9.1 ms; a hit needs at least 20 ms"),
+        (np.full(44100, np.nan), "x holds NaN or infinite samples"),
+        (np.ones((2, 2, 2)), r"x has shape \(2, 2, 2\), allowed is"),
+        (np.r_[np.zeros(44100), np.ones(44)], "ends .* ms after the hit"),
+    ],
+)
+def test_what_cannot_be_matched(x, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        matcher.match(x, 44100)
