@@ -2,8 +2,12 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
+
+# Read when numpy loads: on a busy machine a second thread costs a match far more than it brings.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import matcher
 from matcher.theta import PRESETS, Theta, describe
@@ -100,13 +104,15 @@ def _match(arguments) -> None:
     result = match_file(arguments.file, arguments.hit, arguments.rate, encoder)
     folder = arguments.out or Path(f"{arguments.file.stem}-match")
     folder.mkdir(parents=True, exist_ok=True)
+    written = [folder / "resynthesis.wav", folder / "match.json"]
     text = json.dumps(result.to_dict(str(arguments.file)), indent=2)
-    write_wav(folder / "resynthesis.wav", result.twin, result.twin_rate)
-    save_atomically(folder / "match.json", lambda file: file.write(f"{text}\n".encode()))
+    write_wav(written[0], result.twin, result.twin_rate)
+    save_atomically(written[1], lambda file: file.write(f"{text}\n".encode()))
     if not arguments.no_picture:
         from matcher.picture import save_picture
 
-        save_picture(result, folder / "match.png", arguments.file.name)
+        written.append(folder / "match.png")
+        save_picture(result, written[-1], arguments.file.name)
     if arguments.json:
         print(text)
         return
@@ -114,7 +120,7 @@ def _match(arguments) -> None:
     for label, value, meaning in describe(result.theta):
         print(f"  {label:<10}{value:<10} {meaning}")
     print(f"  log-CQT distance {result.log_cqt_distance:.2f} (0 is the same sound)")
-    print(f"written: {', '.join(sorted(str(path) for path in folder.glob('*.*')))}")
+    print(f"written: {', '.join(map(str, written))}")
 
 
 def _render(arguments) -> None:

@@ -126,8 +126,8 @@ class Encoder:
         outputs = [o.name for o in self._session.get_outputs()]
         if sorted(outputs) != sorted(OUTPUTS):
             raise ValueError(f"its outputs are {', '.join(outputs)}, allowed: {', '.join(OUTPUTS)}")
-        silence = np.zeros((1, 2, cqt.n_bins, cqt.n_frames), np.float32)
-        nu, *values = self._session.run(OUTPUTS, {INPUT: silence})
+        silence = cqt.features(np.zeros(1, np.float32))  # also makes the transform ready
+        nu, *values = self._session.run(OUTPUTS, {INPUT: silence[None]})
         for name, column, value in zip(Theta._fields, np.moveaxis(nu, -1, 0), values):
             if not np.allclose(self.contract.preset[name].from_nu(column), value, rtol=1e-3):
                 raise ValueError(f"its output {name} is not in the unit and range of its metadata")

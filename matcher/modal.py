@@ -16,7 +16,12 @@ FADE = 0.9  # modes fade out from here, as a share of the Nyquist frequency, to 
 SILENCE = 1e-9  # a mode below this share of all modes together is over (-180 dB)
 
 
-@njit(fastmath=True, nogil=True, cache=True)
+@njit(
+    "void(float32[:, ::1], float32[:, :, ::1], float32[::1])",  # compiled at import, not mid-hit
+    fastmath=True,
+    nogil=True,
+    cache=True,
+)
 def add_modes(state, powers, out):
     """Add the modes' next samples to `out` and advance `state`, both in place.
 

@@ -15,7 +15,7 @@ RISE = 10 ** (9 / 20)  # a hit is this many times louder than what came before i
 QUIETEST = 10 ** (-40 / 20)  # and at least this share of the loudest level of the recording
 HOLD = 0.080  # s after an onset in which there is no other
 ATTACK = 0.050  # s after an onset in which a hit reaches its full level
-GROUND = 0.02  # share of a hit's peak below which it has not begun
+GROUND = 0.05  # share of a hit's peak below which it has not begun
 SILENCE = 1e-5  # a recording with no sample above it (-100 dB) holds nothing to match
 
 

@@ -21,7 +21,15 @@ LONGEST = N_SAMPLES / SAMPLE_RATE  # s that are shown at most
 
 @lru_cache(1)
 def _cqt() -> LogCqt:
-    return LogCqt(f_min=22.45, n_bins=108, bandwidth=0.85, n_frames=200, growth=1.0)
+    return LogCqt(
+        f_min=22.45,
+        n_bins=108,
+        bandwidth=0.85,
+        n_frames=200,
+        growth=1.0,
+        reach=5.0,
+        oversampling=1.5,
+    )
 
 
 def save_picture(match: Match, path, title: str) -> None:

@@ -40,7 +40,9 @@ def exported(run):
 
 def test_onnx_runtime_gives_what_torch_gives(run, exported):
     config, encoder, _ = to_onnx.load_run(run)
-    assert to_onnx.check_parity(encoder, Encoder(exported), config, 256) <= 1e-4
+    difference = to_onnx.check_parity(encoder, Encoder(exported), config, 256)
+    print(f"largest difference in nu over 256 sounds: {difference:.1e}")
+    assert 0 < difference <= 1e-4
 
 
 def test_the_file_stands_alone(exported):

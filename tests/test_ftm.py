@@ -22,8 +22,9 @@ def test_closed_form_is_the_pde_chain(preset):
     modes = ftm.modes(theta)
     sigma, omega = chain(theta)
     assert all(np.isfinite(values).all() for values in (*modes, sigma, omega))
-    assert np.abs(modes.sigma / sigma - 1).max() <= 1e-9
-    assert np.abs(modes.omega / omega - 1).max() <= 1e-9
+    errors = np.abs(modes.sigma / sigma - 1).max(), np.abs(modes.omega / omega - 1).max()
+    print(f"{preset}: largest relative error of sigma {errors[0]:.1e}, of omega {errors[1]:.1e}")
+    assert max(errors) <= 1e-9
 
 
 def test_the_first_mode_is_omega_and_tau():

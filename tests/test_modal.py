@@ -21,12 +21,14 @@ def sum_of_sines(modes: ftm.Modes, sample_rate: int, n_samples: int) -> np.ndarr
 
 @pytest.mark.parametrize("sample_rate", RATES)
 def test_bank_is_the_sum_of_damped_sines(sample_rate):
-    thetas = draw("live", 12, seed=4)
+    thetas, worst = draw("live", 12, seed=4), 0.0
     for i in range(12):
         modes = ftm.modes(one(thetas, i))
         expected = sum_of_sines(modes, sample_rate, sample_rate)  # the first second
         error = modal.render_modes(modes, sample_rate, sample_rate) - expected
-        assert np.abs(error).max() <= 1e-3 * np.abs(expected).max()  # -60 dB
+        worst = max(worst, np.abs(error).max() / np.abs(expected).max())
+    print(f"{sample_rate} Hz: largest error {20 * np.log10(worst):.0f} dB of the peak")
+    assert worst <= 1e-3  # -60 dB
 
 
 @pytest.mark.parametrize("sample_rate", RATES)
@@ -37,7 +39,9 @@ def test_nothing_is_aliased(sample_rate):
     window = np.hanning(sample_rate)
     expected = np.abs(np.fft.rfft(window * sum_of_sines(modes, sample_rate, sample_rate)))
     got = np.abs(np.fft.rfft(window * modal.render_modes(modes, sample_rate, sample_rate)))
-    assert (got - expected).max() <= 1e-4 * expected.max()  # -80 dB
+    excess = (got - expected).max() / expected.max()
+    print(f"{sample_rate} Hz: largest excess {20 * np.log10(max(excess, 1e-20)):.0f} dB")
+    assert excess <= 1e-4  # -80 dB
 
 
 def test_the_bare_kernel_without_restarts():

@@ -51,7 +51,7 @@ def test_steady_noise_holds_one_hit_at_most():
 def test_recordings_begin_where_the_list_says(hits, matches):
     for row in hits:
         found = matches[row["file"]].onset_s
-        assert found == pytest.approx(float(row["onset_s"]), abs=0.005), row["file"]
+        assert found == pytest.approx(float(row["onset_s"]), abs=0.003), row["file"]
 
 
 def test_a_later_hit_can_be_chosen(tmp_path):

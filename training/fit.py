@@ -44,10 +44,10 @@ class Config:
     recipe: Recipe = field(default_factory=Recipe)
     epochs: int = 40
     shards_per_epoch: int = 10  # of SHARD sounds each
-    distinct_shards: int = 400  # after these the training sounds come round again
+    distinct_shards: int = 160  # after these the training sounds come round again
     batch_size: int = 64
-    learning_rate: float = 1e-3  # the highest; it rises over WARM_UP, then falls as a cosine
-    weight_decay: float = 1e-4
+    learning_rate: float = 5e-4  # the highest; it rises over WARM_UP, then falls as a cosine
+    weight_decay: float = 1e-2
     seed: int = 0
 
     def __post_init__(self):
