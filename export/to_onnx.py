@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from torch import nn
 
 from matcher import encoder as runtime
+from matcher.features import LogCqt
 from matcher.recording import save_atomically
 from matcher.theta import PRESETS, Preset
 from training.dataset import SHARD, make_clip
@@ -62,25 +64,8 @@ def export(run: Path, path: Path) -> float:
     """
     config, encoder, history = load_run(run)
     preset, cqt = PRESETS[config.recipe.preset], config.recipe.features
-    training = {
-        "sounds": history[-1]["sounds"],
-        "distinct_sounds": min(history[-1]["sounds"], config.distinct_shards * SHARD),
-        "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
-        "validation_mse": round(history[-1]["validation_mse"], 5),
-        "loss": "P",
-        "seed": config.seed,
-        "augmented": config.recipe.augmented,
-        "sounds_are": "synthetic, rendered by drum-matcher",
-    }
-    contract = runtime.Contract(preset, cqt, training, LICENCE)
-    example = torch.zeros(2, 2, cqt.n_bins, cqt.n_frames)
-    buffer = io.BytesIO()
-    torch.onnx.export(
-        NaturalUnits(encoder, preset).eval(), (example,), buffer, dynamo=False,
-        opset_version=OPSET, input_names=[runtime.INPUT], output_names=list(runtime.OUTPUTS),
-        dynamic_axes={name: {0: "batch"} for name in (runtime.INPUT, *runtime.OUTPUTS)},
-    )  # fmt: skip
-    model = onnx.load_from_string(buffer.getvalue())
+    contract = runtime.Contract(preset, cqt, _training(config, history), LICENCE)
+    model = onnx.load_from_string(_graph(NaturalUnits(encoder, preset), cqt))
     onnx.helper.set_model_props(model, {runtime.METADATA_KEY: contract.to_json()})
     onnx.checker.check_model(model, full_check=True)
     difference = 0.0
@@ -93,6 +78,39 @@ def export(run: Path, path: Path) -> float:
 
     save_atomically(path, write_checked)
     return difference
+
+
+def _training(config: Config, history: list[dict]) -> dict:
+    """What the metadata says of the training."""
+    last = history[-1]
+    return {
+        "sounds": last["sounds"],
+        "distinct_sounds": min(last["sounds"], config.distinct_shards * SHARD),
+        "sounds_are": "synthetic, rendered by drum-matcher",
+        "augmented": config.recipe.augmented,
+        "loss": "P",
+        "validation_mse": round(last["validation_mse"], 5),
+        "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
+        "seed": config.seed,
+    }
+
+
+def _graph(module: NaturalUnits, cqt: LogCqt) -> bytes:
+    """The ONNX file of a module that takes features, any batch size."""
+    names, buffer = (runtime.INPUT, *runtime.OUTPUTS), io.BytesIO()
+    with warnings.catch_warnings():  # torch's newer exporter would need one more package
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            module.eval(),
+            (torch.zeros(2, 2, cqt.n_bins, cqt.n_frames),),
+            buffer,
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=names[:1],
+            output_names=names[1:],
+            dynamic_axes={name: {0: "batch"} for name in names},
+        )
+    return buffer.getvalue()
 
 
 def check_parity(

@@ -73,6 +73,8 @@ def write_wav(path: str | Path, x: np.ndarray, sample_rate: int) -> None:
 def save_atomically(path: str | Path, write) -> None:
     """Call write(file) on a temporary file beside path, then rename it: whole or not at all."""
     path = Path(path)
+    if not path.parent.is_dir():
+        raise ValueError(f"{path.parent} is not a folder; {path.name} needs one that exists")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:

@@ -50,7 +50,8 @@ def test_the_resynthesis_fits_the_recording(done):
     data = json.loads((done[0] / "tom_low-match" / "match.json").read_text())
     assert len(y) == len(x) - round(data["onset_s"] * rate)
     assert np.abs(y).max() == pytest.approx(np.abs(x).max(), rel=1e-3)
-    assert np.abs(y[:3]).max() < 0.1 * np.abs(y).max() < np.abs(y[: rate // 20]).max()
+    assert abs(y[0]) < 1e-3  # a membrane at rest
+    assert np.abs(y).argmax() < rate // 20
 
 
 def test_the_picture_is_a_picture(done):
@@ -196,7 +197,7 @@ BAD = {
     not_a_number: "tau is nan, allowed is 0.01 to 3 s",
     no_such_hit: "has no hit 7; allowed is 1 to",
     rate_out_of_range: "rate is 10, allowed is 8000 to 384000",
-    output_folder_missing: "none: No such file or directory",
+    output_folder_missing: "none is not a folder; x.wav needs one that exists",
 }
 
 
