@@ -5,6 +5,7 @@ from torch import nn
 from torchvision.models import efficientnet_b0
 
 N_PARAMETERS = 5
+HEAD_SCALE = 0.2  # before it knows anything, the network says little
 
 
 class Encoder(nn.Module):
@@ -23,6 +24,7 @@ class Encoder(nn.Module):
         width = self.backbone.classifier[1].in_features
         self.backbone.classifier = nn.Linear(width, N_PARAMETERS, bias=False)
         self.head = nn.BatchNorm1d(N_PARAMETERS)
+        nn.init.constant_(self.head.weight, HEAD_SCALE)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Features (batch, 2, bins, frames) -> nu (batch, 5)."""

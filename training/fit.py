@@ -87,6 +87,7 @@ def _build(kind, values: dict):
     return kind(**values)
 
 
+HEAD_RATE = 10  # the head's scale has to keep up with how much the network knows
 WARM_UP = 0.05  # share of the steps over which the learning rate rises
 
 
@@ -105,8 +106,10 @@ def fit(
     _keep_freed_memory()
     torch.manual_seed(config.seed)
     model = Encoder(config.recipe.features.n_bins).to(device, memory_format=torch.channels_last)
+    body = [p for name, p in model.named_parameters() if not name.startswith("head.")]
     optimiser = torch.optim.AdamW(
-        model.parameters(), config.learning_rate, weight_decay=config.weight_decay
+        [{"params": body, "rate": 1}, {"params": model.head.parameters(), "rate": HEAD_RATE}],
+        weight_decay=config.weight_decay,
     )
     history = []
     if resume:
@@ -150,7 +153,7 @@ def _train_epoch(model, optimiser, stream, config, epoch, device, bar, task) -> 
         nu, log_cqt, observed = next(stream)
         for batch in torch.randperm(SHARD).numpy().reshape(-1, config.batch_size):
             for group in optimiser.param_groups:
-                group["lr"] = learning_rate(config, step)
+                group["lr"] = group["rate"] * learning_rate(config, step)
             x = torch.from_numpy(channels(log_cqt[batch], observed[batch])).to(device)
             x = x.contiguous(memory_format=torch.channels_last)  # (batch, 2, bins, frames)
             loss = mse_loss(model(x), torch.from_numpy(nu[batch]).to(device))  # P-loss
