@@ -115,6 +115,17 @@ def test_an_unknown_option_ends_with_status_2(capsys):
     assert stop.value.code == 2
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is here")
+def test_a_device_that_is_not_here(tmp_path, capsys):
+    assert fit.main(["--run", str(tmp_path / "run"), "--device", "cuda"]) == 2
+    assert "there is no CUDA here" in capsys.readouterr().err
+
+
+def test_resume_keeps_the_settings_of_the_run(tmp_path, capsys):
+    assert fit.main(["--run", str(tmp_path), "--resume", "--epochs", "3"]) == 2
+    assert "--resume keeps the settings of the run" in capsys.readouterr().err
+
+
 def test_resume_without_a_run(tmp_path, capsys):
     assert fit.main(["--run", str(tmp_path / "none"), "--resume"]) == 2
     assert "no checkpoint.pt" in capsys.readouterr().err

@@ -297,6 +297,8 @@ def main(argv=None) -> int:
         elif (run / "checkpoint.pt").exists() and not arguments.smoke:
             raise ValueError(f"{run} holds a run already; --resume it or name another with --run")
         device = torch.device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise ValueError(f"device is {device}, but there is no CUDA here; allowed is cpu")
         run.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError, RuntimeError) as error:
         print(f"training.fit: {error}", file=sys.stderr)
