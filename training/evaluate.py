@@ -23,7 +23,9 @@ from rich.progress import track
 from threadpoolctl import threadpool_limits
 
 from matcher.encoder import SHIPPED, Encoder
-from matcher.matching import match_file, to_analysis_rate, twin_distance
+from matcher.features import DISTANCE, N_SAMPLES, SAMPLE_RATE
+from matcher.matching import match_file, to_analysis_rate
+from matcher.modal import render
 from matcher.theta import PRESETS, Preset, Theta
 from training.dataset import Recipe, make_clip
 
@@ -72,25 +74,28 @@ def evaluate_recording(path: Path, encoder: Encoder, seed: int) -> dict:
     result = match_file(path, encoder=encoder)
     clip, preset = to_analysis_rate(result.hit, result.sample_rate), PRESETS["live"]
     rng = np.random.default_rng([seed, 0])
-    tries = [_cost(nu, clip, preset) for nu in rng.uniform(-1, 1, (RANDOM_TRIES, 5))]
+    cost = partial(_cost, heard=DISTANCE(clip), preset=preset)
+    tries = [cost(nu) for nu in rng.uniform(-1, 1, (RANDOM_TRIES, 5))]
     return {
         "model": result.log_cqt_distance,
         "random": float(np.median(tries)),
         "best of 40": min(tries),
-        "CMA-ES": search(clip, preset, seed),
+        "CMA-ES": search(cost, seed),
     }
 
 
-def search(clip: np.ndarray, preset: Preset, seed: int) -> float:
-    """The least log-CQT distance from a clip that CMA_EVALUATIONS evaluations of CMA-ES find."""
+def search(cost, seed: int) -> float:
+    """The least cost(nu) that CMA_EVALUATIONS evaluations of CMA-ES find in [-1, 1]^5."""
     options = {"bounds": [-1, 1], "maxfevals": CMA_EVALUATIONS, "seed": seed + 1, "verbose": -9}
     strategy = cma.CMAEvolutionStrategy(np.zeros(5), CMA_STEP, options)
-    strategy.optimize(partial(_cost, clip=clip, preset=preset))
+    strategy.optimize(cost)
     return float(strategy.result.fbest)
 
 
-def _cost(nu, clip, preset) -> float:
-    return twin_distance(clip, preset.from_nu(nu))
+def _cost(nu, heard: np.ndarray, preset: Preset) -> float:
+    """twin_distance of nu's sound from the clip whose log-CQT is `heard`."""
+    twin = render(preset.from_nu(nu), SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
+    return float(np.linalg.norm(heard - DISTANCE(twin)) / np.linalg.norm(heard))
 
 
 def _evaluate_one(job) -> dict:
