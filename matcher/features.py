@@ -138,5 +138,9 @@ def distance(x: np.ndarray, y: np.ndarray) -> float:
 
     ||C(x) - C(y)|| / ||C(x)||: 0 is the same sound, 1 is as far as silence.
     """
-    c_x, c_y = DISTANCE(x), DISTANCE(y)
-    return float(np.linalg.norm(c_x - c_y) / np.linalg.norm(c_x))
+    return distance_from(DISTANCE(x), y)
+
+
+def distance_from(c_x: np.ndarray, y: np.ndarray) -> float:
+    """distance(x, y) where C(x), (bins, frames), is known already."""
+    return float(np.linalg.norm(c_x - DISTANCE(y)) / np.linalg.norm(c_x))

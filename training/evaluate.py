@@ -23,7 +23,7 @@ from rich.progress import track
 from threadpoolctl import threadpool_limits
 
 from matcher.encoder import SHIPPED, Encoder
-from matcher.features import DISTANCE, N_SAMPLES, SAMPLE_RATE
+from matcher.features import DISTANCE, N_SAMPLES, SAMPLE_RATE, distance_from
 from matcher.matching import match_file, to_analysis_rate
 from matcher.modal import render
 from matcher.theta import PRESETS, Preset, Theta
@@ -95,7 +95,7 @@ def search(cost, seed: int) -> float:
 def _cost(nu, heard: np.ndarray, preset: Preset) -> float:
     """twin_distance of nu's sound from the clip whose log-CQT is `heard`."""
     twin = render(preset.from_nu(nu), SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
-    return float(np.linalg.norm(heard - DISTANCE(twin)) / np.linalg.norm(heard))
+    return distance_from(heard, twin)
 
 
 def _evaluate_one(job) -> dict:
