@@ -1,0 +1,81 @@
+"""The drum in torch, batched and differentiable: the twin of matcher.ftm and matcher.modal."""
+
+import numpy as np
+import torch
+
+from matcher import ftm, modal
+from matcher.features import N_SAMPLES, SAMPLE_RATE
+from matcher.theta import Preset, Theta
+
+COLUMN = 256  # samples; exp(z (a COLUMN + b)) is a product of one factor for a and one for b
+
+
+def theta_from_nu(nu: torch.Tensor, preset: Preset) -> Theta:
+    """nu (..., 5) in [-1, 1] -> Theta of tensors (...)."""
+    values = []
+    for row, share in zip(preset.parameters, nu.unbind(-1)):
+        log = row.scale == "log"
+        low, high = (np.log(v) if log else v for v in (row.low, row.high))
+        value = low + (share + 1) / 2 * (high - low)
+        values.append(torch.exp(value) if log else value)
+    return Theta(*values)
+
+
+def modes(theta: Theta, strike=ftm.STRIKE, n_modes: int = ftm.N_MODES) -> ftm.Modes:
+    """Theta (batch,) -> Modes (batch, modes), in the order of matcher.ftm.modes.
+
+    strike: a pair of floats, or of tensors (batch,). Where it is floats, silent modes are left out.
+    """
+    omega, tau, p, D, alpha = (v[:, None] for v in theta)  # (batch, 1)
+    m, k = (torch.arange(1, n_modes + 1).to(omega) for _ in range(2))
+    m, k = m.repeat_interleave(n_modes), k.repeat(n_modes)  # (modes,)
+    x1, x2 = (
+        torch.as_tensor(x, dtype=omega.dtype, device=omega.device).reshape(-1, 1) for x in strike
+    )  # (batch or 1, 1)
+    shape = torch.sin(m * np.pi * x1) ** 2 * torch.sin(k * np.pi * x2) ** 2
+    if not any(torch.is_tensor(x) for x in strike):
+        heard = shape[0] > 1e-12
+        m, k, shape = m[heard], k[heard], shape[:, heard]
+    beta = alpha + 1 / alpha
+    q = (alpha**2 * (m**2 - 1) + k**2 - 1) / (1 + alpha**2)
+    sigma = (1 + p * beta * q) / tau
+    stiff = omega**2 * (1 + q) * (1 + D**2 * beta**2 * q)
+    omega_mk = torch.sqrt(stiff + q * (1 - p * beta) ** 2 / tau**2)
+    return ftm.Modes(sigma, omega_mk, shape / (omega_mk * alpha))
+
+
+def render(nu: torch.Tensor, preset: Preset, strike=ftm.STRIKE, n_samples: int = N_SAMPLES,
+           sample_rate: float = SAMPLE_RATE) -> torch.Tensor:  # fmt: skip
+    """nu (batch, 5) -> x (batch, n_samples) of nu's type, each sound's largest |value| 1.
+
+    Rotations are computed in float64 whatever the type. A sound that is silent stays so.
+    """
+    sigma, omega, gain = modes(theta_from_nu(nu.double(), preset), strike)
+    gain = gain * _fade(omega, sample_rate)
+    rotation = torch.complex(-sigma, omega)[..., None] / sample_rate  # (batch, modes, 1) a sample
+    columns = torch.arange(-(-n_samples // COLUMN), device=nu.device) * COLUMN
+    across = gain[..., None] * torch.exp(rotation * columns)  # (batch, modes, columns)
+    along = torch.exp(rotation * torch.arange(COLUMN, device=nu.device))  # (batch, modes, COLUMN)
+    left = torch.cat([across.real, across.imag], dim=1).to(nu.dtype)  # (batch, 2 modes, columns)
+    right = torch.cat([along.imag, along.real], dim=1).to(nu.dtype)
+    x = (left.transpose(1, 2) @ right).flatten(1)[:, :n_samples]
+    peak = x.abs().amax(dim=1, keepdim=True)
+    return x / torch.where(peak > 0, peak, 1)
+
+
+def render_with_tangents(nu: torch.Tensor, preset: Preset, strike=ftm.STRIKE):
+    """nu (batch, 5) -> x (batch, N_SAMPLES) and dx / dnu (batch, 5, N_SAMPLES)."""
+
+    def along(direction):
+        return torch.func.jvp(
+            lambda v: render(v, preset, strike), (nu,), (direction.expand_as(nu),)
+        )
+
+    directions = torch.eye(nu.shape[1], dtype=nu.dtype, device=nu.device)
+    return torch.vmap(along, out_dims=(None, 1))(directions)
+
+
+def _fade(omega, sample_rate):
+    """matcher.modal.fade_out: 1 up to FADE of the Nyquist frequency, 0 above it."""
+    share = ((omega / (np.pi * sample_rate) - modal.FADE) / (1 - modal.FADE)).clamp(0, 1)
+    return torch.where(share < 1, torch.cos(np.pi / 2 * share) ** 2, 0)
