@@ -2,7 +2,6 @@
 
 import io
 import json
-import math
 import warnings
 from pathlib import Path
 
@@ -15,9 +14,10 @@ from matcher import encoder as runtime
 from matcher.features import LogCqt
 from matcher.recording import save_atomically
 from matcher.theta import PRESETS, Preset
-from training.dataset import SHARD, make_clip
+from training.dataset import make_clip
 from training.encoder import Encoder
-from training.fit import Config, load_checkpoint
+from training.fit import Config, load_checkpoint, summary
+from training.synth import theta_from_nu
 
 OPSET = 17
 LICENCE = "GPL-3.0-or-later"  # of the weights, as of the rest
@@ -35,25 +35,26 @@ class NaturalUnits(nn.Module):
     def forward(self, features: torch.Tensor):
         """Features (batch, 2, bins, frames) -> nu, then Theta's fields."""
         nu = self.encoder(features)
-        values = (_from_nu(row, nu[:, i]) for i, row in enumerate(self.preset.parameters))
-        return nu, *values
+        return nu, *theta_from_nu(nu, self.preset)
 
 
-def _from_nu(row, nu: torch.Tensor) -> torch.Tensor:
-    """Parameter.from_nu as torch operations."""
-    if row.scale == "log":
-        low, high = math.log(row.low), math.log(row.high)
-        return torch.exp(low + (nu + 1) / 2 * (high - low))
-    return row.low + (nu + 1) / 2 * (row.high - row.low)
-
-
-def load_run(run: Path) -> tuple[Config, Encoder, list[dict]]:
-    """A run's settings, its encoder in evaluation mode, and its history."""
+def load_run(run: Path) -> tuple[Config, Encoder, dict]:
+    """A run's settings, its encoder in evaluation mode, and what the metadata says of it."""
     state = load_checkpoint(run)
     config = Config.from_dict(json.loads(state["config"]))
+    if config.pitch == "known":
+        raise ValueError(f"{run} needs to be told the pitch; allowed is a run with pitch unknown")
     encoder = Encoder(config.recipe.features.n_bins)
     encoder.load_state_dict(state["model"])
-    return config, encoder.eval(), state["history"]
+    runs = [*state.get("earlier", []), summary(state)]  # each went on from the one before
+    training = {
+        "sounds": sum(run["sounds"] for run in runs),
+        "sounds_are": "synthetic, rendered by drum-matcher",
+        "augmented": config.recipe.augmented,
+        "runs": runs,
+        "validation_mse": round(state["history"][-1]["validation_mse"], 5),
+    }
+    return config, encoder.eval(), training
 
 
 def export(run: Path, path: Path) -> float:
@@ -62,9 +63,9 @@ def export(run: Path, path: Path) -> float:
     Raises ValueError for a folder that holds no run, and where ONNX Runtime does not give what
     torch gives on CHECKED_SOUNDS sounds.
     """
-    config, encoder, history = load_run(run)
+    config, encoder, training = load_run(run)
     preset, cqt = PRESETS[config.recipe.preset], config.recipe.features
-    contract = runtime.Contract(preset, cqt, _training(config, history), LICENCE)
+    contract = runtime.Contract(preset, cqt, training, LICENCE)
     model = onnx.load_from_string(_graph(NaturalUnits(encoder, preset), cqt))
     onnx.helper.set_model_props(model, {runtime.METADATA_KEY: contract.to_json()})
     onnx.checker.check_model(model, full_check=True)
@@ -78,21 +79,6 @@ def export(run: Path, path: Path) -> float:
 
     save_atomically(path, write_checked)
     return difference
-
-
-def _training(config: Config, history: list[dict]) -> dict:
-    """What the metadata says of the training."""
-    last = history[-1]
-    return {
-        "sounds": last["sounds"],
-        "distinct_sounds": min(last["sounds"], config.distinct_shards * SHARD),
-        "sounds_are": "synthetic, rendered by drum-matcher",
-        "augmented": config.recipe.augmented,
-        "loss": "P",
-        "validation_mse": round(last["validation_mse"], 5),
-        "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
-        "seed": config.seed,
-    }
 
 
 def _graph(module: NaturalUnits, cqt: LogCqt) -> bytes:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from matcher.matching import shipped_encoder
-from matcher.theta import Theta
+from matcher.theta import PRESETS, Theta
 from tests.conftest import DATA, draw
 from training import evaluate
 
@@ -19,10 +19,24 @@ def test_errors_in_natural_units():
 
 
 def test_on_fresh_sounds():
-    rows = evaluate.evaluate_sounds(shipped_encoder(), 60, augmented=False)
+    guess, truth = evaluate.infer_sounds(shipped_encoder(), 60, augmented=False)
+    rows = evaluate.parameter_rows(guess, truth, PRESETS["live"])
     assert [row["parameter"] for row in rows] == [*Theta._fields, "mean"]
     assert rows[-1]["MSE"] == pytest.approx(np.mean([row["MSE"] for row in rows[:-1]]))
     assert rows[-1]["MSE"] < 0.1
+
+
+def test_distances_are_nothing_for_the_truth_and_less_for_the_model_than_for_others():
+    guess, truth = evaluate.infer_sounds(shipped_encoder(), 8, augmented=False)
+    same, near, far = (
+        evaluate.distance_rows(nu, truth, PRESETS["live"], workers=1)
+        for nu in (truth, guess, truth[::-1].copy())
+    )
+    for rows in zip(same, near, far):
+        assert [row["distance"] for row in rows] == [rows[0]["distance"]] * 3
+        means = [row["mean"] for row in rows]
+        assert means[0] < 1e-3 < means[1] < means[2]
+        assert rows[1]["error"] == pytest.approx(rows[1]["deviation"] / np.sqrt(8))
 
 
 def test_a_folder_of_recordings(tmp_path, capsys):

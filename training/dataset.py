@@ -53,13 +53,18 @@ class Recipe:
 def make_clip(recipe: Recipe, seed: int, split: str, index: int):
     """One sound: nu (5,) and its clip (samples,) float32 at SAMPLE_RATE, from the onset."""
     rng = np.random.default_rng([seed, SPLITS[split], index])
-    nu = rng.uniform(-1, 1, 5)
+    nu = rng.uniform(-1, 1, 5)  # first, as in nu_of
     augmented = rng.random() < recipe.augmented
     moved = augmented and rng.random() < 0.5
     strike = rng.uniform(*STRIKE_RANGE, 2) if moved else ftm.STRIKE
     theta = PRESETS[recipe.preset].from_nu(nu)
     x = modal.render(theta, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE, strike)
     return nu, augment(x, rng) if augmented else x
+
+
+def nu_of(seed: int, split: str, index: int) -> np.ndarray:
+    """The nu (5,) of a sound, whatever its recipe."""
+    return np.random.default_rng([seed, SPLITS[split], index]).uniform(-1, 1, 5)
 
 
 @dataclass(frozen=True)

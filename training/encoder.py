@@ -13,7 +13,8 @@ class Encoder(nn.Module):
 
     BatchNorm2d -> EfficientNet-B0 -> linear without bias -> BatchNorm1d -> tanh. A third input
     channel, made here, tells each bin its place: pooling over frequency would forget it, and pitch
-    is a place. Every sound is fresh, so B0's dropout and stochastic depth are off.
+    is a place. Where the pitch is known, places count from it, and it is handed through. Every
+    sound is fresh, so B0's dropout and stochastic depth are off.
     """
 
     def __init__(self, n_bins: int):
@@ -26,8 +27,11 @@ class Encoder(nn.Module):
         self.head = nn.BatchNorm1d(N_PARAMETERS)
         nn.init.constant_(self.head.weight, HEAD_SCALE)
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Features (batch, 2, bins, frames) -> nu (batch, 5)."""
+    def forward(self, features: torch.Tensor, pitch: torch.Tensor | None = None) -> torch.Tensor:
+        """Features (batch, 2, bins, frames), pitch (batch,) in nu if known -> nu (batch, 5)."""
         place = self.place.expand(features.shape[0], 1, -1, features.shape[3])
+        if pitch is not None:
+            place = place - pitch[:, None, None, None]
         x = torch.cat([self.normalise(features), place], dim=1)  # (batch, 3, bins, frames)
-        return torch.tanh(self.head(self.backbone(x)))
+        nu = torch.tanh(self.head(self.backbone(x)))
+        return nu if pitch is None else torch.cat([pitch[:, None], nu[:, 1:]], dim=1)

@@ -5,7 +5,8 @@
     python -m training.evaluate --folder recordings      real drums, against random theta and CMA-ES
 
 A folder's hits.csv (columns file, instrument, is_drum), where there is one, says which recordings
-are of drums; without it all are. Tables are Markdown.
+are of drums; without it all are. Tables are Markdown. Distances of sounds come with their
+standard deviation and the standard error of their mean.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from matcher.matching import match_file, to_analysis_rate
 from matcher.modal import render
 from matcher.theta import PRESETS, Preset, Theta
 from training.dataset import Recipe, make_clip
+from training.distances import mean_and_error, sound_distances
 
 SEED = 2**31 - 1  # of the test sounds: no run of training.fit has heard them
 RANDOM_TRIES = 40
@@ -48,8 +50,8 @@ def natural_errors(truth: Theta, guess: Theta) -> dict[str, np.ndarray]:
     }
 
 
-def evaluate_sounds(encoder: Encoder, count: int, augmented: bool) -> list[dict]:
-    """A row for each parameter, median error and MSE in nu, over `count` fresh test sounds."""
+def infer_sounds(encoder: Encoder, count: int, augmented: bool) -> tuple[np.ndarray, np.ndarray]:
+    """nu_hat and nu (count, 5) of fresh test sounds."""
     contract = encoder.contract
     preset = contract.preset
     recipe = Recipe(preset.name, float(augmented), contract.cqt)
@@ -59,6 +61,11 @@ def evaluate_sounds(encoder: Encoder, count: int, augmented: bool) -> list[dict]
     ):
         truth[i], clip = make_clip(recipe, SEED, "test", i)
         guess[i] = encoder.nu(contract.cqt.features(clip))
+    return guess, truth
+
+
+def parameter_rows(guess: np.ndarray, truth: np.ndarray, preset: Preset) -> list[dict]:
+    """nu_hat, nu (sounds, 5) -> a row for each parameter: median error, and MSE in nu."""
     errors = natural_errors(preset.from_nu(truth), preset.from_nu(guess))
     mse = dict(zip(Theta._fields, ((guess - truth) ** 2).mean(axis=0)))
     rows = [
@@ -67,6 +74,12 @@ def evaluate_sounds(encoder: Encoder, count: int, augmented: bool) -> list[dict]
     ]
     mean = float(np.mean(list(mse.values())))
     return [*rows, {"parameter": "mean", "median error": "", "unit": "", "MSE": mean}]
+
+
+def distance_rows(guess: np.ndarray, truth: np.ndarray, preset: Preset, workers: int) -> list[dict]:
+    """nu_hat, nu (sounds, 5) -> a row for each distance of their sounds."""
+    distances = sound_distances(guess, truth, preset, workers)
+    return [{"distance": name} | mean_and_error(values) for name, values in distances.items()]
 
 
 def evaluate_recording(path: Path, encoder: Encoder, seed: int) -> dict:
@@ -155,7 +168,7 @@ def main(argv=None) -> int:
     parser.add_argument("--model", type=Path, default=SHIPPED, help="default: the shipped model")
     parser.add_argument("--count", type=int, default=2000, help="sounds; default 2000")
     parser.add_argument("--folder", type=Path, help="measure on the recordings of this folder")
-    parser.add_argument("--workers", type=int, default=2, help="processes for --folder; default 2")
+    parser.add_argument("--workers", type=int, default=2, help="processes; default 2")
     arguments = parser.parse_args(argv)
     try:
         if arguments.count < 1:
@@ -167,9 +180,11 @@ def main(argv=None) -> int:
             print(table(summarise(rows)))
             return 0
         for augmented in (False, True):
-            rows = evaluate_sounds(encoder, arguments.count, augmented)
+            guess, truth = infer_sounds(encoder, arguments.count, augmented)
+            preset = encoder.contract.preset
             print(f"{arguments.count} {'augmented' if augmented else 'clean'} sounds\n")
-            print(table(rows), end="\n\n")
+            print(table(parameter_rows(guess, truth, preset)), end="\n\n")
+            print(table(distance_rows(guess, truth, preset, arguments.workers)), end="\n\n")
     except (OSError, ValueError) as error:
         print(f"training.evaluate: {error}", file=sys.stderr)
         return 2

@@ -1,15 +1,18 @@
-"""Train the encoder by P-loss.
+"""Train the encoder.
 
-    python -m training.fit                       the shipped model's settings, in the cache folder
+    python -m training.fit                       the shipped model's warm start, in the cache folder
     python -m training.fit --smoke               everything in about a minute
-    python -m training.fit --run runs/mine --preset paper --epochs 20
-    python -m training.fit --run runs/mine --resume
+    python -m training.fit --run mine --preset paper --epochs 20
+    python -m training.fit --run mine --resume
+    python -m training.fit --run better --warm-start mine --loss pnp --damping adaptive
+    python -m training.fit --run big --devices 4 --precision bf16-mixed
 
 A run is a folder: config.json, checkpoint.pt (each epoch, written whole or not at all) and log.csv.
 A run that was killed goes on with --resume from its last epoch, to the same end.
 """
 
 import argparse
+import copy
 import csv
 import ctypes
 import io
@@ -23,18 +26,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
-from torch.nn.functional import mse_loss
+from lightning_fabric import Fabric
 from torch.utils.data import DataLoader
 
 from matcher.features import LogCqt
 from matcher.recording import save_atomically
 from matcher.theta import PRESETS
+from training import objective
 from training.dataset import SHARD, Recipe, Shards, cache_folder, channels
 from training.encoder import Encoder
-
-VALIDATION_SHARDS = 1
+from training.objective import Objective
+from training.progress import progress
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,24 @@ class Config:
     epochs: int = 40
     shards_per_epoch: int = 10  # of SHARD sounds each
     distinct_shards: int = 160  # after these the training sounds come round again
+    first_shard: int = 0  # of them
     batch_size: int = 64
     learning_rate: float = 5e-4  # the highest; it rises over WARM_UP, then falls as a cosine
     weight_decay: float = 1e-2
     seed: int = 0
+    loss: str = "p"  # p, pnp, mss, jtfs or proxy
+    pitch: str = "unknown"  # known: the encoder is told it and infers the other four
+    metric: str = "table"  # of pnp: the table's own sounds, or any sound by a network
+    table: str = ""  # of training.metric; none: the preset's shipped one
+    network: str = ""  # of training.surrogate: of pnp where the metric is one, and of proxy
+    clip: float = 1.0  # eigenvalues of M above this quantile of the largest count as it
+    damping: str = "adaptive"  # of pnp: constant, scheduled or adaptive
+    damping_start: float = 0.0  # lambda; 0: the largest eigenvalue met
+    damping_matrix: str = "identity"  # or diagonal
+    warm_start: str = ""  # the run whose weights this one began with
 
     def __post_init__(self):
+        objective.check(self)
         if self.recipe.preset not in PRESETS:
             allowed = ", ".join(PRESETS)
             raise ValueError(f"preset is {self.recipe.preset!r}, allowed is one of: {allowed}")
@@ -99,110 +113,200 @@ def learning_rate(config: Config, step: int) -> float:
     return config.learning_rate * (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP))) / 2
 
 
-def fit(
-    config: Config, run: Path, resume: bool, device: torch.device, workers: int, cache_gb: float
-):
-    """Train to the last epoch; returns the history, one dict of losses an epoch."""
-    _keep_freed_memory()
-    torch.manual_seed(config.seed)
-    model = Encoder(config.recipe.features.n_bins).to(device, memory_format=torch.channels_last)
-    body = [p for name, p in model.named_parameters() if not name.startswith("head.")]
-    optimiser = torch.optim.AdamW(
-        [{"params": body, "rate": 1}, {"params": model.head.parameters(), "rate": HEAD_RATE}],
-        weight_decay=config.weight_decay,
-    )
-    history = []
-    if resume:
-        state = load_checkpoint(run)
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        history = state["history"]
-    cache_bytes = int(cache_gb * 1e9)
-    splits = [Shards(config.recipe, config.seed, s, cache_bytes) for s in ("train", "validation")]
-    stream = iter(_loader(splits[0], config, len(history), workers))
-    validation = [splits[1][i] for i in range(VALIDATION_SHARDS)]
-    with _progress() as bar:
-        task = bar.add_task("training", total=config.epochs * config.shards_per_epoch * SHARD)
-        bar.update(task, completed=len(history) * config.shards_per_epoch * SHARD)
-        for epoch in range(len(history), config.epochs):
-            start = time.perf_counter()
-            loss = _train_epoch(model, optimiser, stream, config, epoch, device, bar, task)
-            row = {
-                "epoch": epoch + 1,
-                "sounds": (epoch + 1) * config.shards_per_epoch * SHARD,
-                "train_mse": loss,
-                "validation_mse": float(predict_errors(model, validation, device).mean()),
-                "seconds": time.perf_counter() - start,
-            }
-            history.append(row)
-            _save(run, config, model, optimiser, history)
-            bar.console.print(
-                f"epoch {row['epoch']}/{config.epochs}: {row['sounds']:,} sounds, "
-                f"train {loss:.4f}, validation {row['validation_mse']:.4f}, "
-                f"{row['seconds']:.0f} s"
+class Trainer:
+    """A run: the encoder, its optimiser and objective, where it stands, and how it goes on.
+
+    Raises ValueError where the configuration names what is not there.
+    """
+
+    def __init__(self, config: Config, run: Path, fabric: Fabric, cache_gb: float = 4.0):
+        torch.manual_seed(config.seed)
+        model, self.earlier = Encoder(config.recipe.features.n_bins), []
+        if config.warm_start:
+            start = load_checkpoint(config.warm_start)
+            model.load_state_dict(start["model"])
+            self.earlier = [*start.get("earlier", []), summary(start)]
+        model = model.to(fabric.device, memory_format=torch.channels_last)
+        body = [p for name, p in model.named_parameters() if not name.startswith("head.")]
+        optimiser = torch.optim.AdamW(
+            [{"params": body, "rate": 1}, {"params": model.head.parameters(), "rate": HEAD_RATE}],
+            weight_decay=config.weight_decay,
+        )
+        self.model, self.optimiser = fabric.setup(model, optimiser)
+        self.config, self.run, self.fabric = config, run, fabric
+        self.objective = Objective(config, fabric.device)
+        self.history, self.best = [], None
+        splits = ("train", "validation")
+        self.train, validation = (
+            Shards(config.recipe, config.seed, s, int(cache_gb * 1e9)) for s in splits
+        )
+        self.distinct_shards = config.distinct_shards
+        self.validation = (validation, 0)
+        if self.objective.n_known:  # the table's last shard is not trained on
+            last = self.objective.n_known // SHARD - 1
+            if config.first_shard >= last:
+                raise ValueError(f"first_shard is {config.first_shard}, the table ends at {last}")
+            self.distinct_shards = min(last - config.first_shard, config.distinct_shards)
+            self.validation = (self.train, last)
+
+    def resume(self) -> None:
+        """Go on where the run's checkpoint was written."""
+        state = load_checkpoint(self.run)
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.history, self.best = state["history"], state["best"]
+        self.earlier = state["earlier"]
+        self.objective.damping.value, self.objective.damping.best = state["damping"]
+
+    def fit(self, workers: int = 1) -> list[dict]:
+        """Train to the last epoch; returns the history, one dict an epoch."""
+        config, fabric, done = self.config, self.fabric, len(self.history)
+        stream, sounds = iter(self._loader(workers)), config.shards_per_epoch * SHARD
+        shards, i = self.validation
+        validation = (i, *shards[i])
+        with progress() as bar:
+            task = bar.add_task("training", total=config.epochs * sounds, completed=done * sounds)
+            for epoch in range(done, config.epochs):
+                start, damping = time.perf_counter(), self.objective.damping.value
+                loss = self._train_epoch(epoch, stream, lambda n: bar.advance(task, n))
+                mse, watched = fabric.broadcast(self.evaluate(*validation))
+                self.history.append({
+                    "epoch": epoch + 1,
+                    "sounds": (epoch + 1) * sounds,
+                    "train_loss": loss,
+                    "validation_mse": mse,
+                    "validation_loss": watched,
+                    "damping": damping,
+                    "seconds": time.perf_counter() - start,
+                })  # fmt: skip
+                self._damp(watched)
+                self._save()
+                bar.console.print(self._sentence())
+        return self.history
+
+    def _train_epoch(self, epoch: int, stream, advance) -> float:
+        """One pass over shards_per_epoch shards; the mean loss."""
+        config, world = self.config, self.fabric.world_size
+        torch.manual_seed(config.seed * 1_000_003 + epoch)
+        self.model.train()
+        size, total, n_batches = config.batch_size // world, 0.0, 0
+        step = epoch * config.shards_per_epoch * SHARD // config.batch_size
+        for _ in range(config.shards_per_epoch // world):
+            index, *shard = next(stream)
+            for batch in torch.randperm(SHARD).numpy().reshape(-1, size):
+                for group in self.optimiser.param_groups:
+                    group["lr"] = group["rate"] * learning_rate(config, step)
+                self.optimiser.zero_grad()
+                total += self.backward(index, shard, batch)
+                self.optimiser.step()
+                step, n_batches = step + 1, n_batches + 1
+                advance(len(batch) * world)
+        return total / n_batches
+
+    def backward(self, index: int, shard, batch: np.ndarray) -> float:
+        """Gradients of the loss of a shard's sounds; with several processes, their mean's."""
+        loss = self.objective(*self.predict(shard, batch), index * SHARD + batch)
+        self.fabric.backward(loss)
+        return loss.item()
+
+    @torch.no_grad()
+    def evaluate(self, index: int, *shard) -> tuple[float, float]:
+        """Mean squared error in nu, and the undamped loss, of a shard."""
+        self.model.eval()
+        mse, loss, batches = 0.0, 0.0, np.arange(SHARD).reshape(-1, 128)
+        for batch in batches:
+            nu_hat, nu = self.predict(shard, batch)
+            mse += (nu_hat - nu).square().mean().item() / len(batches)
+            if self.config.loss == "pnp":
+                undamped = self.objective.undamped(nu_hat, nu, index * SHARD + batch)
+                loss += undamped.item() / len(batches)
+        return mse, loss if self.config.loss == "pnp" else mse
+
+    def predict(self, shard, batch: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """nu_hat and nu (batch, 5) of these sounds of a shard."""
+        nu, log_cqt, observed = shard
+        x = torch.from_numpy(channels(log_cqt[batch], observed[batch])).to(self.fabric.device)
+        nu = torch.from_numpy(nu[batch]).to(self.fabric.device)
+        x = x.contiguous(memory_format=torch.channels_last)  # (batch, 2, bins, frames)
+        known = nu[:, 0] if self.config.pitch == "known" else None
+        return self.model(x, known).float(), nu
+
+    def _damp(self, watched: float) -> None:
+        """Change lambda after an epoch; where it was refused, go back to the best weights."""
+        if self.config.loss != "pnp" or self.config.damping != "adaptive":
+            self.objective.damping.update(watched)
+        elif self.objective.damping.update(watched):
+            self.best = copy.deepcopy(
+                {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
             )
-    return history
+        else:
+            self.model.load_state_dict(self.best["model"])
+            self.optimiser.load_state_dict(copy.deepcopy(self.best["optimiser"]))
+
+    def _loader(self, workers: int):
+        """This process's shards of the epochs still to come, made ahead by `workers` processes."""
+        n, world, rank = (
+            self.config.shards_per_epoch, self.fabric.world_size, self.fabric.global_rank,
+        )  # fmt: skip
+        order = np.arange(len(self.history) * n, self.config.epochs * n)[rank::world]
+        order = (self.config.first_shard + order % self.distinct_shards).tolist()
+        return DataLoader(_Numbered(self.train), batch_size=None, sampler=order,
+                          num_workers=workers, collate_fn=_as_is,
+                          prefetch_factor=2 if workers else None)  # fmt: skip
+
+    def _save(self) -> None:
+        if self.fabric.global_rank:
+            return
+        state = {
+            "config": json.dumps(asdict(self.config)),
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "history": self.history,
+            "earlier": self.earlier,
+            "best": self.best,
+            "damping": (self.objective.damping.value, self.objective.damping.best),
+        }
+        save_atomically(self.run / "checkpoint.pt", lambda file: torch.save(state, file))
+        text = io.StringIO()
+        table = csv.DictWriter(text, self.history[0].keys(), lineterminator="\n")
+        table.writeheader()
+        table.writerows(self.history)
+        save_atomically(self.run / "log.csv", lambda file: file.write(text.getvalue().encode()))
+
+    def _sentence(self) -> str:
+        row = self.history[-1]
+        pnp = f" (undamped {row['validation_loss']:.4g}, lambda {row['damping']:.3g})"
+        return (
+            f"epoch {row['epoch']}/{self.config.epochs}: {row['sounds']:,} sounds, "
+            f"train {row['train_loss']:.4f}, validation {row['validation_mse']:.4f}"
+            f"{pnp if self.config.loss == 'pnp' else ''}, {row['seconds']:.0f} s"
+        )
 
 
-def _train_epoch(model, optimiser, stream, config, epoch, device, bar, task) -> float:
-    """One pass over shards_per_epoch shards; the mean squared error in nu."""
-    torch.manual_seed(config.seed * 1_000_003 + epoch)
-    model.train()
-    total, step = 0.0, epoch * config.shards_per_epoch * SHARD // config.batch_size
-    for _ in range(config.shards_per_epoch):
-        nu, log_cqt, observed = next(stream)
-        for batch in torch.randperm(SHARD).numpy().reshape(-1, config.batch_size):
-            for group in optimiser.param_groups:
-                group["lr"] = group["rate"] * learning_rate(config, step)
-            x = torch.from_numpy(channels(log_cqt[batch], observed[batch])).to(device)
-            x = x.contiguous(memory_format=torch.channels_last)  # (batch, 2, bins, frames)
-            loss = mse_loss(model(x), torch.from_numpy(nu[batch]).to(device))  # P-loss
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            step += 1
-            total += loss.item() * len(batch)
-            bar.advance(task, len(batch))
-    return total / (config.shards_per_epoch * SHARD)
+def summary(state: dict) -> dict:
+    """What a checkpoint's training was, for those that come after it."""
+    config, history = Config.from_dict(json.loads(state["config"])), state["history"]
+    return {
+        "loss": config.loss,
+        "sounds": history[-1]["sounds"],
+        "distinct_sounds": min(history[-1]["sounds"], config.distinct_shards * SHARD),
+        "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
+        "seed": config.seed,
+    }
 
 
-@torch.no_grad()
-def predict_errors(model, shards, device) -> np.ndarray:
-    """nu_hat - nu of every sound, squared: (sounds, 5)."""
-    model.eval()
-    errors = []
-    for nu, log_cqt, observed in shards:
-        for i in range(0, len(nu), 128):
-            x = torch.from_numpy(channels(log_cqt[i : i + 128], observed[i : i + 128]))
-            errors.append((model(x.to(device)).cpu().numpy() - nu[i : i + 128]) ** 2)
-    return np.concatenate(errors)
+class _Numbered:
+    """Shards with their numbers: (index, nu, log_cqt, observed)."""
 
+    def __init__(self, shards: Shards):
+        self.shards = shards
 
-def _loader(shards: Shards, config: Config, epochs_done: int, workers: int):
-    """The shards of the epochs still to come, made ahead by `workers` processes."""
-    first, last = (n * config.shards_per_epoch for n in (epochs_done, config.epochs))
-    order = [i % config.distinct_shards for i in range(first, last)]
-    return DataLoader(shards, batch_size=None, sampler=order, num_workers=workers,
-                      collate_fn=_as_is, prefetch_factor=2 if workers else None)  # fmt: skip
+    def __getitem__(self, index: int):
+        return index, *self.shards[index]
 
 
 def _as_is(shard):
     return shard
-
-
-def _save(run: Path, config: Config, model, optimiser, history) -> None:
-    state = {
-        "config": json.dumps(asdict(config)),
-        "model": model.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "history": history,
-    }
-    save_atomically(run / "checkpoint.pt", lambda file: torch.save(state, file))
-    text = io.StringIO()
-    table = csv.DictWriter(text, history[0].keys(), lineterminator="\n")
-    table.writeheader()
-    table.writerows(history)
-    save_atomically(run / "log.csv", lambda file: file.write(text.getvalue().encode()))
 
 
 def load_checkpoint(run: Path) -> dict:
@@ -216,25 +320,13 @@ def load_checkpoint(run: Path) -> dict:
         raise ValueError(f"{path} is not a checkpoint of training.fit, or is broken") from error
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Have glibc keep what a training step frees for the next one: a quarter less time on a CPU."""
     if platform.libc_ver()[0] == "glibc":
         trim_threshold, mmap_threshold = -1, -3  # mallopt(3)
         libc = ctypes.CDLL(None)
         libc.mallopt(mmap_threshold, 2**25)
         libc.mallopt(trim_threshold, 2**31 - 1)
-
-
-class _Rate(ProgressColumn):
-    def render(self, task):
-        return f"{task.speed or 0:.0f} sounds/s"
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"),
-        _Rate(), TimeRemainingColumn(), console=Console(stderr=True), speed_estimate_period=120,
-    )  # fmt: skip
 
 
 SMOKE = {"epochs": 2, "shards_per_epoch": 1, "distinct_shards": 2}
@@ -265,7 +357,9 @@ def _parser() -> argparse.ArgumentParser:
                                 help=f"default {getattr(default, f.name)}")  # fmt: skip
     parser.add_argument("--preset", help=f"one of {', '.join(PRESETS)}; default live")
     parser.add_argument("--augmented", type=float, help="share of sounds; default 0.6")
-    parser.add_argument("--device", help="cpu, cuda, ...; default: CUDA where there is one")
+    parser.add_argument("--accelerator", default="auto", help="cpu, cuda, ...; default auto")
+    parser.add_argument("--devices", type=int, default=1, help="processes, each with its device")
+    parser.add_argument("--precision", default="32-true", help="of Fabric, such as bf16-mixed")
     parser.add_argument("--workers", type=int, default=1, help="processes that make sounds")
     parser.add_argument("--cache-gb", type=float, default=4.0, help="disk for shards; default 4")
     return parser
@@ -280,6 +374,8 @@ def _config(arguments) -> Config:
     given = {k: v for k, v in vars(arguments).items() if v is not None}
     recipe = {k: given[k] for k in ("preset", "augmented") if k in given}
     own = {f.name: given[f.name] for f in fields(Config) if f.name in given}
+    if "warm_start" in own:
+        own["warm_start"] = str(run_folder(own["warm_start"]).resolve())
     smoke = SMOKE if arguments.smoke else {}
     return replace(config, recipe=replace(config.recipe, **recipe), **{**smoke, **own})
 
@@ -296,18 +392,38 @@ def main(argv=None) -> int:
             config = Config.from_dict(json.loads(load_checkpoint(run)["config"]))
         elif (run / "checkpoint.pt").exists() and not arguments.smoke:
             raise ValueError(f"{run} holds a run already; --resume it or name another with --run")
-        device = torch.device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        if device.type == "cuda" and not torch.cuda.is_available():
-            raise ValueError(f"device is {device}, but there is no CUDA here; allowed is cpu")
+        fabric = _fabric(config, arguments)
+        trainer = Trainer(config, run, fabric, arguments.cache_gb)
+        if arguments.resume:
+            trainer.resume()
         run.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError, RuntimeError) as error:
         print(f"training.fit: {error}", file=sys.stderr)
         return 2
     text = json.dumps(asdict(config), indent=2)
     save_atomically(run / "config.json", lambda file: file.write(text.encode()))
-    print(f"run {run} on {device}", file=sys.stderr)
-    fit(config, run, arguments.resume, device, arguments.workers, arguments.cache_gb)
+    print(f"run {run} on {fabric.device}", file=sys.stderr)
+    trainer.fit(arguments.workers)
     return 0
+
+
+def _fabric(config: Config, arguments) -> Fabric:
+    """The processes and devices asked for, started; ValueError where they are not there."""
+    keep_freed_memory()
+    n = arguments.devices
+    if n < 1 or config.shards_per_epoch % n or config.batch_size % n:
+        raise ValueError(
+            f"devices is {n}, allowed is a divisor of batch_size ({config.batch_size}) and of "
+            f"shards_per_epoch ({config.shards_per_epoch})"
+        )
+    try:
+        fabric = Fabric(accelerator=arguments.accelerator, devices=n,
+                        strategy="ddp" if n > 1 else "auto",
+                        precision=arguments.precision)  # fmt: skip
+        fabric.launch()
+    except Exception as error:  # Fabric has several kinds for what a machine lacks
+        raise ValueError(f"Fabric cannot start: {error}") from error
+    return fabric
 
 
 if __name__ == "__main__":

@@ -1,0 +1,62 @@
+"""How far the sounds of two sets of parameters are apart."""
+
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
+
+import auraloss
+import numpy as np
+import torch
+
+from matcher.theta import PRESETS, Preset
+from training.jtfs import Phi
+from training.synth import render
+
+CHUNK = 16  # sounds a worker takes at a time
+NAMES = ("JTFS", "multi-resolution STFT")
+
+
+def sound_distances(nu_hat, nu, preset: Preset, workers: int = 2) -> dict[str, np.ndarray]:
+    """nu_hat, nu (sounds, 5) -> distances (sounds,) of their sounds, by NAMES.
+
+    JTFS: the L2 norm of Phi(g(nu_hat)) - Phi(g(nu)). Multi-resolution STFT: auraloss as it comes.
+    """
+    chunks = [slice(i, i + CHUNK) for i in range(0, len(nu), CHUNK)]
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        done = pool.map(
+            _distances, [nu_hat[c] for c in chunks], [nu[c] for c in chunks],
+            [preset.name] * len(chunks),
+        )  # fmt: skip
+        return dict(zip(NAMES, np.concatenate(list(done), axis=1)))
+
+
+def mean_and_error(values: np.ndarray) -> dict[str, float]:
+    """Mean, standard deviation and standard error of the mean."""
+    deviation = float(np.std(values, ddof=1))
+    return {
+        "mean": float(np.mean(values)),
+        "deviation": deviation,
+        "error": deviation / len(values) ** 0.5,
+    }
+
+
+@torch.no_grad()
+def _distances(nu_hat: np.ndarray, nu: np.ndarray, preset: str) -> np.ndarray:
+    """(len(NAMES), sounds)."""
+    torch.set_num_threads(1)
+    rows = []
+    for pair in zip(nu_hat, nu):
+        x, y = (render(torch.from_numpy(n).float()[None], PRESETS[preset]) for n in pair)
+        jtfs = torch.linalg.norm(_phi()(x) - _phi()(y)).item()
+        rows.append((jtfs, _stft()(x[:, None], y[:, None]).item()))
+    return np.array(rows).T
+
+
+@cache
+def _phi():
+    return Phi()
+
+
+@cache
+def _stft():
+    return auraloss.freq.MultiResolutionSTFTLoss()

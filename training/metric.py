@@ -1,0 +1,121 @@
+"""The metric of PNP: M = J^T J, J the Jacobian of Phi o g, for the sounds of the training split.
+
+    python -m training.metric --preset live --count 4096 -o training/tables/live.npz
+    python -m training.metric --preset live --count 4096 --step 0.1 -o secants.npz
+    python -m training.metric --preset paper --count 100000 --scheduler tcp://cluster:8786
+
+With --step, J holds secants over nu +- step in place of tangents: the metric at the scale of an
+encoder's error. A killed run goes on where it stood. A table holds R, upper triangular with
+R^T R = M, by QR of J: M squares J's small singular values below what numbers hold, R does not.
+"""
+
+import argparse
+import json
+import sys
+import zipfile
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from matcher.recording import save_atomically
+from matcher.theta import PRESETS, Preset
+from training import jobs
+from training.jtfs import Phi
+from training.synth import render, render_with_tangents
+
+UPPER = np.triu_indices(5)
+
+
+def jacobian(nu: torch.Tensor, preset: Preset, phi: Phi) -> tuple[torch.Tensor, torch.Tensor]:
+    """nu (batch, 5) -> Phi(g(nu)) (batch, paths) and J (batch, paths, 5)."""
+    value, tangents = phi.jvp(*render_with_tangents(nu, preset))
+    return value, tangents.transpose(1, 2)
+
+
+def secants(nu: torch.Tensor, preset: Preset, phi: Phi, step: float) -> torch.Tensor:
+    """nu (batch, 5) -> slopes of Phi o g between nu +- step, both kept in [-1, 1]; as J."""
+    columns = []
+    for direction in torch.eye(5, dtype=nu.dtype, device=nu.device):
+        ends = [(nu + s * direction).clamp(-1, 1) for s in (step, -step)]
+        rise = phi(render(ends[0], preset)) - phi(render(ends[1], preset))  # (batch, paths)
+        columns.append(rise / ((ends[0] - ends[1]) @ direction)[:, None])
+    return torch.stack(columns, dim=-1)
+
+
+def factor(J: torch.Tensor) -> torch.Tensor:
+    """J (batch, paths, 5) -> R (batch, 5, 5) float64, upper triangular, diagonal >= 0."""
+    R = torch.linalg.qr(J.double(), mode="r").R
+    return R * torch.where(R.diagonal(dim1=1, dim2=2) < 0, -1.0, 1.0)[..., None]
+
+
+@dataclass(frozen=True)
+class Metric(jobs.Job):
+    """R of each sound, its upper triangle (15,)."""
+
+    step: float = 0.0  # of secants, in nu; 0: tangents
+
+    VERSION: ClassVar = 1
+
+    def row(self, nu: torch.Tensor, phi: Phi) -> np.ndarray:
+        """nu (1, 5) -> R (15,)."""
+        preset = PRESETS[self.preset]
+        J = secants(nu, preset, phi, self.step) if self.step else jacobian(nu, preset, phi)[1]
+        return factor(J)[0].numpy()[UPPER]
+
+    def save(self, path: Path, R: np.ndarray) -> None:
+        """Write a table: rows (count, 15) and what they are of."""
+        about = json.dumps({"version": self.VERSION, **asdict(self)})
+        save_atomically(path, lambda file: np.savez_compressed(file, R=R, about=about))
+
+
+def load_table(source: Path | str) -> tuple[Metric, np.ndarray, np.ndarray]:
+    """A table, or the shipped one of a preset -> its job, nu (count, 5), R (count, 5, 5) float64.
+
+    ValueError where it is no table.
+    """
+    path = files("training") / "tables" / f"{source}.npz" if source in PRESETS else Path(source)
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            about, upper = json.loads(str(kept["about"])), kept["R"]
+        version = about.pop("version")
+        job = Metric(**about)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a table of training.metric, or is broken") from error
+    if version != job.VERSION:
+        raise ValueError(f"{path} is of version {version}, allowed is {job.VERSION}; make it again")
+    R = np.zeros((len(upper), 5, 5))
+    R[(slice(None), *UPPER)] = upper
+    return job, jobs.sounds(job.seed, len(R)), R
+
+
+def main(argv=None) -> int:
+    """The command line; 2 after a sentence on stderr where something given was wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.metric",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    jobs.add_arguments(parser, count=4096)
+    parser.add_argument("--step", type=float, default=0.0, help="of secants, in nu; 0: tangents")
+    parser.add_argument("-o", dest="out", type=Path, help="write the table to this file")
+    arguments = parser.parse_args(argv)
+    try:
+        if not 0 <= arguments.step <= 1:
+            raise ValueError(f"step is {arguments.step}, allowed is 0 to 1")
+        job = Metric(arguments.preset, arguments.seed, arguments.step)
+        R = jobs.run_from(arguments, job)
+        if arguments.out:
+            job.save(arguments.out, R)
+    except (OSError, ValueError) as error:
+        print(f"training.metric: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,199 @@
+"""Small networks of nu that stand in for what is slow to compute: M, and Phi o g itself.
+
+    python -m training.surrogate metric --preset live -o metric.pt        learns a table's M
+    python -m training.surrogate phi --preset live --count 20000 -o phi.pt
+
+M by its matrix logarithm, so that what is predicted is always positive definite. Phi o g by its
+principal components: distances of its outputs are the distances of PNP at any scale, not only near
+nu. A fifth of the sounds is held out, and what the network is worth on it is printed.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import silu
+
+from matcher.recording import save_atomically
+from matcher.theta import PRESETS, Preset
+from training import jobs
+from training.jtfs import Phi
+from training.metric import UPPER, load_table
+from training.synth import render
+
+WIDTH, DEPTH = 256, 4
+WAVES = 4  # sines and cosines of each nu, up to as many half periods over its range
+STEPS, BATCH, LEARNING_RATE = 6000, 512, 2e-3
+FLOOR = 1.0  # eigenvalues of M below it count as it: damping covers them
+COMPONENTS = 64
+HELD_OUT = 5  # one sound of so many
+
+
+class Surrogate(nn.Module):
+    """nu (batch, 5) -> (batch, numbers): a residual network with its outputs' mean and scale."""
+
+    def __init__(self, n_outputs: int, preset: str):
+        super().__init__()
+        self.preset = preset
+        self.enter = nn.Linear(5 * (1 + 2 * WAVES), WIDTH)
+        self.layers = nn.ModuleList(nn.Linear(WIDTH, WIDTH) for _ in range(DEPTH))
+        self.leave = nn.Linear(WIDTH, n_outputs)
+        self.register_buffer("mean", torch.zeros(n_outputs))
+        self.register_buffer("scale", torch.ones(n_outputs))
+
+    def forward(self, nu: torch.Tensor) -> torch.Tensor:
+        """nu (batch, 5) -> (batch, numbers)."""
+        angles = nu[..., None] * torch.arange(1, WAVES + 1).to(nu) * (np.pi / 2)  # (batch, 5, w)
+        h = self.enter(torch.cat([nu, angles.sin().flatten(1), angles.cos().flatten(1)], dim=1))
+        for layer in self.layers:
+            h = h + silu(layer(silu(h)))
+        return self.leave(h) * self.scale + self.mean
+
+    def save(self, path: Path) -> None:
+        """Write the network, whole or not at all."""
+        state = {"kind": type(self).__name__, "preset": self.preset, "model": self.state_dict()}
+        save_atomically(path, lambda file: torch.save(state, file))
+
+    @classmethod
+    def load(cls, path: Path, preset: Preset) -> "Surrogate":
+        """A network that `save` wrote for this preset, frozen; ValueError where it is none."""
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            kind, of_preset = state["kind"], state["preset"]
+            network = cls(len(state["model"]["mean"]), of_preset)
+            network.load_state_dict(state["model"])
+        except Exception as error:  # torch raises many kinds for a file that is not its own
+            raise ValueError(f"{path} is not a network of training.surrogate") from error
+        if (kind, of_preset) != (cls.__name__, preset.name):
+            raise ValueError(
+                f"{path} is a {kind} of {of_preset}, allowed is a {cls.__name__} of {preset.name}"
+            )
+        return network.requires_grad_(False).eval()
+
+
+class PhiNetwork(Surrogate):
+    """nu (batch, 5) -> principal components of Phi(g(nu)) (batch, COMPONENTS), in Phi's scale."""
+
+
+class MetricNetwork(Surrogate):
+    """nu (batch, 5) -> M (batch, 5, 5)."""
+
+    def forward(self, nu: torch.Tensor) -> torch.Tensor:
+        """nu (batch, 5) -> M (batch, 5, 5)."""
+        logarithm = torch.zeros(len(nu), 5, 5, dtype=nu.dtype, device=nu.device)
+        upper = super().forward(nu)  # (batch, 15)
+        logarithm[:, UPPER[0], UPPER[1]] = upper
+        logarithm[:, UPPER[1], UPPER[0]] = upper
+        return torch.linalg.matrix_exp(logarithm)
+
+
+def log_metric(R: np.ndarray) -> np.ndarray:
+    """R (sounds, 5, 5) -> upper triangles (sounds, 15) of the logarithm of R^T R, floored."""
+    _, s, vectors = np.linalg.svd(R)  # M = V s^2 V^T
+    logarithm = np.log(np.maximum(s**2, FLOOR))[:, None] * np.swapaxes(vectors, 1, 2) @ vectors
+    return logarithm[:, UPPER[0], UPPER[1]]
+
+
+@dataclass(frozen=True)
+class PhiRows(jobs.Job):
+    """Phi(g(nu)) of each sound, (paths,)."""
+
+    VERSION: ClassVar = 1
+
+    def row(self, nu: torch.Tensor, phi: Phi) -> np.ndarray:
+        """nu (1, 5) -> Phi (paths,)."""
+        return phi(render(nu, PRESETS[self.preset]))[0].numpy()
+
+
+def train(network: Surrogate, nu: np.ndarray, values: np.ndarray, seed: int = 0) -> Surrogate:
+    """Fit Surrogate's outputs to values (sounds, numbers) by least squares."""
+    torch.manual_seed(seed)
+    nu, values = (torch.from_numpy(np.asarray(a, np.float32)) for a in (nu, values))
+    network.mean, network.scale = values.mean(0), values.std().expand(values.shape[1]).clone()
+    optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, STEPS, pct_start=0.05)
+    for _ in range(STEPS):
+        batch = torch.randint(len(nu), (BATCH,))
+        error = Surrogate.forward(network, nu[batch]) - values[batch]
+        loss = (error / network.scale).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    return network.requires_grad_(False).eval()
+
+
+def learn_metric(preset: str, nu: np.ndarray, R: np.ndarray) -> tuple[MetricNetwork, str]:
+    """A network of M, trained on four fifths of a table, and what it is worth on the others."""
+    held_out = np.arange(len(nu)) % HELD_OUT == 0
+    network = train(MetricNetwork(15, preset), nu[~held_out], log_metric(R[~held_out]))
+    guess = network(torch.from_numpy(nu[held_out]).float()).double().numpy()
+    truth = np.swapaxes(R[held_out], 1, 2) @ R[held_out]
+    d = np.random.default_rng(0).standard_normal((len(guess), 5))
+    quadratic = [np.einsum("ni,nij,nj->n", d, M, d) for M in (guess, truth)]
+    ratio = np.abs(np.log(quadratic[0] / quadratic[1]))
+    relative = np.linalg.norm(guess - truth, axis=(1, 2)) / np.linalg.norm(truth, axis=(1, 2))
+    return network, (
+        f"{len(guess)} sounds held out: median |M_hat - M| / |M| {np.median(relative):.2f}; "
+        f"d^T M d of random directions within a factor of {np.exp(np.median(ratio)):.2f} (median), "
+        f"{np.exp(np.quantile(ratio, 0.9)):.1f} (nine of ten)"
+    )
+
+
+def learn_phi(preset: str, nu: np.ndarray, phi: np.ndarray) -> tuple[PhiNetwork, str]:
+    """A network of Phi o g, trained on four fifths of the sounds, and its worth on the others."""
+    held_out = np.arange(len(nu)) % HELD_OUT == 0
+    mean = phi[~held_out].mean(0)
+    _, _, axes = np.linalg.svd(phi[~held_out] - mean, full_matrices=False)
+    components = (phi - mean) @ axes[:COMPONENTS].T  # (sounds, COMPONENTS)
+    network = train(PhiNetwork(COMPONENTS, preset), nu[~held_out], components[~held_out])
+    guess = network(torch.from_numpy(nu[held_out]).float()).numpy()
+    lost = np.linalg.norm(guess - components[held_out], axis=1)
+    outside = np.linalg.norm(phi - mean - components @ axes[:COMPONENTS], axis=1)[held_out]
+    pairs = [np.linalg.norm(a[1:] - a[:-1], axis=1) for a in (guess, phi[held_out])]
+    correlation = np.corrcoef(*pairs)[0, 1]
+    return network, (
+        f"{len(guess)} sounds held out: median distance of Phi_hat to Phi {np.median(lost):.1f}, "
+        f"of Phi to its components {np.median(outside):.1f}, "
+        f"of random pairs {np.median(pairs[1]):.1f}; "
+        f"distances of pairs correlate by {correlation:.4f}"
+    )
+
+
+def main(argv=None) -> int:
+    """The command line; 2 after a sentence on stderr where something given was wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.surrogate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("of", choices=("metric", "phi"), help="what to learn")
+    jobs.add_arguments(parser, count=20000)
+    parser.add_argument("--table", help="of training.metric; default: the preset's shipped one")
+    parser.add_argument("-o", dest="out", type=Path, required=True, help="the file to write")
+    arguments = parser.parse_args(argv)
+    try:
+        if arguments.of == "metric":
+            job, nu, R = load_table(arguments.table or arguments.preset)
+            network, worth = learn_metric(job.preset, nu, R)
+        else:
+            rows = jobs.run_from(arguments, PhiRows(arguments.preset, arguments.seed))
+            nu = jobs.sounds(arguments.seed, len(rows))
+            network, worth = learn_phi(arguments.preset, nu, rows)
+        network.save(arguments.out)
+    except (OSError, ValueError) as error:
+        print(f"training.surrogate: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps({"of": arguments.of, "preset": network.preset}), worth, sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
