@@ -20,7 +20,7 @@ ONLY_IN = {  # package: the folders or files that may import it
     "soundfile": ("matcher/recording.py",),
     "kymatio": ("training/jtfs.py",),
     "dask": ("training/jobs.py",),
-    "lightning_fabric": ("training/fit.py", "training/study.py"),
+    "lightning_fabric": ("training/fit.py", "training/bench.py", "training/study.py"),
     "auraloss": ("training/distances.py",),
     "cma": ("training/evaluate.py",),
     "librosa": (),

@@ -64,7 +64,7 @@ class Metric(jobs.Job):
         """nu (1, 5) -> R (15,)."""
         preset = PRESETS[self.preset]
         J = secants(nu, preset, phi, self.step) if self.step else jacobian(nu, preset, phi)[1]
-        return factor(J)[0].numpy()[UPPER]
+        return factor(J)[0].float().numpy()[UPPER]
 
     def save(self, path: Path, R: np.ndarray) -> None:
         """Write a table: rows (count, 15) and what they are of."""

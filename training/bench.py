@@ -1,0 +1,106 @@
+"""How long the parts of training take on this machine.
+
+    python -m training.bench
+
+Each time is the best of a few, after a first that does not count. Ratios are of one run.
+"""
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from matcher.theta import PRESETS
+from training import jobs
+from training.dataset import Recipe
+from training.evaluate import table
+from training.fit import Config, Trainer, keep_freed_memory
+from training.jtfs import Phi
+from training.metric import Metric, jacobian
+from training.synth import render, render_with_tangents
+
+PRESET = "paper"
+METRIC_SEED, METRIC_SOUNDS = 2**31 - 1, 4 * jobs.SHARD  # a seed that no table has
+REPEATS = 5
+
+
+def best(function, repeats: int = REPEATS) -> float:
+    """Seconds that function() takes, the best of `repeats` after a first one."""
+    function()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def seconds_per_sound(config: Config, fabric: Fabric, repeats: int = 2) -> float:
+    """Seconds a sound takes to learn from by the loss of a run, without making or loading it."""
+    trainer = Trainer(replace(config, epochs=1), Path(), fabric)
+    trainer.model.train()
+    shard, batch = trainer.train[config.first_shard], np.arange(config.batch_size)
+
+    def step():
+        trainer.optimiser.zero_grad()
+        trainer.backward(config.first_shard, shard, batch)
+        trainer.optimiser.step()
+
+    return best(step, repeats) / config.batch_size
+
+
+@torch.no_grad()
+def analysis_rows() -> list[dict]:
+    """Times of one clip: rendered, its tangents, Phi, J."""
+    nu, preset, phi = torch.full((1, 5), 0.1), PRESETS[PRESET], Phi()
+    x = render(nu, preset)
+    clip = best(lambda: phi(x))
+    parts = {
+        "sound": best(lambda: render(nu, preset)),
+        "sound and its five tangents": best(lambda: render_with_tangents(nu, preset)),
+        "Phi of a clip": clip,
+        "J of a sound, all in all": best(lambda: jacobian(nu, preset, phi)),
+    }
+    return [{"part": k, "ms": 1000 * v, "over Phi": v / clip} for k, v in parts.items()]
+
+
+def loss_rows() -> list[dict]:
+    """Training time per 1,000 sounds of each loss."""
+    fabric = Fabric(accelerator="cpu", devices=1)
+    base = Config(recipe=Recipe(PRESET, augmented=0.0), distinct_shards=1)
+    seconds = {
+        name: 1000 * seconds_per_sound(replace(base, loss=loss), fabric)
+        for name, loss in (
+            ("P", "p"), ("PNP", "pnp"), ("multi-scale STFT", "mss"), ("JTFS", "jtfs"),
+        )
+    }  # fmt: skip
+    return [{"loss": k, "s per 1,000": v, "over P": v / seconds["P"]} for k, v in seconds.items()]
+
+
+def metric_rate() -> float:
+    """Sounds a minute of training.metric with two processes, once they have started."""
+    job = Metric(PRESET, METRIC_SEED)
+    for shard in job.folder.glob("*.npy"):
+        shard.unlink()
+    with jobs.executor(2, None) as pool:
+        jobs.run(job, 2 * jobs.SHARD, pool)  # the processes start
+        start = time.perf_counter()
+        jobs.run(job, 2 * jobs.SHARD + METRIC_SOUNDS, pool)
+    return 60 * METRIC_SOUNDS / (time.perf_counter() - start)
+
+
+def main() -> int:
+    """The command line."""
+    keep_freed_memory()
+    print(table(analysis_rows()), end="\n\n")
+    print(table(loss_rows()), end="\n\n")
+    print(f"Metric table: {metric_rate():.0f} sounds a minute")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,263 @@
+"""The study of docs/study.md: what each loss is worth at equal training time.
+
+    python -m training.study --minutes 10            all models, one after the other, then tables
+    python -m training.study --minutes 10 --tables   only the tables of what is there
+    python -m training.study --minutes 10 --reach    how far from nu each metric holds
+
+For each pitch setting one encoder is trained by P-loss, and every other one goes on from it for as
+many minutes. Everything is kept in the cache folder: a killed study goes on where it stood.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from matcher.recording import save_atomically
+from matcher.theta import PRESETS, Theta
+from training import jobs
+from training.bench import seconds_per_sound
+from training.dataset import SHARD, Recipe, Shards, cache_folder
+from training.distances import NAMES, mean_and_error, sound_distances
+from training.evaluate import SEED, UNITS, natural_errors, table
+from training.fit import Config, Trainer, keep_freed_memory
+from training.jtfs import Phi
+from training.metric import Metric, load_table
+from training.surrogate import MetricNetwork, PhiNetwork, PhiRows, learn_metric, learn_phi
+from training.synth import render
+
+PRESET = "paper"
+PITCH = ("unknown", "known")
+SECANT_STEP = 0.1
+PHI_SOUNDS = 8192
+TEST_SOUNDS = 1024
+WARM_SHARDS = 80  # more than a warm start takes; those after them are fresh
+FRESH = {"first_shard": WARM_SHARDS, "distinct_shards": 200}
+STEPS = (1e-3, 1e-2, 0.03, 0.1, 0.3)  # |d| at which metrics are compared with the truth
+METRIC_MINUTES = 10.0  # what the table of 4,096 sounds takes on two cores
+
+# What goes on from the warm start, and with what; for both pitch settings.
+LOSSES = {
+    "P": FRESH,
+    "PNP": {"loss": "pnp"},
+    "Phi network": {"loss": "proxy"} | FRESH,
+    "P, sounds of PNP": {},
+    "PNP, any sound": {"loss": "pnp", "metric": "network"} | FRESH,
+    "multi-scale STFT": {"loss": "mss"} | FRESH,
+    "JTFS": {"loss": "jtfs", "shards_per_epoch": 1} | FRESH,
+    "PNP, secants": {"loss": "pnp", "table": "secants"},
+    "P, and the metric's time": FRESH,
+}
+# For unknown pitch alone.
+DAMPINGS = {
+    "PNP, constant lambda": {"loss": "pnp", "damping": "constant"},
+    "PNP, scheduled lambda": {"loss": "pnp", "damping": "scheduled"},
+    "PNP, diagonal": {"loss": "pnp", "damping_matrix": "diagonal", "damping_start": 1.0},
+    "PNP, clipped": {"loss": "pnp", "clip": 0.5},
+}
+# What every run has; three shards are those of the table but for the one that is held out.
+BASE = {"recipe": Recipe(PRESET, augmented=0.0), "distinct_shards": 3,
+        "shards_per_epoch": 3, "learning_rate": 3e-4}  # fmt: skip
+
+
+class Study:
+    """Runs of `minutes` each, in a folder that keeps all that was made."""
+
+    def __init__(self, minutes: float, folder: Path, workers: int):
+        self.minutes, self.folder, self.workers = minutes, folder, workers
+        folder.mkdir(parents=True, exist_ok=True)
+        keep_freed_memory()
+        self.fabric = Fabric(accelerator="cpu", devices=1)
+
+    def file(self, name: str) -> str:
+        """What runs learn from beside sounds, a table or a network, made where it lacks."""
+        path = self.folder / name
+        if path.exists():
+            return str(path)
+        job, nu, R = load_table(PRESET)
+        if name == "metric.pt":
+            network, worth = learn_metric(PRESET, nu, R)
+        with jobs.executor(self.workers, None) as pool:
+            if name == "secants.npz":
+                job = Metric(PRESET, step=SECANT_STEP)
+                job.save(path, jobs.run(job, len(nu), pool))
+                return str(path)
+            if name == "phi.pt":
+                rows = jobs.run(PhiRows(PRESET), PHI_SOUNDS, pool)
+                network, worth = learn_phi(PRESET, jobs.sounds(job.seed, len(rows)), rows)
+        network.save(path)
+        save_atomically(path.with_suffix(".txt"), lambda file: file.write(worth.encode()))
+        return str(path)
+
+    def config(self, pitch: str, settings: dict) -> Config:
+        """The settings of a run, all but its length."""
+        settings = dict(settings)
+        if settings.get("loss") == "proxy":
+            settings["network"] = self.file("phi.pt")
+        elif settings.get("metric") == "network":
+            settings["network"] = self.file("metric.pt")
+        if settings.get("table") == "secants":
+            settings["table"] = self.file("secants.npz")
+        return Config(**(BASE | {"pitch": pitch} | settings))
+
+    def pace(self, config: Config) -> float:
+        """Seconds a sound takes to learn from by the loss of config; measured once."""
+        path = self.folder / "pace.json"
+        kept = json.loads(path.read_text()) if path.exists() else {}
+        if config.loss not in kept:
+            kept[config.loss] = seconds_per_sound(config, self.fabric)
+            save_atomically(path, lambda file: file.write(json.dumps(kept).encode()))
+        return kept[config.loss]
+
+    def train(self, name: str, config: Config, minutes: float) -> None:
+        """Train a run for as many sounds as take so long, go on with it, or leave it if done."""
+        run = self.run(name)
+        if not (run / "study.json").exists():
+            seconds = self.pace(config) * SHARD * config.shards_per_epoch  # of an epoch
+            config = replace(config, epochs=max(1, round(60 * minutes / seconds)))
+            text = json.dumps(asdict(config))
+            run.mkdir(exist_ok=True)
+            save_atomically(run / "study.json", lambda file: file.write(text.encode()))
+        config = Config.from_dict(json.loads((run / "study.json").read_text()))
+        trainer = Trainer(config, run, self.fabric)
+        if (run / "checkpoint.pt").exists():
+            trainer.resume()
+        if len(trainer.history) < config.epochs:
+            print(f"study: {name}", file=sys.stderr)
+            trainer.fit()
+        if not (run / "test.npz").exists():
+            nu_hat, nu = predict(trainer, TEST_SOUNDS)
+            far = sound_distances(nu_hat, nu, PRESETS[PRESET], self.workers)
+            save_atomically(
+                run / "test.npz", lambda file: np.savez(file, nu_hat=nu_hat, nu=nu, **far)
+            )
+
+    def all(self) -> None:
+        """Every run that is not done."""
+        for pitch in PITCH:
+            warm = f"warm-{pitch}"
+            settings = {"distinct_shards": WARM_SHARDS}
+            self.train(warm, self.config(pitch, settings), self.minutes)
+            for name, settings in (LOSSES | (DAMPINGS if pitch == "unknown" else {})).items():
+                settings = {**settings, "warm_start": str(self.run(warm))}
+                extra = METRIC_MINUTES if name.endswith("metric's time") else 0
+                config = self.config(pitch, settings)
+                self.train(f"{name}-{pitch}", config, self.minutes + extra)
+
+    def run(self, name: str) -> Path:
+        """The folder of a run."""
+        return self.folder / name.replace(" ", "_").replace(",", "").replace("'", "")
+
+
+def predict(trainer: Trainer, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """nu_hat and nu (count, 5) of test sounds that no run has heard."""
+    shards = Shards(trainer.config.recipe, SEED, "test")
+    trainer.model.eval()
+    pairs = []
+    with torch.no_grad():
+        for i in range(-(-count // SHARD)):
+            shard = shards[i]
+            for batch in np.arange(SHARD).reshape(-1, 128):
+                pairs.append([t.numpy() for t in trainer.predict(shard, batch)])
+    nu_hat, nu = (np.concatenate(side)[:count] for side in zip(*pairs))
+    return nu_hat, nu
+
+
+def results(study: Study, pitch: str) -> list[dict]:
+    """A row for each run of a pitch setting that is done."""
+    rows = []
+    for name in ("warm", *LOSSES, *DAMPINGS):
+        run = study.run(f"{name}-{pitch}")
+        if not (run / "test.npz").exists():
+            continue
+        state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
+        with np.load(run / "test.npz") as kept:
+            test = dict(kept)
+        row = {"model": "P (warm start)" if name == "warm" else name}
+        for distance in NAMES:
+            far = mean_and_error(test[distance])
+            row[distance] = f"{far['mean']:.3f} ± {far['error']:.3f} ({far['deviation']:.2f})"
+        preset = PRESETS[PRESET]
+        errors = natural_errors(preset.from_nu(test["nu"]), preset.from_nu(test["nu_hat"]))
+        row |= {f"{n}, {UNITS[n]}".rstrip(", "): float(np.median(errors[n])) for n in Theta._fields}
+        row["sounds"] = f"{state['history'][-1]['sounds']:,}"
+        row["minutes"] = sum(r["seconds"] for r in state["history"]) / 60
+        rows.append(row)
+    return rows
+
+
+def reach_of_metrics(study: Study, count: int = 200) -> list[dict]:
+    """How |dPhi|^2 as each metric predicts it compares with the truth, at growing steps.
+
+    A row for each length of d: over sounds of the table and random directions, the median of
+    predicted over true, and in brackets its 10th and 90th percentile.
+    """
+    rng, preset = np.random.default_rng(0), PRESETS[PRESET]
+    _, nu, R = load_table(PRESET)
+    _, _, S = load_table(study.file("secants.npz"))
+    of_M = MetricNetwork.load(study.file("metric.pt"), preset)
+    of_phi = PhiNetwork.load(study.file("phi.pt"), preset)
+    sounds = np.flatnonzero((np.abs(nu) < 1 - max(STEPS)).all(1))[:count]  # room for every step
+    nu, R, S = nu[sounds], R[sounds], S[sounds]
+    d = rng.standard_normal((len(nu), 5))
+    d /= np.linalg.norm(d, axis=1, keepdims=True)
+    exact, rows = Phi().double(), []
+    with torch.no_grad():
+        heard = [exact(render(torch.from_numpy(n)[None], preset)) for n in nu]
+        M = of_M(torch.from_numpy(nu).float()).double().numpy()
+        for length in STEPS:
+            ends = torch.from_numpy(nu + length * d)
+            true = [exact(render(e[None], preset)) - h for e, h in zip(ends, heard)]
+            true = np.array([difference.square().sum().item() for difference in true])
+            step = of_phi(ends.float()) - of_phi(torch.from_numpy(nu).float())
+            predicted = {
+                "M": np.square(R @ (length * d)[..., None]).sum((1, 2)),
+                "M of secants": np.square(S @ (length * d)[..., None]).sum((1, 2)),
+                "network of M": length**2 * np.einsum("ni,nij,nj->n", d, M, d),
+                "network of Phi": step.square().sum(1).numpy(),
+            }
+            row = {"|d|": length}
+            for name, values in predicted.items():
+                low, middle, high = np.quantile(values / true, [0.1, 0.5, 0.9])
+                row[name] = f"{middle:.3g} ({low:.2g} to {high:.2g})"
+            rows.append(row)
+    return rows
+
+
+def main(argv=None) -> int:
+    """The command line; 2 after a sentence on stderr where something given was wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.study", description=__doc__, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--minutes", type=float, default=10.0, help="of each run; default 10")
+    parser.add_argument("--tables", action="store_true", help="train nothing")
+    parser.add_argument("--reach", action="store_true", help="how far each metric holds, no more")
+    parser.add_argument("--workers", type=int, default=2, help="processes that compare sounds")
+    arguments = parser.parse_args(argv)
+    try:
+        if not arguments.minutes > 0:
+            raise ValueError(f"minutes is {arguments.minutes}, allowed is above 0")
+        folder = cache_folder() / "study" / f"{arguments.minutes:g}"
+        study = Study(arguments.minutes, folder, arguments.workers)
+        if arguments.reach:
+            print(table(reach_of_metrics(study)))
+            return 0
+        if not arguments.tables:
+            study.all()
+    except (OSError, ValueError) as error:
+        print(f"training.study: {error}", file=sys.stderr)
+        return 2
+    for pitch in PITCH:
+        if rows := results(study, pitch):
+            print(f"Pitch {pitch}\n\n{table(rows)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
