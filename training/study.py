@@ -21,11 +21,11 @@ from lightning_fabric import Fabric
 from matcher.recording import save_atomically
 from matcher.theta import PRESETS, Theta
 from training import jobs
-from training.bench import seconds_per_sound
+from training.bench import loss_seconds
 from training.dataset import SHARD, Recipe, Shards, cache_folder
 from training.distances import NAMES, mean_and_error, sound_distances
 from training.evaluate import SEED, UNITS, natural_errors, table
-from training.fit import Config, Trainer, keep_freed_memory
+from training.fit import Config, Trainer, keep_freed_memory, load_checkpoint
 from training.jtfs import Phi
 from training.metric import Metric, load_table
 from training.surrogate import MetricNetwork, PhiNetwork, PhiRows, learn_metric, learn_phi
@@ -105,20 +105,19 @@ class Study:
             settings["table"] = self.file("secants.npz")
         return Config(**(BASE | {"pitch": pitch} | settings))
 
-    def pace(self, config: Config) -> float:
-        """Seconds a sound takes to learn from by the loss of config; measured once."""
+    def pace(self, loss: str) -> float:
+        """Seconds a sound takes to learn from by a loss; measured once, as the study starts."""
         path = self.folder / "pace.json"
-        kept = json.loads(path.read_text()) if path.exists() else {}
-        if config.loss not in kept:
-            kept[config.loss] = seconds_per_sound(config, self.fabric)
-            save_atomically(path, lambda file: file.write(json.dumps(kept).encode()))
-        return kept[config.loss]
+        if not path.exists():
+            text = json.dumps({name: 0.001 * seconds for name, seconds in loss_seconds().items()})
+            save_atomically(path, lambda file: file.write(text.encode()))
+        return json.loads(path.read_text())[loss]
 
     def train(self, name: str, config: Config, minutes: float) -> None:
         """Train a run for as many sounds as take so long, go on with it, or leave it if done."""
         run = self.run(name)
         if not (run / "study.json").exists():
-            seconds = self.pace(config) * SHARD * config.shards_per_epoch  # of an epoch
+            seconds = self.pace(config.loss) * SHARD * config.shards_per_epoch  # of an epoch
             config = replace(config, epochs=max(1, round(60 * minutes / seconds)))
             text = json.dumps(asdict(config))
             run.mkdir(exist_ok=True)
@@ -175,7 +174,7 @@ def results(study: Study, pitch: str) -> list[dict]:
         run = study.run(f"{name}-{pitch}")
         if not (run / "test.npz").exists():
             continue
-        state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
+        state = load_checkpoint(run)
         with np.load(run / "test.npz") as kept:
             test = dict(kept)
         row = {"model": "P (warm start)" if name == "warm" else name}
@@ -185,8 +184,9 @@ def results(study: Study, pitch: str) -> list[dict]:
         preset = PRESETS[PRESET]
         errors = natural_errors(preset.from_nu(test["nu"]), preset.from_nu(test["nu_hat"]))
         row |= {f"{n}, {UNITS[n]}".rstrip(", "): float(np.median(errors[n])) for n in Theta._fields}
-        row["sounds"] = f"{state['history'][-1]['sounds']:,}"
-        row["minutes"] = sum(r["seconds"] for r in state["history"]) / 60
+        config, sounds = json.loads(state["config"]), state["history"][-1]["sounds"]
+        row["sounds"] = f"{sounds:,}"
+        row["minutes"] = sounds * study.pace(config["loss"]) / 60
         rows.append(row)
     return rows
 
