@@ -9,6 +9,7 @@ import time
 from dataclasses import asdict
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from lightning_fabric import Fabric
@@ -207,8 +208,11 @@ def test_pnp_goes_on_from_a_warm_start_and_outlives_a_kill(cache, uninterrupted,
     process = subprocess.Popen(pnp_run(cache, uninterrupted, table, "pnp-killed"), env=environment)
     while not (cache / "pnp-killed" / "checkpoint.pt").exists():
         time.sleep(0.1)
+    children = psutil.Process(process.pid).children()
     process.send_signal(signal.SIGKILL)
     process.wait()
+    assert children
+    assert not psutil.wait_procs(children, timeout=20)[1]  # no worker is left behind
     resume = command(cache / "pnp-killed", "--resume")
     subprocess.run(resume, env=environment, check=True)
     assert losses(cache / "pnp-killed") == losses(cache / "pnp")

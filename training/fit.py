@@ -18,11 +18,14 @@ import ctypes
 import io
 import json
 import math
+import multiprocessing
+import os
 import platform
 import sys
 import time
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import torch
@@ -251,7 +254,7 @@ class Trainer:
         order = np.arange(len(self.history) * n, self.config.epochs * n)[rank::world]
         order = (self.config.first_shard + order % self.distinct_shards).tolist()
         return DataLoader(_Numbered(self.train), batch_size=None, sampler=order,
-                          num_workers=workers, collate_fn=_as_is,
+                          num_workers=workers, collate_fn=_as_is, worker_init_fn=_end_with_parent,
                           prefetch_factor=2 if workers else None)  # fmt: skip
 
     def _save(self) -> None:
@@ -307,6 +310,12 @@ class _Numbered:
 
 def _as_is(shard):
     return shard
+
+
+def _end_with_parent(_):
+    """A worker ends when the run it works for was killed."""
+    parent = multiprocessing.parent_process()
+    Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def load_checkpoint(run: Path) -> dict:
