@@ -14,9 +14,10 @@ from matcher import encoder as runtime
 from matcher.features import LogCqt
 from matcher.recording import save_atomically
 from matcher.theta import PRESETS, Preset
+from training.config import Config
 from training.dataset import make_clip
 from training.encoder import Encoder
-from training.fit import Config, load_checkpoint, summary
+from training.runs import load_checkpoint, summary
 from training.synth import theta_from_nu
 
 OPSET = 17
@@ -52,7 +53,6 @@ def load_run(run: Path) -> tuple[Config, Encoder, dict]:
         "sounds_are": "synthetic, rendered by drum-matcher",
         "augmented": config.recipe.augmented,
         "runs": runs,
-        "validation_mse": round(state["history"][-1]["validation_mse"], 5),
     }
     return config, encoder.eval(), training
 

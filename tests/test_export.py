@@ -12,7 +12,7 @@ from export.__main__ import main
 from matcher.encoder import Encoder
 from matcher.theta import PRESETS, Theta
 from training import encoder as torch_encoder
-from training.fit import Config
+from training.config import Config
 
 
 @pytest.fixture(scope="module")

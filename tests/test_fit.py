@@ -15,11 +15,11 @@ import torch
 from lightning_fabric import Fabric
 
 from training import fit
-from training.dataset import SHARD
+from training.config import Config
 from training.encoder import Encoder
-from training.fit import Config, Trainer, learning_rate, load_checkpoint
+from training.fit import Trainer, learning_rate
 from training.losses import Damping
-from training.metric import UPPER, load_table
+from training.runs import load_checkpoint
 
 TINY = {
     "recipe": {"features": {"f_min": 40.0, "n_bins": 24, "n_frames": 8, "growth": 1.3}},
@@ -37,6 +37,10 @@ def command(run, *arguments):
 def losses(run) -> list[tuple]:
     with open(run / "log.csv", newline="") as file:
         return [(r["epoch"], r["train_loss"], r["validation_mse"]) for r in csv.DictReader(file)]
+
+
+def epochs(run) -> int:
+    return len(losses(run)) if (run / "log.csv").exists() else 0
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +62,19 @@ def test_killed_five_times_and_resumed_it_ends_the_same(cache, uninterrupted):
     environment = os.environ | {"DRUM_MATCHER_CACHE": str(cache)}
     run, dice = cache / "killed", random.Random(10)
     for kill in range(6):
-        resume = (run / "checkpoint.pt").exists()
-        arguments = ["--resume"] if resume else ["--config", cache / "tiny.json"]
+        done = epochs(run)
+        arguments = ["--resume"] if done else ["--config", cache / "tiny.json"]
         process = subprocess.Popen(command(run, *arguments), env=environment)
         if kill == 5:
             assert process.wait() == 0
         else:
-            time.sleep(dice.uniform(4, 9))
+            while epochs(run) == done:
+                assert process.poll() is None
+                time.sleep(0.05)
+            time.sleep(dice.uniform(0, 0.4))  # somewhere in the next epoch
             process.send_signal(signal.SIGKILL)
             process.wait()
+            assert epochs(run) < 8
     assert losses(run) == losses(uninterrupted)
     ends = [load_checkpoint(folder)["model"] for folder in (run, uninterrupted)]
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
@@ -108,8 +116,13 @@ def test_config_and_back():
         ({"pitch": "given"}, "pitch is 'given', allowed is one of: known, unknown"),
         ({"damping": "none"}, "damping is 'none', allowed is one of: constant, scheduled"),
         ({"clip": 0}, "clip is 0, allowed is above 0, up to 1"),
-        ({"loss": "proxy"}, "network is ''; give a file that training.surrogate wrote"),
-        ({"loss": "pnp", "table": "none.npz"}, "none.npz is not a table of training.metric"),
+        ({"epochs": "3"}, "epochs is '3', allowed is of type int"),
+        ({"recipe": None}, "recipe is None, allowed is an object of keys and values"),
+        ({"seed": -1}, "seed is -1, allowed is 0 or more"),
+        ({"loss": "proxy"}, "network is ''; a file of training.surrogate is for loss proxy"),
+        ({"loss": "pnp", "network": "m.pt"}, "network is 'm.pt'; a file of training.surrogate"),
+        ({"table": "t.npz"}, "table is 't.npz', but only loss pnp has one"),
+        ({"loss": "pnp", "table": "/none.npz"}, "/none.npz is not a table of training.metric"),
         ({"loss": "pnp", "seed": 1}, "the table is of preset live, seed 0; the run is of live, 1"),
         ({"warm_start": "/nowhere/run"}, "no checkpoint.pt in /nowhere/run"),
     ],
@@ -136,12 +149,12 @@ def test_a_device_that_is_not_here(tmp_path, capsys):
 
 def test_devices_share_a_batch_evenly(tmp_path, capsys):
     assert fit.main(["--run", str(tmp_path / "run"), "--devices", "3"]) == 2
-    assert "devices is 3, allowed is a divisor of batch_size (64)" in capsys.readouterr().err
+    assert "devices is 3, allowed is a divisor of shards_per_epoch (10)" in capsys.readouterr().err
 
 
 def test_resume_keeps_the_settings_of_the_run(tmp_path, capsys):
-    assert fit.main(["--run", str(tmp_path), "--resume", "--epochs", "3"]) == 2
-    assert "--resume keeps the settings of the run" in capsys.readouterr().err
+    assert fit.main(["--run", str(tmp_path), "--resume", "--epochs", "40", "--smoke"]) == 2
+    assert "keeps the run's settings; leave out --epochs, --smoke" in capsys.readouterr().err
 
 
 def test_resume_without_a_run(tmp_path, capsys):
@@ -184,30 +197,21 @@ def test_a_known_pitch_is_handed_through():
     assert not torch.allclose(nu[:, 1:], encoder(x, -pitch)[:, 1:])
 
 
-@pytest.fixture(scope="module")
-def table(cache):
-    """A table of two shards, with an M that P-loss is not."""
-    job, _, R = load_table("live")
-    path = cache / "table.npz"
-    job.save(path, R[: 2 * SHARD][(slice(None), *UPPER)].astype(np.float32))
-    return path
-
-
 PNP = ["--loss", "pnp", "--epochs", "4", "--learning-rate", "1e-4"]
 
 
-def pnp_run(cache, uninterrupted, table, name, *more):
-    arguments = ["--config", cache / "tiny.json", *PNP, "--table", table]
-    start = ["--warm-start", uninterrupted]
-    return command(cache / name, *arguments, *start, *more)
+def pnp_run(cache, uninterrupted, name, *more):
+    arguments = ["--config", cache / "tiny.json", *PNP, "--warm-start", uninterrupted]
+    return command(cache / name, *arguments, *more)
 
 
-def test_pnp_goes_on_from_a_warm_start_and_outlives_a_kill(cache, uninterrupted, table):
+def test_pnp_goes_on_from_a_warm_start_and_outlives_a_kill(cache, uninterrupted):
     environment = os.environ | {"DRUM_MATCHER_CACHE": str(cache)}
-    subprocess.run(pnp_run(cache, uninterrupted, table, "pnp"), env=environment, check=True)
-    process = subprocess.Popen(pnp_run(cache, uninterrupted, table, "pnp-killed"), env=environment)
+    subprocess.run(pnp_run(cache, uninterrupted, "pnp"), env=environment, check=True)
+    process = subprocess.Popen(pnp_run(cache, uninterrupted, "pnp-killed"), env=environment)
     while not (cache / "pnp-killed" / "checkpoint.pt").exists():
         time.sleep(0.1)
+        assert process.poll() is None
     children = psutil.Process(process.pid).children()
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -220,17 +224,20 @@ def test_pnp_goes_on_from_a_warm_start_and_outlives_a_kill(cache, uninterrupted,
     assert state["earlier"][0]["sounds"] == load_checkpoint(uninterrupted)["history"][-1]["sounds"]
     damping = [row["damping"] for row in state["history"]]
     watched = [row["validation_loss"] for row in state["history"]]
-    for i, improved in enumerate(watched[k] < min(watched[:k], default=np.inf) for k in range(3)):
-        factor = Damping.LOWER if improved else Damping.RAISE
-        assert damping[i + 1] == pytest.approx(factor * damping[i])
+    lower, higher = (pytest.approx(factor) for factor in (Damping.LOWER, Damping.RAISE))
+    for i in range(3):
+        factor = damping[i + 1] / damping[i]
+        assert factor in (lower, higher)
+        if i and watched[i] > min(watched[:i]):
+            assert factor == higher
 
 
-def test_a_refused_epoch_gives_the_best_weights_back(cache, uninterrupted, table):
-    config = Config.from_dict(
-        TINY | {"loss": "pnp", "table": str(table), "warm_start": str(uninterrupted)}
-    )
+def test_a_refused_epoch_gives_the_best_weights_back(cache, uninterrupted):
+    config = Config.from_dict(TINY | {"loss": "pnp", "warm_start": str(uninterrupted)})
     trainer = Trainer(config, cache / "refused", Fabric(accelerator="cpu", devices=1))
-    trainer._damp(1.0)
+    trainer.warm_start()
+    trainer.objective.damping.best = 1.0
+    trainer._remember()
     best = {name: value.clone() for name, value in trainer.model.state_dict().items()}
     for parameter in trainer.model.parameters():
         parameter.data += 1.0
@@ -238,6 +245,32 @@ def test_a_refused_epoch_gives_the_best_weights_back(cache, uninterrupted, table
     trainer._damp(2.0)
     assert trainer.objective.damping.value == damping * Damping.RAISE
     assert all(torch.equal(v, best[name]) for name, v in trainer.model.state_dict().items())
+    trainer._damp(float("nan"))
+    assert trainer.objective.damping.value == damping * Damping.RAISE**2
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        ({"recipe": {"preset": "paper", **TINY["recipe"]}}, "preset is paper, but live in"),
+        ({"recipe": {"features": {**TINY["recipe"]["features"], "growth": 1.1}}}, "features is"),
+        ({"pitch": "known"}, "pitch is known, but unknown in"),
+    ],
+)
+def test_a_warm_start_of_other_inputs_is_refused(uninterrupted, tmp_path, capsys, other, sentence):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(TINY | {"warm_start": str(uninterrupted)} | other))
+    assert fit.main(["--run", str(tmp_path / "run"), "--config", str(path)]) == 2
+    assert capsys.readouterr().err.startswith(f"training.fit: {sentence}")
+
+
+def test_two_processes_train_to_one_end(cache, uninterrupted):
+    environment = os.environ | {"DRUM_MATCHER_CACHE": str(cache)}
+    more = ["--devices", "2", "--shards-per-epoch", "2", "--epochs", "2"]
+    arguments = pnp_run(cache, uninterrupted, "both", *more)
+    done = subprocess.run(arguments, env=environment, check=True, capture_output=True, text=True)
+    assert done.stderr.count("epoch 2/2: 4,096 sounds") == 1  # one of them speaks
+    assert len(load_checkpoint(cache / "both")["history"]) == 2
 
 
 def half_batches_gradient(folder, result):
@@ -248,6 +281,7 @@ def half_batches_gradient(folder, result):
     config = Config.from_dict(TINY | {"warm_start": str(folder / "whole")})
     fabric.launch()
     trainer = Trainer(config, folder / "ddp", fabric)
+    trainer.warm_start()
     trainer.model.train()
     trainer.backward(0, trainer.train[0], np.arange(32) + 32 * fabric.global_rank)
     if fabric.global_rank == 0:
@@ -275,6 +309,7 @@ def test_two_processes_give_the_gradient_of_two_half_batches(
 
     config = Config.from_dict(TINY | {"warm_start": str(uninterrupted)})
     trainer = Trainer(config, tmp_path, Fabric(accelerator="cpu", devices=1))
+    trainer.warm_start()
     trainer.model.train()
     for half in range(2):
         trainer.backward(0, trainer.train[0], np.arange(32) + 32 * half)

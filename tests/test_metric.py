@@ -10,14 +10,15 @@ import pytest
 import torch
 
 from matcher.theta import PRESETS
-from training import metric
-from training.jtfs import Phi
-from training.metric import Metric, factor, jacobian, load_table, secants
+from training import jobs, metric
+from training.dataset import SHARD
+from training.jtfs import Phi, shared_phi
+from training.metric import Metric, factor, jacobian, load_table, make_table, secants
 from training.synth import render
 
 COUNT = 12  # sounds, in shards of two
 SCRIPT = (
-    "import sys; from training import jobs, metric; jobs.SHARD = 2;"
+    "import sys; from training import jobs, metric; jobs.ROWS = 2;"
     "sys.exit(metric.main(sys.argv[1:])) if __name__ == '__main__' else None"
 )
 
@@ -33,15 +34,20 @@ def draw(count, seed):
 
 def make(folder, *more, wait=True):
     """A small table through the command line, in shards of two."""
-    arguments = ["--preset", "paper", "--count", str(COUNT), "-o", str(folder / "table.npz"), *more]
+    arguments = ["--preset", "paper", "--count", str(COUNT), "--validation", "2"]
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, *arguments],
+        [sys.executable, "-c", SCRIPT, *arguments, "-o", str(folder / "table.npz"), *more],
         env=os.environ | {"DRUM_MATCHER_CACHE": str(folder)},
         start_new_session=True,
     )
     if wait:
         assert process.wait() == 0
     return process
+
+
+def shards(folder) -> dict:
+    """Shards that are kept, with the times at which they were written."""
+    return {path: path.stat().st_mtime_ns for path in (folder / "jobs").rglob("*.npy")}
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +58,16 @@ def uninterrupted(tmp_path_factory):
 
 
 def test_killed_five_times_the_table_is_the_same(uninterrupted, tmp_path):
-    dice = random.Random(3)
+    dice, kept = random.Random(3), {}
     for _ in range(5):
         process = make(tmp_path, wait=False)
-        time.sleep(dice.uniform(5, 9))
+        while process.poll() is None and len(shards(tmp_path)) <= len(kept):
+            time.sleep(0.05)
+        time.sleep(dice.uniform(0, 0.5))  # somewhere inside the next one
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        assert all(shards(tmp_path)[path] == time for path, time in kept.items())  # not made again
+        kept = shards(tmp_path)
     make(tmp_path)
     assert (tmp_path / "table.npz").read_bytes() == uninterrupted
 
@@ -67,8 +77,7 @@ def test_on_a_cluster_that_loses_a_worker_it_is_the_same(uninterrupted, tmp_path
 
     with LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:
         process = make(tmp_path, "--scheduler", cluster.scheduler_address, wait=False)
-        shards = tmp_path / "jobs"
-        while not list(shards.rglob("*.npy")):
+        while not shards(tmp_path):
             time.sleep(0.1)
             assert process.poll() is None
         os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
@@ -88,7 +97,7 @@ def test_m_is_that_of_differences(phi64):
     preset, worst = PRESETS["paper"], 0.0
     for nu in draw(20, seed=70):
         nu = nu[None]
-        M = _gram(factor(jacobian(nu.float(), preset, Phi32.get())[1]))[0]
+        M = _gram(factor(jacobian(nu.float(), preset, shared_phi())[1]))[0]
         columns = []
         for direction in torch.eye(5, dtype=torch.float64):
             for step in (1e-7, 1e-4):  # the long one where the slope drowns in rounding
@@ -101,17 +110,6 @@ def test_m_is_that_of_differences(phi64):
         worst = max(worst, (torch.linalg.norm(M - independent) / independent.norm()).item())
     print(f"largest relative error of M {worst:.1e}")
     assert worst <= 1e-2
-
-
-class Phi32:
-    """The float32 Phi that tables are made with, once."""
-
-    kept = None
-
-    @classmethod
-    def get(cls):
-        cls.kept = cls.kept or Phi()
-        return cls.kept
 
 
 def _gram(J):
@@ -145,7 +143,8 @@ def test_secants_stay_in_range(phi64):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_shipped_tables(preset, phi64):
-    job, nu, R = load_table(preset)
+    job, nu, R, validation = load_table(preset)
+    assert len(validation) == SHARD
     assert (job.preset, job.seed, job.step) == (preset, 0, 0)
     assert len(R) >= 4000
     assert np.isfinite(R).all()
@@ -162,14 +161,17 @@ def test_the_shipped_tables(preset, phi64):
         (["--count", "0"], "count is 0, allowed is 1 or more"),
         (["--workers", "0"], "workers is 0, allowed is 1 or more"),
         (["--step", "2"], "step is 2.0, allowed is 0 to 1"),
+        (["--validation", "0"], "validation is 0, allowed is 1 or more"),
+        (["-o", "none/table.npz"], "there is no folder none to write none/table.npz to"),
         (
             ["--scheduler", "tcp://127.0.0.1:9"],
             "no dask.distributed scheduler at tcp://127.0.0.1:9",
         ),
     ],
 )
-def test_wrong_arguments(arguments, sentence, capsys):
-    assert metric.main(arguments) == 2
+def test_wrong_arguments(arguments, sentence, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("DRUM_MATCHER_CACHE", str(tmp_path))
+    assert metric.main(["-o", str(tmp_path / "table.npz"), *arguments]) == 2
     assert f"training.metric: {sentence}" in capsys.readouterr().err
 
 
@@ -184,8 +186,9 @@ def test_what_is_no_table(tmp_path):
 
 def test_a_table_of_another_version_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "table.npz"
+    monkeypatch.setattr(jobs, "run", lambda job, count, _: np.zeros((count, 15), np.float32))
     with monkeypatch.context() as older:
         older.setattr(Metric, "VERSION", 0)
-        Metric("live").save(path, np.zeros((2, 15), np.float32))
+        make_table(path, Metric("live"), 2, 2, None)
     with pytest.raises(ValueError, match="is of version 0, allowed is 1"):
         load_table(path)

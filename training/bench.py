@@ -5,6 +5,7 @@
 Each time is the best of a few, after a first that does not count. Ratios are of one run.
 """
 
+import argparse
 import sys
 import time
 from dataclasses import replace
@@ -17,17 +18,17 @@ from lightning_fabric import Fabric
 
 from matcher.theta import PRESETS
 from training import jobs
+from training.config import LOSSES, Config
 from training.dataset import Recipe
-from training.evaluate import table
-from training.fit import Config, Trainer, keep_freed_memory
+from training.fit import Trainer, keep_freed_memory
 from training.jtfs import Phi
+from training.markdown import table
 from training.metric import Metric, jacobian
-from training.objective import LOSSES
 from training.surrogate import COMPONENTS, PhiNetwork
 from training.synth import render, render_with_tangents
 
 PRESET = "paper"
-METRIC_SEED, METRIC_SOUNDS = 2**31 - 1, 4 * jobs.SHARD  # a seed that no table has
+METRIC_SEED, METRIC_SOUNDS = 2**31 - 1, 4 * jobs.ROWS  # a seed that no table has
 REPEATS = 5
 
 
@@ -86,15 +87,21 @@ def metric_rate() -> float:
     job = Metric(PRESET, METRIC_SEED)
     for shard in job.folder.glob("*.npy"):
         shard.unlink()
-    with jobs.executor(2, None) as pool:
-        jobs.run(job, 2 * jobs.SHARD, pool)  # the processes start
+    with jobs.executor(2) as pool:
+        jobs.run(job, 2 * jobs.ROWS, pool)  # the processes start
         start = time.perf_counter()
-        jobs.run(job, 2 * jobs.SHARD + METRIC_SOUNDS, pool)
+        jobs.run(job, 2 * jobs.ROWS + METRIC_SOUNDS, pool)
     return 60 * METRIC_SOUNDS / (time.perf_counter() - start)
 
 
-def main() -> int:
+def main(argv=None) -> int:
     """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.parse_args(argv)
     keep_freed_memory()
     print(table(analysis_rows()), end="\n\n")
     seconds = loss_seconds()

@@ -1,15 +1,14 @@
 """How far the sounds of two sets of parameters are apart."""
 
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
-from multiprocessing import get_context
 
 import auraloss
 import numpy as np
 import torch
 
 from matcher.theta import PRESETS, Preset
-from training.jtfs import Phi
+from training import jobs
+from training.jtfs import shared_phi
 from training.synth import render
 
 CHUNK = 16  # sounds a worker takes at a time
@@ -22,7 +21,7 @@ def sound_distances(nu_hat, nu, preset: Preset, workers: int = 2) -> dict[str, n
     JTFS: the L2 norm of Phi(g(nu_hat)) - Phi(g(nu)). Multi-resolution STFT: auraloss as it comes.
     """
     chunks = [slice(i, i + CHUNK) for i in range(0, len(nu), CHUNK)]
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with jobs.executor(workers) as pool:
         done = pool.map(
             _distances, [nu_hat[c] for c in chunks], [nu[c] for c in chunks],
             [preset.name] * len(chunks),
@@ -47,14 +46,9 @@ def _distances(nu_hat: np.ndarray, nu: np.ndarray, preset: str) -> np.ndarray:
     rows = []
     for pair in zip(nu_hat, nu):
         x, y = (render(torch.from_numpy(n).float()[None], PRESETS[preset]) for n in pair)
-        jtfs = torch.linalg.norm(_phi()(x) - _phi()(y)).item()
+        jtfs = torch.linalg.norm(shared_phi()(x) - shared_phi()(y)).item()
         rows.append((jtfs, _stft()(x[:, None], y[:, None]).item()))
     return np.array(rows).T
-
-
-@cache
-def _phi():
-    return Phi()
 
 
 @cache

@@ -12,12 +12,9 @@ standard deviation and the standard error of their mean.
 import argparse
 import csv
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
-import cma
 import numpy as np
 from rich.console import Console
 from rich.progress import track
@@ -28,8 +25,10 @@ from matcher.features import DISTANCE, N_SAMPLES, SAMPLE_RATE, distance_from
 from matcher.matching import match_file, to_analysis_rate
 from matcher.modal import render
 from matcher.theta import PRESETS, Preset, Theta
+from training import jobs
 from training.dataset import Recipe, make_clip
 from training.distances import mean_and_error, sound_distances
+from training.markdown import table
 
 SEED = 2**31 - 1  # of the test sounds: no run of training.fit has heard them
 RANDOM_TRIES = 40
@@ -99,6 +98,8 @@ def evaluate_recording(path: Path, encoder: Encoder, seed: int) -> dict:
 
 def search(cost, seed: int) -> float:
     """The least cost(nu) that CMA_EVALUATIONS evaluations of CMA-ES find in [-1, 1]^5."""
+    import cma  # of development only
+
     options = {"bounds": [-1, 1], "maxfevals": CMA_EVALUATIONS, "seed": seed + 1, "verbose": -9}
     strategy = cma.CMAEvolutionStrategy(np.zeros(5), CMA_STEP, options)
     strategy.optimize(cost)
@@ -124,17 +125,17 @@ def evaluate_folder(folder: Path, model: Path, workers: int) -> list[dict]:
     listing = folder / "hits.csv"
     if listing.is_file():
         with open(listing, newline="") as file:
-            drums = [row for row in csv.DictReader(file) if row["is_drum"] == "1"]
+            drums = [row for row in csv.DictReader(file) if row.get("is_drum") == "1"]
         names = [(row["file"], row["instrument"]) for row in drums]
     else:
         files = sorted(folder.iterdir()) if folder.is_dir() else []
         names = [(path.name, "all") for path in files if path.suffix.lower() in SOUNDS]
     if not names:
         raise ValueError(f"{folder} holds no drum recordings; allowed are {', '.join(SOUNDS)}")
-    jobs = [(folder / name, kind, model, seed) for seed, (name, kind) in enumerate(names)]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        done = pool.map(_evaluate_one, jobs)
-        return list(track(done, "recordings", len(jobs), console=Console(stderr=True)))
+    todo = [(folder / name, kind, model, seed) for seed, (name, kind) in enumerate(names)]
+    with jobs.executor(workers) as pool:
+        done = pool.map(_evaluate_one, todo)
+        return list(track(done, "recordings", len(todo), console=Console(stderr=True)))
 
 
 def summarise(rows: list[dict]) -> list[dict]:
@@ -150,13 +151,6 @@ def summarise(rows: list[dict]) -> list[dict]:
         | {"nearer than 40 tries": np.mean([r["model"] < r["best of 40"] for r in group])}
         for kind, group in groups.items()
     ]
-
-
-def table(rows: list[dict]) -> str:
-    """Rows of one set of keys -> a Markdown table."""
-    lines = [list(rows[0]), ["---"] * len(rows[0])]
-    lines += [[f"{v:.3g}" if isinstance(v, float) else str(v) for v in r.values()] for r in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def main(argv=None) -> int:

@@ -18,91 +18,26 @@ import ctypes
 import io
 import json
 import math
-import multiprocessing
-import os
 import platform
 import sys
 import time
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch.utils.data import DataLoader
 
-from matcher.features import LogCqt
 from matcher.recording import save_atomically
 from matcher.theta import PRESETS
-from training import objective
-from training.dataset import SHARD, Recipe, Shards, cache_folder, channels
+from training.config import Config
+from training.dataset import SHARD, Shards, channels
 from training.encoder import Encoder
+from training.jobs import end_with_parent
 from training.objective import Objective
 from training.progress import progress
-
-
-@dataclass(frozen=True)
-class Config:
-    """Everything that the result of a run depends on."""
-
-    recipe: Recipe = field(default_factory=Recipe)
-    epochs: int = 40
-    shards_per_epoch: int = 10  # of SHARD sounds each
-    distinct_shards: int = 160  # after these the training sounds come round again
-    first_shard: int = 0  # of them
-    batch_size: int = 64
-    learning_rate: float = 5e-4  # the highest; it rises over WARM_UP, then falls as a cosine
-    weight_decay: float = 1e-2
-    seed: int = 0
-    loss: str = "p"  # p, pnp, mss, jtfs or proxy
-    pitch: str = "unknown"  # known: the encoder is told it and infers the other four
-    metric: str = "table"  # of pnp: the table's own sounds, or any sound by a network
-    table: str = ""  # of training.metric; none: the preset's shipped one
-    network: str = ""  # of training.surrogate: of pnp where the metric is one, and of proxy
-    clip: float = 1.0  # eigenvalues of M above this quantile of the largest count as it
-    damping: str = "adaptive"  # of pnp: constant, scheduled or adaptive
-    damping_start: float = 0.0  # lambda; 0: the largest eigenvalue met
-    damping_matrix: str = "identity"  # or diagonal
-    warm_start: str = ""  # the run whose weights this one began with
-
-    def __post_init__(self):
-        objective.check(self)
-        if self.recipe.preset not in PRESETS:
-            allowed = ", ".join(PRESETS)
-            raise ValueError(f"preset is {self.recipe.preset!r}, allowed is one of: {allowed}")
-        if not 0 <= self.recipe.augmented <= 1:
-            raise ValueError(f"augmented is {self.recipe.augmented}, allowed is 0 to 1")
-        for name in ("epochs", "shards_per_epoch", "distinct_shards", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}, allowed is above 0")
-        if not 2 <= self.batch_size <= SHARD or SHARD % self.batch_size:
-            raise ValueError(f"batch_size is {self.batch_size}, allowed is a divisor of {SHARD}")
-
-    @property
-    def steps(self) -> int:
-        """Optimiser steps of the whole run."""
-        return self.epochs * self.shards_per_epoch * SHARD // self.batch_size
-
-    @classmethod
-    def from_dict(cls, values: dict) -> "Config":
-        """From asdict's form; ValueError names a key that is not one of its fields."""
-        values = dict(values)
-        recipe = dict(values.pop("recipe", {}))
-        cqt = dict(recipe.pop("features", {}))
-        cqt = _build(LogCqt, {**asdict(Recipe().features), **cqt})
-        return _build(cls, {**values, "recipe": _build(Recipe, {**recipe, "features": cqt})})
-
-
-def _build(kind, values: dict):
-    allowed = [f.name for f in fields(kind)]
-    for key in values:
-        if key not in allowed:
-            raise ValueError(
-                f"unknown key {key!r} in {kind.__name__}, allowed: {', '.join(allowed)}"
-            )
-    return kind(**values)
-
+from training.runs import load_checkpoint, run_folder, summary
 
 HEAD_RATE = 10  # the head's scale has to keep up with how much the network knows
 WARM_UP = 0.05  # share of the steps over which the learning rate rises
@@ -124,11 +59,7 @@ class Trainer:
 
     def __init__(self, config: Config, run: Path, fabric: Fabric, cache_gb: float = 4.0):
         torch.manual_seed(config.seed)
-        model, self.earlier = Encoder(config.recipe.features.n_bins), []
-        if config.warm_start:
-            start = load_checkpoint(config.warm_start)
-            model.load_state_dict(start["model"])
-            self.earlier = [*start.get("earlier", []), summary(start)]
+        model = Encoder(config.recipe.features.n_bins)
         model = model.to(fabric.device, memory_format=torch.channels_last)
         body = [p for name, p in model.named_parameters() if not name.startswith("head.")]
         optimiser = torch.optim.AdamW(
@@ -138,23 +69,35 @@ class Trainer:
         self.model, self.optimiser = fabric.setup(model, optimiser)
         self.config, self.run, self.fabric = config, run, fabric
         self.objective = Objective(config, fabric.device)
-        self.history, self.best = [], None
+        self.history, self.earlier, self.best = [], [], None
         splits = ("train", "validation")
-        self.train, validation = (
+        self.train, self.validation = (
             Shards(config.recipe, config.seed, s, int(cache_gb * 1e9)) for s in splits
         )
-        self.distinct_shards = config.distinct_shards
-        self.validation = (validation, 0)
-        if self.objective.n_known:  # the table's last shard is not trained on
-            last = self.objective.n_known // SHARD - 1
-            if config.first_shard >= last:
-                raise ValueError(f"first_shard is {config.first_shard}, the table ends at {last}")
-            self.distinct_shards = min(last - config.first_shard, config.distinct_shards)
-            self.validation = (self.train, last)
+        known = self.objective.n_shards
+        self.n_shards = min(known or math.inf, config.first_shard + config.distinct_shards)
+        if config.first_shard >= self.n_shards:
+            raise ValueError(f"first_shard is {config.first_shard}, the table has {known} shards")
+
+    def warm_start(self) -> None:
+        """Begin with the weights of another run. ValueError where it was of other inputs."""
+        state = load_checkpoint(self.config.warm_start)
+        theirs = Config.from_dict(json.loads(state["config"]))
+        for name, mine, other in (
+            ("preset", self.config.recipe.preset, theirs.recipe.preset),
+            ("features", self.config.recipe.features, theirs.recipe.features),
+            ("pitch", self.config.pitch, theirs.pitch),
+        ):
+            if mine != other:
+                raise ValueError(f"{name} is {mine}, but {other} in {self.config.warm_start}")
+        self.model.load_state_dict(state["model"])
+        self.earlier = [*state["earlier"], summary(state)]
 
     def resume(self) -> None:
         """Go on where the run's checkpoint was written."""
         state = load_checkpoint(self.run)
+        if "best" not in state:
+            raise ValueError(f"{self.run} is of an older version; name it as --warm-start instead")
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.history, self.best = state["history"], state["best"]
@@ -165,14 +108,16 @@ class Trainer:
         """Train to the last epoch; returns the history, one dict an epoch."""
         config, fabric, done = self.config, self.fabric, len(self.history)
         stream, sounds = iter(self._loader(workers)), config.shards_per_epoch * SHARD
-        shards, i = self.validation
-        validation = (i, *shards[i])
-        with progress() as bar:
+        validation = self.validation[0]
+        if self._adaptive and not done:  # the weights that it begins with may be the best
+            self.objective.damping.best = fabric.broadcast(self.evaluate(validation))[1]
+            self._remember()
+        with progress(disable=fabric.global_rank > 0) as bar:
             task = bar.add_task("training", total=config.epochs * sounds, completed=done * sounds)
             for epoch in range(done, config.epochs):
                 start, damping = time.perf_counter(), self.objective.damping.value
                 loss = self._train_epoch(epoch, stream, lambda n: bar.advance(task, n))
-                mse, watched = fabric.broadcast(self.evaluate(*validation))
+                mse, watched = fabric.broadcast(self.evaluate(validation))
                 self.history.append({
                     "epoch": epoch + 1,
                     "sounds": (epoch + 1) * sounds,
@@ -184,7 +129,8 @@ class Trainer:
                 })  # fmt: skip
                 self._damp(watched)
                 self._save()
-                bar.console.print(self._sentence())
+                if not fabric.global_rank:
+                    bar.console.print(self._sentence())
         return self.history
 
     def _train_epoch(self, epoch: int, stream, advance) -> float:
@@ -204,7 +150,8 @@ class Trainer:
                 self.optimiser.step()
                 step, n_batches = step + 1, n_batches + 1
                 advance(len(batch) * world)
-        return total / n_batches
+        mean = torch.tensor(total / n_batches, device=self.fabric.device)
+        return float(self.fabric.all_reduce(mean, reduce_op="mean"))
 
     def backward(self, index: int, shard, batch: np.ndarray) -> float:
         """Gradients of the loss of a shard's sounds; with several processes, their mean's."""
@@ -213,17 +160,16 @@ class Trainer:
         return loss.item()
 
     @torch.no_grad()
-    def evaluate(self, index: int, *shard) -> tuple[float, float]:
-        """Mean squared error in nu, and the undamped loss, of a shard."""
+    def evaluate(self, shard) -> tuple[float, float]:
+        """Mean squared error in nu of a validation shard, and of PNP the undamped loss."""
         self.model.eval()
         mse, loss, batches = 0.0, 0.0, np.arange(SHARD).reshape(-1, 128)
         for batch in batches:
             nu_hat, nu = self.predict(shard, batch)
             mse += (nu_hat - nu).square().mean().item() / len(batches)
             if self.config.loss == "pnp":
-                undamped = self.objective.undamped(nu_hat, nu, index * SHARD + batch)
-                loss += undamped.item() / len(batches)
-        return mse, loss if self.config.loss == "pnp" else mse
+                loss += self.objective.watch(nu_hat, nu, batch).item() / len(batches)
+        return mse, loss
 
     def predict(self, shard, batch: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """nu_hat and nu (batch, 5) of these sounds of a shard."""
@@ -234,17 +180,23 @@ class Trainer:
         known = nu[:, 0] if self.config.pitch == "known" else None
         return self.model(x, known).float(), nu
 
+    @property
+    def _adaptive(self) -> bool:
+        return self.config.loss == "pnp" and self.config.damping == "adaptive"
+
     def _damp(self, watched: float) -> None:
         """Change lambda after an epoch; where it was refused, go back to the best weights."""
-        if self.config.loss != "pnp" or self.config.damping != "adaptive":
-            self.objective.damping.update(watched)
-        elif self.objective.damping.update(watched):
-            self.best = copy.deepcopy(
-                {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
-            )
-        else:
+        accepted = self.objective.damping.update(watched)
+        if self._adaptive and accepted:
+            self._remember()
+        elif self._adaptive:
             self.model.load_state_dict(self.best["model"])
             self.optimiser.load_state_dict(copy.deepcopy(self.best["optimiser"]))
+
+    def _remember(self) -> None:
+        self.best = copy.deepcopy(
+            {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
+        )
 
     def _loader(self, workers: int):
         """This process's shards of the epochs still to come, made ahead by `workers` processes."""
@@ -252,9 +204,10 @@ class Trainer:
             self.config.shards_per_epoch, self.fabric.world_size, self.fabric.global_rank,
         )  # fmt: skip
         order = np.arange(len(self.history) * n, self.config.epochs * n)[rank::world]
-        order = (self.config.first_shard + order % self.distinct_shards).tolist()
+        first = self.config.first_shard
+        order = (first + order % (self.n_shards - first)).tolist()
         return DataLoader(_Numbered(self.train), batch_size=None, sampler=order,
-                          num_workers=workers, collate_fn=_as_is, worker_init_fn=_end_with_parent,
+                          num_workers=workers, collate_fn=_as_is, worker_init_fn=end_with_parent,
                           prefetch_factor=2 if workers else None)  # fmt: skip
 
     def _save(self) -> None:
@@ -265,6 +218,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "history": self.history,
+            "shards": self.n_shards - self.config.first_shard,
             "earlier": self.earlier,
             "best": self.best,
             "damping": (self.objective.damping.value, self.objective.damping.best),
@@ -286,18 +240,6 @@ class Trainer:
         )
 
 
-def summary(state: dict) -> dict:
-    """What a checkpoint's training was, for those that come after it."""
-    config, history = Config.from_dict(json.loads(state["config"])), state["history"]
-    return {
-        "loss": config.loss,
-        "sounds": history[-1]["sounds"],
-        "distinct_sounds": min(history[-1]["sounds"], config.distinct_shards * SHARD),
-        "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
-        "seed": config.seed,
-    }
-
-
 class _Numbered:
     """Shards with their numbers: (index, nu, log_cqt, observed)."""
 
@@ -312,23 +254,6 @@ def _as_is(shard):
     return shard
 
 
-def _end_with_parent(_):
-    """A worker ends when the run it works for was killed."""
-    parent = multiprocessing.parent_process()
-    Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
-
-
-def load_checkpoint(run: Path) -> dict:
-    """A run's config (JSON), model, optimiser and history; ValueError where there is none."""
-    path = Path(run) / "checkpoint.pt"
-    if not path.is_file():
-        raise ValueError(f"no checkpoint.pt in {run}; give the folder of a run that ended an epoch")
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a file that is not its own
-        raise ValueError(f"{path} is not a checkpoint of training.fit, or is broken") from error
-
-
 def keep_freed_memory() -> None:
     """Have glibc keep what a training step frees for the next one: a quarter less time on a CPU."""
     if platform.libc_ver()[0] == "glibc":
@@ -339,11 +264,6 @@ def keep_freed_memory() -> None:
 
 
 SMOKE = {"epochs": 2, "shards_per_epoch": 1, "distinct_shards": 2}
-
-
-def run_folder(name: str) -> Path:
-    """A bare name is a run in the cache folder, anything with a separator is a path."""
-    return cache_folder() / "runs" / name if Path(name).name == name else Path(name)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -377,16 +297,23 @@ def _parser() -> argparse.ArgumentParser:
 def _config(arguments) -> Config:
     try:
         values = json.loads(arguments.config.read_text()) if arguments.config else {}
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise ValueError(f"{arguments.config} is not JSON: {error}") from error
     config = Config.from_dict(values)
     given = {k: v for k, v in vars(arguments).items() if v is not None}
     recipe = {k: given[k] for k in ("preset", "augmented") if k in given}
     own = {f.name: given[f.name] for f in fields(Config) if f.name in given}
-    if "warm_start" in own:
-        own["warm_start"] = str(run_folder(own["warm_start"]).resolve())
     smoke = SMOKE if arguments.smoke else {}
-    return replace(config, recipe=replace(config.recipe, **recipe), **{**smoke, **own})
+    config = replace(config, recipe=replace(config.recipe, **recipe), **{**smoke, **own})
+    start = config.warm_start and str(run_folder(config.warm_start).resolve())
+    files = {k: str(Path(v).resolve()) for k in ("table", "network") if (v := getattr(config, k))}
+    return replace(config, warm_start=start, **files)
+
+
+def _settings(arguments) -> list[str]:
+    """Options that were given and say what a run is, not how it is computed."""
+    names = {f.name for f in fields(Config)} | {"preset", "augmented", "config", "smoke"}
+    return [f"--{n.replace('_', '-')}" for n in sorted(names) if getattr(arguments, n, None)]
 
 
 def main(argv=None) -> int:
@@ -396,23 +323,32 @@ def main(argv=None) -> int:
         config = _config(arguments)
         run = run_folder(arguments.run or ("smoke" if arguments.smoke else config.recipe.preset))
         if arguments.resume:
-            if config != Config():
-                raise ValueError("--resume keeps the settings of the run; leave out all others")
+            if given := _settings(arguments):
+                raise ValueError(f"--resume keeps the run's settings; leave out {', '.join(given)}")
             config = Config.from_dict(json.loads(load_checkpoint(run)["config"]))
-        elif (run / "checkpoint.pt").exists() and not arguments.smoke:
+        elif (run / "checkpoint.pt").exists() and (arguments.run or not arguments.smoke):
             raise ValueError(f"{run} holds a run already; --resume it or name another with --run")
+        if arguments.workers < 0:
+            raise ValueError(f"workers is {arguments.workers}, allowed is 0 or more")
         fabric = _fabric(config, arguments)
         trainer = Trainer(config, run, fabric, arguments.cache_gb)
         if arguments.resume:
             trainer.resume()
+        elif config.warm_start:
+            trainer.warm_start()
         run.mkdir(parents=True, exist_ok=True)
+        if not fabric.global_rank:
+            text = json.dumps(asdict(config), indent=2)
+            save_atomically(run / "config.json", lambda file: file.write(text.encode()))
+            print(f"run {run} on {fabric.device}", file=sys.stderr)
     except (OSError, ValueError, RuntimeError) as error:
         print(f"training.fit: {error}", file=sys.stderr)
         return 2
-    text = json.dumps(asdict(config), indent=2)
-    save_atomically(run / "config.json", lambda file: file.write(text.encode()))
-    print(f"run {run} on {fabric.device}", file=sys.stderr)
-    trainer.fit(arguments.workers)
+    try:
+        trainer.fit(arguments.workers)
+    except OSError as error:  # a full disk; a broken run goes on with --resume
+        print(f"training.fit: {error}", file=sys.stderr)
+        return 2
     return 0
 
 
@@ -420,11 +356,13 @@ def _fabric(config: Config, arguments) -> Fabric:
     """The processes and devices asked for, started; ValueError where they are not there."""
     keep_freed_memory()
     n = arguments.devices
-    if n < 1 or config.shards_per_epoch % n or config.batch_size % n:
+    if n < 1 or config.shards_per_epoch % n or config.batch_size % n or config.batch_size < 2 * n:
         raise ValueError(
-            f"devices is {n}, allowed is a divisor of batch_size ({config.batch_size}) and of "
-            f"shards_per_epoch ({config.shards_per_epoch})"
+            f"devices is {n}, allowed is a divisor of shards_per_epoch ({config.shards_per_epoch}) "
+            f"and of half the batch_size ({config.batch_size})"
         )
+    if n > 1:
+        Objective(config, torch.device("cpu"))  # what is missing is said once
     try:
         fabric = Fabric(accelerator=arguments.accelerator, devices=n,
                         strategy="ddp" if n > 1 else "auto",

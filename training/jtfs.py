@@ -7,6 +7,7 @@ lasts; along n1 only the rows are computed that the result needs.
 """
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -144,6 +145,12 @@ class Phi(JTFS):
         """x (batch, n_samples), dx (batch, directions, n_samples) -> Phi, dPhi."""
         S, dS = (s[..., 1:] for s in super().jvp(x, dx))
         return torch.log1p(SCALE * S), SCALE * dS / (1 + SCALE * S)[:, None]
+
+
+@cache
+def shared_phi() -> Phi:
+    """One Phi with the settings it has by default, for all who ask in this process."""
+    return Phi()
 
 
 class _Along(NamedTuple):

@@ -1,4 +1,4 @@
-"""The metric of PNP: M = J^T J, J the Jacobian of Phi o g, for the sounds of the training split.
+"""The metric of PNP: M = J^T J, J the Jacobian of Phi o g, of a seed's training sounds.
 
     python -m training.metric --preset live --count 4096 -o training/tables/live.npz
     python -m training.metric --preset live --count 4096 --step 0.1 -o secants.npz
@@ -6,17 +6,18 @@
 
 With --step, J holds secants over nu +- step in place of tangents: the metric at the scale of an
 encoder's error. A killed run goes on where it stood. A table holds R, upper triangular with
-R^T R = M, by QR of J: M squares J's small singular values below what numbers hold, R does not.
+R^T R = M, by QR of J: M squares J's small singular values below what numbers hold, R does not. It
+holds validation sounds as well, to steer damping by.
 """
 
 import argparse
 import json
 import sys
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ import torch
 from matcher.recording import save_atomically
 from matcher.theta import PRESETS, Preset
 from training import jobs
+from training.dataset import SHARD
 from training.jtfs import Phi
 from training.synth import render, render_with_tangents
 
@@ -66,30 +68,47 @@ class Metric(jobs.Job):
         J = secants(nu, preset, phi, self.step) if self.step else jacobian(nu, preset, phi)[1]
         return factor(J)[0].float().numpy()[UPPER]
 
-    def save(self, path: Path, R: np.ndarray) -> None:
-        """Write a table: rows (count, 15) and what they are of."""
-        about = json.dumps({"version": self.VERSION, **asdict(self)})
-        save_atomically(path, lambda file: np.savez_compressed(file, R=R, about=about))
+
+class Table(NamedTuple):
+    """M of the first sounds of a seed's training split, and of its validation split."""
+
+    job: Metric  # of the training split
+    nu: np.ndarray  # (count, 5)
+    R: np.ndarray  # (count, 5, 5) float64
+    validation: np.ndarray  # R of the validation split, (sounds, 5, 5)
 
 
-def load_table(source: Path | str) -> tuple[Metric, np.ndarray, np.ndarray]:
-    """A table, or the shipped one of a preset -> its job, nu (count, 5), R (count, 5, 5) float64.
+def make_table(path: Path, job: Metric, count: int, n_validation: int, executor) -> None:
+    """Compute what the cache lacks of a table, and write it."""
+    rows = {
+        "R": jobs.run(job, count, executor),
+        "validation": jobs.run(replace(job, split="validation"), n_validation, executor),
+    }
+    about = json.dumps({"version": job.VERSION, **asdict(job)})
+    save_atomically(path, lambda file: np.savez_compressed(file, about=about, **rows))
 
-    ValueError where it is no table.
-    """
+
+def load_table(source: Path | str) -> Table:
+    """A table of a file, or the shipped one of a preset. ValueError where it is none."""
     path = files("training") / "tables" / f"{source}.npz" if source in PRESETS else Path(source)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            about, upper = json.loads(str(kept["about"])), kept["R"]
+            about = json.loads(str(kept["about"]))
+            R, validation = map(_full, (kept["R"], kept["validation"]))
         version = about.pop("version")
         job = Metric(**about)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is not a table of training.metric, or is broken") from error
     if version != job.VERSION:
         raise ValueError(f"{path} is of version {version}, allowed is {job.VERSION}; make it again")
+    return Table(job, jobs.sounds(job, len(R)), R, validation)
+
+
+def _full(upper: np.ndarray) -> np.ndarray:
+    """(sounds, 15) -> upper triangular (sounds, 5, 5) float64."""
     R = np.zeros((len(upper), 5, 5))
     R[(slice(None), *UPPER)] = upper
-    return job, jobs.sounds(job.seed, len(R)), R
+    return R
 
 
 def main(argv=None) -> int:
@@ -102,15 +121,18 @@ def main(argv=None) -> int:
     )
     jobs.add_arguments(parser, count=4096)
     parser.add_argument("--step", type=float, default=0.0, help="of secants, in nu; 0: tangents")
-    parser.add_argument("-o", dest="out", type=Path, help="write the table to this file")
+    parser.add_argument("--validation", type=int, default=SHARD, help=f"sounds; default {SHARD}")
+    parser.add_argument("-o", dest="out", type=Path, required=True, help="the table to write")
     arguments = parser.parse_args(argv)
     try:
+        jobs.check(arguments)
         if not 0 <= arguments.step <= 1:
             raise ValueError(f"step is {arguments.step}, allowed is 0 to 1")
-        job = Metric(arguments.preset, arguments.seed, arguments.step)
-        R = jobs.run_from(arguments, job)
-        if arguments.out:
-            job.save(arguments.out, R)
+        if arguments.validation < 1:
+            raise ValueError(f"validation is {arguments.validation}, allowed is 1 or more")
+        job = Metric(arguments.preset, arguments.seed, step=arguments.step)
+        with jobs.executor(arguments.workers, arguments.scheduler) as pool:
+            make_table(arguments.out, job, arguments.count, arguments.validation, pool)
     except (OSError, ValueError) as error:
         print(f"training.metric: {error}", file=sys.stderr)
         return 2

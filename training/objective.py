@@ -1,7 +1,5 @@
 """What training minimises: from a run's settings to the loss of a batch."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 
@@ -12,10 +10,6 @@ from training.jtfs import Phi
 from training.metric import load_table
 from training.surrogate import MetricNetwork, PhiNetwork
 from training.synth import render
-
-LOSSES = ("p", "pnp", "mss", "jtfs", "proxy")
-METRICS = ("table", "network")
-MATRICES = ("identity", "diagonal")
 
 
 class Objective:
@@ -28,7 +22,7 @@ class Objective:
         self.config, self.device = config, device
         self.preset = PRESETS[config.recipe.preset]
         self.damping = losses.Damping(config.damping, config.damping_start)
-        self.n_known = None  # sounds whose metric is known; None where any sound will do
+        self.n_shards = None  # of sounds whose metric is known; None where any sound will do
         if config.loss == "pnp":
             self._prepare_metric()
         elif config.loss == "jtfs":
@@ -40,51 +34,55 @@ class Objective:
         """nu_hat, nu (batch, 5), index (batch,) of the sounds in their split -> a scalar."""
         if self.config.loss == "pnp":
             diagonal = self.config.damping_matrix == "diagonal"
-            M = self.metric(nu, index) / self.scale
-            return losses.pnp_loss(nu_hat, nu, M, self.damping.value / self.scale, diagonal)
-        return self.undamped(nu_hat, nu, index)
-
-    def undamped(self, nu_hat, nu, index) -> torch.Tensor:
-        """The same without damping: what is watched on sounds that are not trained on."""
-        if self.config.loss == "pnp":
-            return losses.pnp_loss(nu_hat, nu, self.metric(nu, index)) / self.scale
+            M = self.table[index] if self.config.metric == "table" else self._learned_metric(nu)
+            return losses.pnp_loss(nu_hat, nu, M, self.damping.value, diagonal) / self.scale
         if self.config.loss == "mss":
             with torch.no_grad():
                 heard = render(nu, self.preset)
             return losses.multi_scale_stft_loss(render(nu_hat, self.preset), heard)
         if self.config.loss == "jtfs":
-            return _one_by_one(self._jtfs_loss, nu_hat, nu)
+            return one_by_one(self._jtfs_loss, nu_hat, nu)
         if self.config.loss == "proxy":
-            return losses.feature_loss(self.network(nu_hat), self.network(nu).detach())
+            return losses.feature_loss(self.network(nu_hat), self.network(nu))
         return losses.p_loss(nu_hat, nu)
 
-    def metric(self, nu, index) -> torch.Tensor:
-        """M (batch, 5, 5) of sounds, from the table or from the network that learned it."""
-        if self.config.metric == "table":
-            return self.table[index]
-        with torch.no_grad():
-            return losses.clip_eigenvalues(self.network(nu), self.highest)
+    def watch(self, nu_hat, nu, index) -> torch.Tensor:
+        """PNP without damping of validation sounds: what damping is steered by."""
+        return losses.pnp_loss(nu_hat, nu, self.validation[index]) / self.scale
 
     def _prepare_metric(self):
         config = self.config
-        job, _, R = load_table(config.table or config.recipe.preset)
-        if (job.preset, job.seed) != (config.recipe.preset, config.seed):
+        table = load_table(config.table or config.recipe.preset)
+        asked = (config.recipe.preset, config.seed)
+        if (table.job.preset, table.job.seed) != asked:
             raise ValueError(
-                f"the table is of preset {job.preset}, seed {job.seed}; "
+                f"the table is of preset {table.job.preset}, seed {table.job.seed}; "
                 f"the run is of {config.recipe.preset}, {config.seed}"
             )
-        largest = np.linalg.svd(R, compute_uv=False)[:, 0] ** 2
+        if min(len(table.R), len(table.validation)) < SHARD:
+            raise ValueError(
+                f"the table has {len(table.R)} sounds and {len(table.validation)} of validation, "
+                f"allowed is {SHARD} or more of each"
+            )
+        largest = np.linalg.svd(table.R, compute_uv=False)[:, 0] ** 2
         self.highest = float(np.quantile(largest, config.clip))
-        M = torch.from_numpy(np.swapaxes(R, 1, 2) @ R)
-        self.table = losses.clip_eigenvalues(M, self.highest).float().to(self.device)
+        self.scale = self.highest  # keeps the loss about as large as P-loss
+        self.table, self.validation = map(self._clipped, (table.R, table.validation))
         if config.metric == "network":
             self.network = MetricNetwork.load(config.network, self.preset).to(self.device)
         else:
-            self.n_known = len(R)
-            if self.n_known < 2 * SHARD:
-                raise ValueError(f"the table has {len(R)} sounds, allowed is {2 * SHARD} or more")
-        self.damping.value = self.damping.value or self.highest
-        self.scale = self.damping.value  # keeps the loss about as large as P-loss
+            self.n_shards = len(table.R) // SHARD
+        if not self.damping.value:
+            self.damping.value = 1.0 if config.damping_matrix == "diagonal" else self.highest
+
+    def _clipped(self, R: np.ndarray) -> torch.Tensor:
+        """R (sounds, 5, 5) -> M (sounds, 5, 5) float32."""
+        M = torch.from_numpy(np.swapaxes(R, 1, 2) @ R)
+        return losses.clip_eigenvalues(M, self.highest).float().to(self.device)
+
+    @torch.no_grad()
+    def _learned_metric(self, nu):
+        return losses.clip_eigenvalues(self.network(nu), self.highest)
 
     def _jtfs_loss(self, nu_hat, nu):
         with torch.no_grad():
@@ -92,10 +90,8 @@ class Objective:
         return losses.feature_loss(self.phi(render(nu_hat, self.preset)), heard)
 
 
-def _one_by_one(loss, nu_hat, nu) -> torch.Tensor:
+def one_by_one(loss, nu_hat, nu) -> torch.Tensor:
     """The mean of loss over the batch, with one sound's graph in memory at a time."""
-    if not nu_hat.requires_grad:
-        return torch.stack([loss(a, b) for a, b in zip(nu_hat[:, None], nu[:, None])]).mean()
     leaf, values = nu_hat.detach().requires_grad_(), []
     for i in range(len(nu)):
         value = loss(leaf[i : i + 1], nu[i : i + 1]) / len(nu)
@@ -103,26 +99,3 @@ def _one_by_one(loss, nu_hat, nu) -> torch.Tensor:
         values.append(value.detach())
     linear = (leaf.grad * nu_hat).sum()  # the same gradient; its value is of no use
     return torch.stack(values).sum() + linear - linear.detach()
-
-
-def check(config) -> None:
-    """ValueError where a setting of the objective is none of those allowed."""
-    for name, allowed in (
-        ("loss", LOSSES),
-        ("pitch", ("known", "unknown")),
-        ("metric", METRICS),
-        ("damping", losses.Damping.KINDS),
-        ("damping_matrix", MATRICES),
-    ):
-        value = getattr(config, name)
-        if value not in allowed:
-            raise ValueError(f"{name} is {value!r}, allowed is one of: {', '.join(allowed)}")
-    if not 0 < config.clip <= 1:
-        raise ValueError(f"clip is {config.clip}, allowed is above 0, up to 1")
-    if not config.damping_start >= 0:
-        raise ValueError(f"damping_start is {config.damping_start}, allowed is 0 or more")
-    learned = config.loss == "proxy" or (config.loss == "pnp" and config.metric == "network")
-    if learned and not Path(config.network).is_file():
-        raise ValueError(
-            f"network is {config.network!r}; give a file that training.surrogate wrote"
-        )

@@ -13,7 +13,7 @@ class _Rate(ProgressColumn):
         return f"{(task.speed or 0) * self.seconds:.0f} {self.unit}"
 
 
-def progress(unit: str = "sounds/s", seconds: float = 1.0) -> Progress:
+def progress(unit: str = "sounds/s", seconds: float = 1.0, disable: bool = False) -> Progress:
     """A bar on stderr with the rate, in `unit` of so many seconds, and the time left."""
     return Progress(
         TextColumn("{task.description}"),
@@ -23,4 +23,5 @@ def progress(unit: str = "sounds/s", seconds: float = 1.0) -> Progress:
         TimeRemainingColumn(),
         console=Console(stderr=True),
         speed_estimate_period=120,
+        disable=disable,
     )

@@ -111,30 +111,40 @@ class PhiRows(jobs.Job):
         return phi(render(nu, PRESETS[self.preset]))[0].numpy()
 
 
-def train(network: Surrogate, nu: np.ndarray, values: np.ndarray, seed: int = 0) -> Surrogate:
-    """Fit Surrogate's outputs to values (sounds, numbers) by least squares."""
-    torch.manual_seed(seed)
+def train(kind: type[Surrogate], preset: str, nu, values, seed: int = 0) -> Surrogate:
+    """A network whose Surrogate outputs are values (sounds, numbers) by least squares."""
     nu, values = (torch.from_numpy(np.asarray(a, np.float32)) for a in (nu, values))
-    network.mean, network.scale = values.mean(0), values.std().expand(values.shape[1]).clone()
-    optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, STEPS, pct_start=0.05)
-    for _ in range(STEPS):
-        batch = torch.randint(len(nu), (BATCH,))
-        error = Surrogate.forward(network, nu[batch]) - values[batch]
-        loss = (error / network.scale).square().mean()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = kind(values.shape[1], preset)
+        network.mean = values.mean(0)
+        network.scale = (values - network.mean).std().expand(values.shape[1]).clone()
+        optimiser = torch.optim.AdamW(network.parameters(), weight_decay=1e-2)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, LEARNING_RATE, STEPS, pct_start=0.05
+        )
+        for _ in range(STEPS):
+            batch = torch.randint(len(nu), (BATCH,))
+            error = Surrogate.forward(network, nu[batch]) - values[batch]
+            loss = (error / network.scale).square().mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
     return network.requires_grad_(False).eval()
+
+
+def held_out(count: int) -> np.ndarray:
+    """Which of so many sounds no network is trained on, (count,) bool."""
+    return np.arange(count) % HELD_OUT == 0
 
 
 def learn_metric(preset: str, nu: np.ndarray, R: np.ndarray) -> tuple[MetricNetwork, str]:
     """A network of M, trained on four fifths of a table, and what it is worth on the others."""
-    held_out = np.arange(len(nu)) % HELD_OUT == 0
-    network = train(MetricNetwork(15, preset), nu[~held_out], log_metric(R[~held_out]))
-    guess = network(torch.from_numpy(nu[held_out]).float()).double().numpy()
-    truth = np.swapaxes(R[held_out], 1, 2) @ R[held_out]
+    out = held_out(len(nu))
+    network = train(MetricNetwork, preset, nu[~out], log_metric(R[~out]))
+    guess = network(torch.from_numpy(nu[out]).float()).double().numpy()
+    truth = np.swapaxes(R[out], 1, 2) @ R[out]
     d = np.random.default_rng(0).standard_normal((len(guess), 5))
     quadratic = [np.einsum("ni,nij,nj->n", d, M, d) for M in (guess, truth)]
     ratio = np.abs(np.log(quadratic[0] / quadratic[1]))
@@ -147,21 +157,26 @@ def learn_metric(preset: str, nu: np.ndarray, R: np.ndarray) -> tuple[MetricNetw
 
 
 def learn_phi(preset: str, nu: np.ndarray, phi: np.ndarray) -> tuple[PhiNetwork, str]:
-    """A network of Phi o g, trained on four fifths of the sounds, and its worth on the others."""
-    held_out = np.arange(len(nu)) % HELD_OUT == 0
-    mean = phi[~held_out].mean(0)
-    _, _, axes = np.linalg.svd(phi[~held_out] - mean, full_matrices=False)
+    """A network of Phi o g, trained on four fifths of the sounds, and its worth on the others.
+
+    ValueError where there are fewer sounds than components.
+    """
+    out = held_out(len(nu))
+    if (~out).sum() < COMPONENTS:
+        raise ValueError(f"{len(nu)} sounds are too few, allowed is {2 * COMPONENTS} or more")
+    mean = phi[~out].mean(0)
+    _, _, axes = np.linalg.svd(phi[~out] - mean, full_matrices=False)
     components = (phi - mean) @ axes[:COMPONENTS].T  # (sounds, COMPONENTS)
-    network = train(PhiNetwork(COMPONENTS, preset), nu[~held_out], components[~held_out])
-    guess = network(torch.from_numpy(nu[held_out]).float()).numpy()
-    lost = np.linalg.norm(guess - components[held_out], axis=1)
-    outside = np.linalg.norm(phi - mean - components @ axes[:COMPONENTS], axis=1)[held_out]
-    pairs = [np.linalg.norm(a[1:] - a[:-1], axis=1) for a in (guess, phi[held_out])]
+    network = train(PhiNetwork, preset, nu[~out], components[~out])
+    guess = network(torch.from_numpy(nu[out]).float()).numpy()
+    lost = np.linalg.norm(guess - components[out], axis=1)
+    outside = np.linalg.norm(phi - mean - components @ axes[:COMPONENTS], axis=1)[out]
+    pairs = [np.linalg.norm(a[1:] - a[:-1], axis=1) for a in (guess, phi[out])]
     correlation = np.corrcoef(*pairs)[0, 1]
     return network, (
-        f"{len(guess)} sounds held out: median distance of Phi_hat to Phi {np.median(lost):.1f}, "
-        f"of Phi to its components {np.median(outside):.1f}, "
-        f"of random pairs {np.median(pairs[1]):.1f}; "
+        f"{len(guess)} sounds held out: median distance of Phi_hat to Phi {np.median(lost):.2f}, "
+        f"of Phi to its components {np.median(outside):.2f}, "
+        f"of random pairs {np.median(pairs[1]):.2f}; "
         f"distances of pairs correlate by {correlation:.4f}"
     )
 
@@ -180,13 +195,17 @@ def main(argv=None) -> int:
     parser.add_argument("-o", dest="out", type=Path, required=True, help="the file to write")
     arguments = parser.parse_args(argv)
     try:
+        jobs.check(arguments)
         if arguments.of == "metric":
-            job, nu, R = load_table(arguments.table or arguments.preset)
-            network, worth = learn_metric(job.preset, nu, R)
+            made = load_table(arguments.table or arguments.preset)
+            if made.job.preset != arguments.preset:
+                raise ValueError(f"the table is of {made.job.preset}, not of {arguments.preset}")
+            network, worth = learn_metric(arguments.preset, made.nu, made.R)
         else:
-            rows = jobs.run_from(arguments, PhiRows(arguments.preset, arguments.seed))
-            nu = jobs.sounds(arguments.seed, len(rows))
-            network, worth = learn_phi(arguments.preset, nu, rows)
+            job = PhiRows(arguments.preset, arguments.seed)
+            with jobs.executor(arguments.workers, arguments.scheduler) as pool:
+                rows = jobs.run(job, arguments.count, pool)
+            network, worth = learn_phi(job.preset, jobs.sounds(job, len(rows)), rows)
         network.save(arguments.out)
     except (OSError, ValueError) as error:
         print(f"training.surrogate: {error}", file=sys.stderr)

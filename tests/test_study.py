@@ -1,0 +1,64 @@
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+
+from training import study
+from training.config import Config
+from training.encoder import Encoder
+from training.study import DAMPINGS, LOSSES, PITCH, Study, results
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A study that has its files and paces, and no run."""
+    for name in ("metric.pt", "phi.pt", "secants.npz"):
+        (tmp_path / name).write_bytes(b"made before")
+    paces = dict.fromkeys(("p", "pnp", "mss", "jtfs", "proxy"), 0.01)
+    (tmp_path / "pace.json").write_text(json.dumps(paces))
+    return Study(10.0, tmp_path, workers=1)
+
+
+@pytest.mark.parametrize("pitch", PITCH)
+@pytest.mark.parametrize("name", [*LOSSES, *DAMPINGS])
+def test_every_run_is_one_that_training_allows(small, pitch, name):
+    config = small.config(pitch, (LOSSES | DAMPINGS)[name])
+    assert config.pitch == pitch
+    assert config.recipe.preset == "paper"
+    assert Config.from_dict(json.loads(json.dumps(asdict(config)))) == config
+
+
+def test_runs_have_folders_of_their_own(small):
+    names = [f"{name}-{pitch}" for pitch in PITCH for name in ("warm", *LOSSES, *DAMPINGS)]
+    folders = {small.folder_of(name) for name in names}
+    assert len(folders) == len(names)
+    assert not any(set(folder.name) & set(" ,'") for folder in folders)
+
+
+def test_fresh_sounds_are_not_those_of_the_warm_start():
+    assert study.FRESH["first_shard"] >= study.WARM_SHARDS
+
+
+def test_results_of_what_is_there(small):
+    run, config = small.folder_of("P-unknown"), small.config("unknown", LOSSES["P"])
+    run.mkdir()
+    history = [{"epoch": 1, "sounds": 6000, "seconds": 70.0}]
+    encoder = Encoder(config.recipe.features.n_bins)
+    state = {"config": json.dumps(asdict(config)), "model": encoder.state_dict()}
+    torch.save(state | {"history": history}, run / "checkpoint.pt")
+    nu = np.zeros((100, 5))
+    far = np.linspace(1, 3, 100)
+    np.savez(run / "test.npz", nu=nu, nu_hat=nu, **dict.fromkeys(study.NAMES, far))
+    (row,) = results(small, "unknown")
+    assert row["model"] == "P"
+    error = far.std(ddof=1) / 10
+    assert row["JTFS"] == f"2.000 ± {error:.3f} ({far.std(ddof=1):.2f})"
+    assert row["minutes"] == pytest.approx(1.0)
+    assert results(small, "known") == []
+
+
+def test_wrong_minutes(capsys):
+    assert study.main(["--minutes", "0"]) == 2
+    assert "training.study: minutes is 0.0, allowed is above 0" in capsys.readouterr().err

@@ -1,0 +1,106 @@
+"""Everything that the result of a training run depends on."""
+
+from dataclasses import asdict, dataclass, field, fields
+
+from matcher.features import LogCqt
+from matcher.theta import PRESETS
+from training.dataset import SHARD, Recipe
+from training.losses import Damping
+
+LOSSES = ("p", "pnp", "mss", "jtfs", "proxy")
+CHOICES = {
+    "loss": LOSSES,
+    "pitch": ("known", "unknown"),
+    "metric": ("table", "network"),
+    "damping": Damping.KINDS,
+    "damping_matrix": ("identity", "diagonal"),
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that the result of a run depends on."""
+
+    recipe: Recipe = field(default_factory=Recipe)
+    epochs: int = 40
+    shards_per_epoch: int = 10  # of SHARD sounds each
+    distinct_shards: int = 160  # after these the training sounds come round again
+    first_shard: int = 0  # of them
+    batch_size: int = 64
+    learning_rate: float = 5e-4  # the highest; it rises over WARM_UP, then falls as a cosine
+    weight_decay: float = 1e-2
+    seed: int = 0
+    loss: str = "p"  # p, pnp, mss, jtfs or proxy
+    pitch: str = "unknown"  # known: the encoder is told it and infers the other four
+    metric: str = "table"  # of pnp: the table's own sounds, or any sound by a network
+    table: str = ""  # of training.metric; none: the preset's shipped one
+    network: str = ""  # of training.surrogate: of pnp where the metric is one, and of proxy
+    clip: float = 1.0  # eigenvalues of M above this quantile of the largest count as it
+    damping: str = "adaptive"  # of pnp: constant, scheduled or adaptive
+    damping_start: float = 0.0  # lambda; 0: the largest eigenvalue met
+    damping_matrix: str = "identity"  # or diagonal
+    warm_start: str = ""  # the run whose weights this one began with
+
+    def __post_init__(self):
+        for name, allowed in CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r}, allowed is one of: {', '.join(allowed)}"
+                )
+        if self.recipe.preset not in PRESETS:
+            allowed = ", ".join(PRESETS)
+            raise ValueError(f"preset is {self.recipe.preset!r}, allowed is one of: {allowed}")
+        if not 0 <= self.recipe.augmented <= 1:
+            raise ValueError(f"augmented is {self.recipe.augmented}, allowed is 0 to 1")
+        for name in ("epochs", "shards_per_epoch", "distinct_shards", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, allowed is above 0")
+        if not 2 <= self.batch_size <= SHARD or SHARD % self.batch_size:
+            raise ValueError(f"batch_size is {self.batch_size}, allowed is a divisor of {SHARD}")
+        for name in ("seed", "first_shard", "damping_start"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, allowed is 0 or more")
+        if not 0 < self.clip <= 1:
+            raise ValueError(f"clip is {self.clip}, allowed is above 0, up to 1")
+        self._check_files()
+
+    def _check_files(self):
+        learned = self.loss == "proxy" or (self.loss == "pnp" and self.metric == "network")
+        if learned != bool(self.network):
+            raise ValueError(
+                f"network is {self.network!r}; a file of training.surrogate is for loss proxy, and "
+                "for loss pnp where metric is network, and these need one"
+            )
+        if self.table and self.loss != "pnp":
+            raise ValueError(f"table is {self.table!r}, but only loss pnp has one")
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        return self.epochs * self.shards_per_epoch * SHARD // self.batch_size
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "Config":
+        """From asdict's form; ValueError names a key that is not one of its fields."""
+        values = _mapping("config", values)
+        recipe = _mapping("recipe", values.pop("recipe", {}))
+        cqt = _mapping("features", recipe.pop("features", {}))
+        cqt = _build(LogCqt, {**asdict(Recipe().features), **cqt})
+        return _build(cls, {**values, "recipe": _build(Recipe, {**recipe, "features": cqt})})
+
+
+def _mapping(name: str, values) -> dict:
+    if not isinstance(values, dict):
+        raise ValueError(f"{name} is {values!r}, allowed is an object of keys and values")
+    return dict(values)
+
+
+def _build(kind, values: dict):
+    types = {f.name: f.type for f in fields(kind)}
+    for key, value in values.items():
+        if key not in types:
+            raise ValueError(f"unknown key {key!r} in {kind.__name__}, allowed: {', '.join(types)}")
+        allowed = (int, float) if types[key] is float else types[key]
+        if isinstance(value, bool) or not isinstance(value, allowed):
+            raise ValueError(f"{key} is {value!r}, allowed is of type {types[key].__name__}")
+    return kind(**values)

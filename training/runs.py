@@ -1,0 +1,40 @@
+"""The folder of a training run: where it is, and what its checkpoint holds."""
+
+import json
+from pathlib import Path
+
+import torch
+
+from training.config import Config
+from training.dataset import SHARD, cache_folder
+
+
+def run_folder(name: str) -> Path:
+    """A bare name is a run in the cache folder, anything with a separator is a path."""
+    return cache_folder() / "runs" / name if Path(name).name == name else Path(name)
+
+
+def load_checkpoint(run: Path) -> dict:
+    """A run's config (JSON), model, optimiser and history; ValueError where there is none."""
+    path = Path(run) / "checkpoint.pt"
+    if not path.is_file():
+        raise ValueError(f"no checkpoint.pt in {run}; give the folder of a run that ended an epoch")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        Config.from_dict(json.loads(state["config"]))
+        return state | {"earlier": state.get("earlier", [])}
+    except Exception as error:  # torch raises many kinds for a file that is not its own
+        raise ValueError(f"{path} is not a checkpoint of training.fit, or is broken") from error
+
+
+def summary(state: dict) -> dict:
+    """What a checkpoint's training was, for those that come after it."""
+    config, history = Config.from_dict(json.loads(state["config"])), state["history"]
+    sounds = history[-1]["sounds"]
+    return {
+        "loss": config.loss,
+        "sounds": sounds,
+        "distinct_sounds": min(sounds, SHARD * state.get("shards", config.distinct_shards)),
+        "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
+        "seed": config.seed,
+    }
