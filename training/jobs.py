@@ -33,6 +33,9 @@ from training.progress import progress
 ROWS = 64  # sounds
 
 
+LOST = "a worker died; the same command goes on from there"
+
+
 @dataclass(frozen=True)
 class Job:
     """A subclass says what a sound's row of numbers is; the sounds are the first ones of a split.
@@ -104,14 +107,15 @@ def executor(workers: int, scheduler: str | None = None):
 
     OSError where a worker is lost for good; what is queued then, or at Ctrl-C, is dropped.
     """
-    if scheduler is None:
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=end_with_parent)
-    else:
-        pool = _cluster(scheduler)
+    if scheduler:
+        with _cluster(scheduler) as pool:
+            yield pool
+        return
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=end_with_parent)
     try:
         yield pool
-    except (BrokenExecutor, CancelledError) as error:
-        raise OSError("a worker died; the same command goes on from there") from error
+    except BrokenExecutor as error:
+        raise OSError(LOST) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -122,15 +126,24 @@ def end_with_parent(worker: int = 0) -> None:
     Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
+@contextmanager
 def _cluster(scheduler: str):
-    from dask.distributed import Client
+    from dask.distributed import Client, KilledWorker
 
     try:
-        return Client(scheduler, timeout="10s").get_executor(retries=3)
+        client = Client(scheduler, timeout="10s")
     except (OSError, ValueError) as error:
         raise ValueError(
             f"no dask.distributed scheduler at {scheduler}; give an address like tcp://host:8786"
         ) from error
+    pool = client.get_executor(retries=3)
+    try:
+        yield pool
+    except (KilledWorker, CancelledError) as error:
+        raise OSError(LOST) from error
+    finally:
+        pool.shutdown(wait=False)
+        client.close()
 
 
 def add_arguments(parser: argparse.ArgumentParser, count: int) -> None:
