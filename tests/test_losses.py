@@ -78,4 +78,7 @@ def test_adaptive_damping_is_levenberg_marquardt():
     assert not damping.update(3.0)
     assert damping.value == pytest.approx(Damping.LOWER * Damping.RAISE)
     assert damping.best == 2.0
+    assert damping.step == 1.0
+    assert not damping.update(4.0)
+    assert damping.step == pytest.approx(1 / (Damping.LOWER * Damping.RAISE**2))
     assert not damping.update(float("nan"))

@@ -144,7 +144,8 @@ class Trainer:
             index, *shard = next(stream)
             for batch in torch.randperm(SHARD).numpy().reshape(-1, size):
                 for group in self.optimiser.param_groups:
-                    group["lr"] = group["rate"] * learning_rate(config, step)
+                    share = group["rate"] * self.objective.damping.step
+                    group["lr"] = share * learning_rate(config, step)
                 self.optimiser.zero_grad()
                 total += self.backward(index, shard, batch)
                 self.optimiser.step()

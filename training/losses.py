@@ -69,11 +69,23 @@ class Damping:
     """
 
     kind: str
-    value: float
+    start: float
+    value: float = 0.0  # lambda now
     best: float = float("inf")
 
     KINDS = ("constant", "scheduled", "adaptive")
     LOWER, RAISE, FALL = 0.2, 3.0, 0.5  # factors: accepted, refused, each scheduled epoch
+
+    def __post_init__(self):
+        self.value = self.value or self.start
+
+    @property
+    def step(self) -> float:
+        """Share of the learning rate: above its start, lambda shortens steps as in a linear solve.
+
+        Adam alone would not: it takes a gradient of any size for the same.
+        """
+        return min(1.0, self.start / self.value)
 
     def update(self, validation: float) -> bool:
         """After an epoch with this undamped validation loss: False to restore the best weights."""

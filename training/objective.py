@@ -21,7 +21,7 @@ class Objective:
     def __init__(self, config, device: torch.device):
         self.config, self.device = config, device
         self.preset = PRESETS[config.recipe.preset]
-        self.damping = losses.Damping(config.damping, config.damping_start)
+        self.damping = losses.Damping("constant", 1.0)
         self.n_shards = None  # of sounds whose metric is known; None where any sound will do
         if config.loss == "pnp":
             self._prepare_metric()
@@ -72,8 +72,8 @@ class Objective:
             self.network = MetricNetwork.load(config.network, self.preset).to(self.device)
         else:
             self.n_shards = len(table.R) // SHARD
-        if not self.damping.value:
-            self.damping.value = 1.0 if config.damping_matrix == "diagonal" else self.highest
+        largest = 1.0 if config.damping_matrix == "diagonal" else self.highest
+        self.damping = losses.Damping(config.damping, config.damping_start or largest)
 
     def _clipped(self, R: np.ndarray) -> torch.Tensor:
         """R (sounds, 5, 5) -> M (sounds, 5, 5) float32."""

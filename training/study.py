@@ -55,21 +55,21 @@ METRIC_MINUTES = 14.0  # what its table takes on two cores
 # What goes on from the warm start, and with what; for both pitch settings.
 LOSSES = {
     "P": FRESH,
-    "PNP": {"loss": "pnp"},
+    "PNP": {"loss": "pnp", "clip": 0.5},
     "Phi network": {"loss": "proxy"} | FRESH,
     "P, sounds of PNP": {},
-    "PNP, any sound": {"loss": "pnp", "metric": "network"} | FRESH,
+    "PNP, any sound": {"loss": "pnp", "clip": 0.5, "metric": "network"} | FRESH,
     "multi-scale STFT": {"loss": "mss"} | FRESH,
     "JTFS": {"loss": "jtfs", "shards_per_epoch": 1} | FRESH,
-    "PNP, secants": {"loss": "pnp", "table": "secants"},
+    "PNP, secants": {"loss": "pnp", "clip": 0.5, "table": "secants"},
     "P, and the metric's time": FRESH,
 }
 # For unknown pitch alone.
 DAMPINGS = {
-    "PNP, constant lambda": {"loss": "pnp", "damping": "constant"},
-    "PNP, scheduled lambda": {"loss": "pnp", "damping": "scheduled"},
-    "PNP, diagonal": {"loss": "pnp", "damping_matrix": "diagonal", "damping_start": 1.0},
-    "PNP, clipped": {"loss": "pnp", "clip": 0.5},
+    "PNP, constant lambda": {"loss": "pnp", "clip": 0.5, "damping": "constant"},
+    "PNP, scheduled lambda": {"loss": "pnp", "clip": 0.5, "damping": "scheduled"},
+    "PNP, diagonal": {"loss": "pnp", "clip": 0.5, "damping_matrix": "diagonal"},
+    "PNP, not clipped": {"loss": "pnp"},
 }
 # What every run has that does not say otherwise; its sounds are those of the table.
 BASE = {"recipe": Recipe(PRESET, augmented=0.0), "distinct_shards": METRIC_SOUNDS // SHARD,
