@@ -74,7 +74,7 @@ class Damping:
     best: float = float("inf")
 
     KINDS = ("constant", "scheduled", "adaptive")
-    LOWER, RAISE, FALL = 0.2, 3.0, 0.5  # factors: accepted, refused, each scheduled epoch
+    LOWER, RAISE, FALL = 0.2, 3.0, 0.8  # factors: accepted, refused, each scheduled epoch
 
     def __post_init__(self):
         self.value = self.value or self.start

@@ -53,23 +53,24 @@ METRIC_SOUNDS = 4096
 METRIC_MINUTES = 14.0  # what its table takes on two cores
 
 # What goes on from the warm start, and with what; for both pitch settings.
+PNP = {"loss": "pnp", "clip": 0.5, "damping": "scheduled"}
 LOSSES = {
     "P": FRESH,
-    "PNP": {"loss": "pnp", "clip": 0.5},
+    "PNP": PNP,
     "Phi network": {"loss": "proxy"} | FRESH,
     "P, sounds of PNP": {},
-    "PNP, any sound": {"loss": "pnp", "clip": 0.5, "metric": "network"} | FRESH,
+    "PNP, any sound": PNP | {"metric": "network"} | FRESH,
     "multi-scale STFT": {"loss": "mss"} | FRESH,
     "JTFS": {"loss": "jtfs", "shards_per_epoch": 1} | FRESH,
-    "PNP, secants": {"loss": "pnp", "clip": 0.5, "table": "secants"},
+    "PNP, secants": PNP | {"table": "secants"},
     "P, and the metric's time": FRESH,
 }
 # For unknown pitch alone.
 DAMPINGS = {
-    "PNP, constant lambda": {"loss": "pnp", "clip": 0.5, "damping": "constant"},
-    "PNP, scheduled lambda": {"loss": "pnp", "clip": 0.5, "damping": "scheduled"},
-    "PNP, diagonal": {"loss": "pnp", "clip": 0.5, "damping_matrix": "diagonal"},
-    "PNP, not clipped": {"loss": "pnp"},
+    "PNP, constant lambda": PNP | {"damping": "constant"},
+    "PNP, adaptive lambda": PNP | {"damping": "adaptive", "learning_rate": 3e-5},
+    "PNP, diagonal": PNP | {"damping_matrix": "diagonal"},
+    "PNP, not clipped": PNP | {"clip": 1.0},
 }
 # What every run has that does not say otherwise; its sounds are those of the table.
 BASE = {"recipe": Recipe(PRESET, augmented=0.0), "distinct_shards": METRIC_SOUNDS // SHARD,
