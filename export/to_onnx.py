@@ -47,7 +47,7 @@ def load_run(run: Path) -> tuple[Config, Encoder, dict]:
         raise ValueError(f"{run} needs to be told the pitch; allowed is a run with pitch unknown")
     encoder = Encoder(config.recipe.features.n_bins)
     encoder.load_state_dict(state["model"])
-    runs = [*state.get("earlier", []), summary(state)]  # each went on from the one before
+    runs = [*state["earlier"], summary(state)]  # each went on from the one before
     training = {
         "sounds": sum(run["sounds"] for run in runs),
         "sounds_are": "synthetic, rendered by drum-matcher",

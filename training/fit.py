@@ -4,7 +4,7 @@
     python -m training.fit --smoke               everything in about a minute
     python -m training.fit --run mine --preset paper --epochs 20
     python -m training.fit --run mine --resume
-    python -m training.fit --run better --warm-start mine --loss pnp --damping adaptive
+    python -m training.fit --run better --warm-start mine --loss pnp --clip 0.5 --damping scheduled
     python -m training.fit --run big --devices 4 --precision bf16-mixed
 
 A run is a folder: config.json, checkpoint.pt (each epoch, written whole or not at all) and log.csv.
@@ -314,7 +314,9 @@ def _config(arguments) -> Config:
 def _settings(arguments) -> list[str]:
     """Options that were given and say what a run is, not how it is computed."""
     names = {f.name for f in fields(Config)} | {"preset", "augmented", "config", "smoke"}
-    return [f"--{n.replace('_', '-')}" for n in sorted(names) if getattr(arguments, n, None)]
+    values = {n: getattr(arguments, n, None) for n in sorted(names)}
+    given = [n for n, v in values.items() if v is not None and v is not False]  # 0 is given
+    return [f"--{n.replace('_', '-')}" for n in given]
 
 
 def main(argv=None) -> int:

@@ -2,7 +2,7 @@
 
     python -m training.metric --preset live --count 4096 -o training/tables/live.npz
     python -m training.metric --preset live --count 4096 --step 0.1 -o secants.npz
-    python -m training.metric --preset paper --count 100000 --scheduler tcp://cluster:8786
+    python -m training.metric --preset paper --count 100000 --scheduler tcp://host:8786 -o big.npz
 
 With --step, J holds secants over nu +- step in place of tangents: the metric at the scale of an
 encoder's error. A killed run goes on where it stood. A table holds R, upper triangular with

@@ -9,7 +9,6 @@ nu. A fifth of the sounds is held out, and what the network is worth on it is pr
 """
 
 import argparse
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,7 +209,7 @@ def main(argv=None) -> int:
     except (OSError, ValueError) as error:
         print(f"training.surrogate: {error}", file=sys.stderr)
         return 2
-    print(json.dumps({"of": arguments.of, "preset": network.preset}), worth, sep="\n")
+    print(worth)
     return 0
 
 
