@@ -26,7 +26,7 @@ class Match:
     onset_s: float  # in the recording
     hit: np.ndarray = field(repr=False)  # (samples,) from the onset at sample_rate
     sample_rate: int
-    twin: np.ndarray = field(repr=False)  # (samples,) at twin_rate, as long and as loud as hit
+    twin: np.ndarray = field(repr=False)  # (samples,) at twin_rate; hit's length and peak
     twin_rate: int
     log_cqt_distance: float
     elapsed_ms: dict  # read, features, encoder, render, total
