@@ -32,10 +32,23 @@ def test_damping_adds_p_loss_or_marquardts_scaling(batch):
     torch.testing.assert_close(diagonal, 3 * losses.pnp_loss(nu_hat, nu, scaled))
 
 
+def test_power_1_is_the_distance_itself(batch):
+    nu_hat, nu, J = batch
+    far = torch.einsum("bpi,bi->bp", J, nu_hat - nu).norm(dim=1)
+    M = J.transpose(1, 2) @ J
+    torch.testing.assert_close(losses.pnp_loss(nu_hat, nu, M, power=1), far.mean())
+    a, b = torch.from_numpy(np.random.default_rng(61).standard_normal((2, 4, 30)))
+    torch.testing.assert_close(losses.feature_loss(a, b, 1), (a - b).norm(dim=1).mean())
+    a.requires_grad_()
+    (slope,) = torch.autograd.grad(losses.feature_loss(a, a.detach(), 1), a)
+    assert (slope == 0).all()  # where nothing is left to learn, not NaN
+
+
 def test_a_step_against_the_gradient_lowers_every_loss(batch):
     nu_hat, nu, J = batch
     M = J.transpose(1, 2) @ J
-    for loss in (losses.p_loss, lambda a, b: losses.pnp_loss(a, b, M, 0.1)):
+    pnp = [lambda a, b, power=power: losses.pnp_loss(a, b, M, 0.1, power=power) for power in (1, 2)]
+    for loss in (losses.p_loss, *pnp):
         value = loss(nu_hat, nu)
         (gradient,) = torch.autograd.grad(value, nu_hat)
         assert loss(nu_hat - 1e-3 * gradient, nu) < value

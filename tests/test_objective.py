@@ -58,6 +58,14 @@ def test_more_damping_is_another_gradient(batch, matrix):
     assert torch.linalg.norm(slopes[1]) > 10 * torch.linalg.norm(slopes[0])
 
 
+def test_distances_have_a_slope_of_the_same_size_near_and_far(batch):
+    objective = Objective(Config(loss="pnp", power=1, damping_start=1.0), CPU)
+    nu_hat, nu, index = batch
+    slope = gradient(objective, batch)
+    near = (nu + 0.01 * (nu_hat - nu)).detach().requires_grad_()
+    torch.testing.assert_close(gradient(objective, (near, nu, index)), slope, rtol=1e-3, atol=1e-6)
+
+
 def test_pnp_by_a_network_takes_any_sound(batch, tmp_path):
     torch.manual_seed(0)
     MetricNetwork(15, "live").save(tmp_path / "m.pt")

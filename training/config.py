@@ -14,6 +14,7 @@ CHOICES = {
     "metric": ("table", "network"),
     "damping": Damping.KINDS,
     "damping_matrix": ("identity", "diagonal"),
+    "power": (1, 2),
 }
 
 
@@ -35,6 +36,7 @@ class Config:
     metric: str = "table"  # of pnp: the table's own sounds, or any sound by a network
     table: str = ""  # of training.metric; none: the preset's shipped one
     network: str = ""  # of training.surrogate: of pnp where the metric is one, and of proxy
+    power: int = 2  # of the distance that pnp, jtfs and proxy minimise; 1: the distance itself
     clip: float = 1.0  # eigenvalues of M above this quantile of the largest count as it
     damping: str = "adaptive"  # of pnp: constant, scheduled or adaptive
     damping_start: float = 0.0  # lambda; 0: the largest eigenvalue met
@@ -45,7 +47,8 @@ class Config:
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(
-                    f"{name} is {getattr(self, name)!r}, allowed is one of: {', '.join(allowed)}"
+                    f"{name} is {getattr(self, name)!r}, "
+                    f"allowed is one of: {', '.join(map(str, allowed))}"
                 )
         if self.recipe.preset not in PRESETS:
             allowed = ", ".join(PRESETS)

@@ -11,6 +11,7 @@ import torch
 from torch.nn.functional import pad
 
 RESOLUTIONS = (512, 1024, 2048)  # windows of the multi-scale STFT, samples; hop a quarter
+TINY = 1e-12  # a squared distance below which a root has no slope
 FLOOR = 1e-4  # below which a logarithmic magnitude is noise: -80 dB of a sine's peak
 
 
@@ -19,16 +20,19 @@ def p_loss(nu_hat: torch.Tensor, nu: torch.Tensor) -> torch.Tensor:
     return (nu_hat - nu).square().mean()
 
 
-def pnp_loss(nu_hat, nu, M, damping: float = 0.0, diagonal: bool = False) -> torch.Tensor:
+def pnp_loss(
+    nu_hat, nu, M, damping: float = 0.0, diagonal: bool = False, power: int = 2
+) -> torch.Tensor:
     """Perceptual-neural-physical loss, 1/2 d^T (M + damping D) d, d = nu_hat - nu.
 
     M (batch, 5, 5). D is the identity, or M's own diagonal (Marquardt). Gauss-Newton's second
-    order approximation of 1/2 |Phi(g(nu_hat)) - Phi(g(nu))|^2 about nu.
+    order approximation of 1/2 |Phi(g(nu_hat)) - Phi(g(nu))|^2 about nu; with power 1 of the
+    distance itself, to which the sounds with the largest M do not matter more than the others.
     """
     d = nu_hat - nu
     damped = M.diagonal(dim1=1, dim2=2) if diagonal else torch.ones_like(d)
     quadratic = torch.einsum("bi,bij,bj->b", d, M, d) + damping * (damped * d.square()).sum(1)
-    return quadratic.mean() / 2
+    return _mean_power(quadratic, power)
 
 
 def clip_eigenvalues(M: torch.Tensor, highest: float) -> torch.Tensor:
@@ -37,9 +41,17 @@ def clip_eigenvalues(M: torch.Tensor, highest: float) -> torch.Tensor:
     return vectors * values.clamp(0, highest)[:, None] @ vectors.transpose(1, 2)
 
 
-def feature_loss(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Half the squared distance of two features (batch, paths), such as Phi: the spectral loss."""
-    return (a - b).square().sum(1).mean() / 2
+def feature_loss(a: torch.Tensor, b: torch.Tensor, power: int = 2) -> torch.Tensor:
+    """Half the squared distance of two features (batch, paths), such as Phi: the spectral loss.
+
+    With power 1 the distance itself.
+    """
+    return _mean_power((a - b).square().sum(1), power)
+
+
+def _mean_power(squared: torch.Tensor, power: int) -> torch.Tensor:
+    """Squared distances (batch,) -> mean of distance^power / power; power is 1 or 2."""
+    return squared.mean() / 2 if power == 2 else squared.clamp_min(TINY).sqrt().mean()
 
 
 def multi_scale_stft_loss(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

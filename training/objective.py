@@ -15,7 +15,7 @@ from training.synth import render
 class Objective:
     """The loss of a batch. Raises ValueError where its settings name what is not there.
 
-    Of config: loss, metric, table, network, clip, damping, damping_start, damping_matrix.
+    Of config: loss, power, metric, table, network, clip, damping, damping_start, damping_matrix.
     """
 
     def __init__(self, config, device: torch.device):
@@ -35,7 +35,8 @@ class Objective:
         if self.config.loss == "pnp":
             diagonal = self.config.damping_matrix == "diagonal"
             M = self.table[index] if self.config.metric == "table" else self._learned_metric(nu)
-            return losses.pnp_loss(nu_hat, nu, M, self.damping.value, diagonal) / self.scale
+            loss = losses.pnp_loss(nu_hat, nu, M, self.damping.value, diagonal, self.config.power)
+            return loss / self.scale ** (self.config.power / 2)
         if self.config.loss == "mss":
             with torch.no_grad():
                 heard = render(nu, self.preset)
@@ -43,12 +44,13 @@ class Objective:
         if self.config.loss == "jtfs":
             return one_by_one(self._jtfs_loss, nu_hat, nu)
         if self.config.loss == "proxy":
-            return losses.feature_loss(self.network(nu_hat), self.network(nu))
+            return losses.feature_loss(self.network(nu_hat), self.network(nu), self.config.power)
         return losses.p_loss(nu_hat, nu)
 
     def watch(self, nu_hat, nu, index) -> torch.Tensor:
         """PNP without damping of validation sounds: what damping is steered by."""
-        return losses.pnp_loss(nu_hat, nu, self.validation[index]) / self.scale
+        loss = losses.pnp_loss(nu_hat, nu, self.validation[index], power=self.config.power)
+        return loss / self.scale ** (self.config.power / 2)
 
     def _prepare_metric(self):
         config = self.config
@@ -87,7 +89,7 @@ class Objective:
     def _jtfs_loss(self, nu_hat, nu):
         with torch.no_grad():
             heard = self.phi(render(nu, self.preset))
-        return losses.feature_loss(self.phi(render(nu_hat, self.preset)), heard)
+        return losses.feature_loss(self.phi(render(nu_hat, self.preset)), heard, self.config.power)
 
 
 def one_by_one(loss, nu_hat, nu) -> torch.Tensor:

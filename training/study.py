@@ -3,6 +3,9 @@
     python -m training.study --minutes 10            all models, one after the other, then tables
     python -m training.study --minutes 10 --tables   only the tables of what is there
     python -m training.study --minutes 10 --reach    how far from nu each metric holds
+    python -m training.study --minutes 10 --figures docs    and the figures of what is there
+    OMP_NUM_THREADS=1 python -m training.study --minutes 10 --pitch known
+                                                     one setting; on two cores run both at once
 
 For each pitch setting one encoder is trained by P-loss, and every other one goes on from it for as
 many minutes. Everything is kept in the cache folder: a killed study goes on where it stood.
@@ -20,7 +23,7 @@ from lightning_fabric import Fabric
 
 from matcher.recording import save_atomically
 from matcher.theta import PRESETS, Theta
-from training import jobs
+from training import figures, jobs
 from training.bench import loss_seconds
 from training.config import Config
 from training.dataset import SHARD, Recipe, Shards, cache_folder
@@ -48,8 +51,11 @@ PHI_SOUNDS = 8192
 TEST_SOUNDS = 1024
 WARM_SHARDS = 80  # more than a warm start takes; those after them are fresh
 FRESH = {"first_shard": WARM_SHARDS, "distinct_shards": 200}
+METRICS = ("M", "M of secants", "network of M", "network of Phi")
+LAMBDA_SHOWN = ("PNP", "PNP, constant lambda", "PNP, adaptive lambda", "PNP, any sound")
 STEPS = (1e-3, 1e-2, 0.03, 0.1, 0.3)  # |d| at which metrics are compared with the truth
 METRIC_SOUNDS = 4096
+CACHE_GB = 8.0
 EXTRA_MINUTES = {"P, and the metric's time": 14.0}  # what the table takes on two cores
 
 # What goes on from the warm start, and with what; for both pitch settings.
@@ -60,10 +66,12 @@ LOSSES = {
     "Phi network": {"loss": "proxy"} | FRESH,
     "P, sounds of PNP": {},
     "PNP, any sound": PNP | {"metric": "network"} | FRESH,
+    "Phi network, distance": {"loss": "proxy", "power": 1} | FRESH,
+    "PNP, any sound, distance": PNP | {"metric": "network", "power": 1} | FRESH,
     "multi-scale STFT": {"loss": "mss"} | FRESH,
     "JTFS": {"loss": "jtfs", "shards_per_epoch": 1} | FRESH,
-    "PNP, secants": PNP | {"table": "secants"},
     "P, and the metric's time": FRESH,
+    "PNP, secants": PNP | {"table": "secants"},
 }
 # For unknown pitch alone.
 DAMPINGS = {
@@ -136,7 +144,7 @@ class Study:
             run.mkdir(exist_ok=True)
             save_atomically(run / "study.json", lambda file: file.write(text.encode()))
         config = Config.from_dict(json.loads((run / "study.json").read_text()))
-        trainer = Trainer(config, run, self.fabric)
+        trainer = Trainer(config, run, self.fabric, CACHE_GB)
         if (run / "checkpoint.pt").exists():
             trainer.resume()
         elif config.warm_start:
@@ -151,9 +159,9 @@ class Study:
                 run / "test.npz", lambda file: np.savez(file, nu_hat=nu_hat, nu=nu, **far)
             )
 
-    def all(self) -> None:
-        """Every run that is not done."""
-        for pitch in PITCH:
+    def all(self, pitches: tuple[str, ...] = PITCH) -> None:
+        """Every run of these pitch settings that is not done."""
+        for pitch in pitches:
             warm = f"warm-{pitch}"
             settings = {"distinct_shards": WARM_SHARDS}
             self.train(warm, self.config(pitch, settings), self.minutes)
@@ -181,17 +189,24 @@ def predict(trainer: Trainer, count: int) -> tuple[np.ndarray, np.ndarray]:
     return nu_hat, nu
 
 
+def done(study: Study, pitch: str) -> list[tuple[str, dict, dict]]:
+    """Name, checkpoint and test arrays of each run of a pitch setting that is done."""
+    runs = []
+    for name in ("warm", *LOSSES, *DAMPINGS):
+        run = study.folder_of(f"{name}-{pitch}")
+        if (run / "test.npz").exists():
+            with np.load(run / "test.npz") as kept:
+                test = dict(kept)
+            name = "P (warm start)" if name == "warm" else name
+            runs.append((name, load_checkpoint(run), test))
+    return runs
+
+
 def results(study: Study, pitch: str) -> list[dict]:
     """A row for each run of a pitch setting that is done."""
     rows = []
-    for name in ("warm", *LOSSES, *DAMPINGS):
-        run = study.folder_of(f"{name}-{pitch}")
-        if not (run / "test.npz").exists():
-            continue
-        state = load_checkpoint(run)
-        with np.load(run / "test.npz") as kept:
-            test = dict(kept)
-        row = {"model": "P (warm start)" if name == "warm" else name}
+    for name, state, test in done(study, pitch):
+        row = {"model": name}
         for distance in NAMES:
             far = mean_and_error(test[distance])
             row[distance] = f"{far['mean']:.3f} ± {far['error']:.3f} ({far['deviation']:.2f})"
@@ -205,12 +220,15 @@ def results(study: Study, pitch: str) -> list[dict]:
     return rows
 
 
-def reach_of_metrics(study: Study, count: int = 200) -> list[dict]:
-    """How |dPhi|^2 as each metric predicts it compares with the truth, at growing steps.
+def reach_of_metrics(study: Study, count: int = 200) -> dict[str, list]:
+    """How |dPhi|^2 as each metric predicts it compares with the truth, at growing STEPS.
 
-    A row for each length of d: over sounds of the table and random directions, the median of
-    predicted over true, and in brackets its 10th and 90th percentile.
+    {metric: (steps, 3)}: over sounds of the table and random directions, the 10th percentile, the
+    median and the 90th percentile of predicted over true. Kept in the study's folder.
     """
+    kept = study.folder / "reach.json"
+    if kept.exists():
+        return json.loads(kept.read_text())
     rng, preset = np.random.default_rng(0), PRESETS[PRESET]
     _, nu, R, _ = load_table(PRESET)
     S = load_table(study.file("secants.npz")).R
@@ -221,7 +239,8 @@ def reach_of_metrics(study: Study, count: int = 200) -> list[dict]:
     in_range = (np.abs(nu + max(STEPS) * d) <= 1).all(1)
     sounds = np.flatnonzero(in_range & held_out(len(nu)))[:count]
     nu, R, S, d = nu[sounds], R[sounds], S[sounds], d[sounds]
-    exact, rows = Phi().double(), []
+    exact = Phi().double()
+    ratios = {name: [] for name in METRICS}
     with torch.no_grad():
         heard = [exact(render(torch.from_numpy(n)[None], preset)) for n in nu]
         M = of_M(torch.from_numpy(nu).float()).double().numpy()
@@ -236,12 +255,48 @@ def reach_of_metrics(study: Study, count: int = 200) -> list[dict]:
                 "network of M": length**2 * np.einsum("ni,nij,nj->n", d, M, d),
                 "network of Phi": step.square().sum(1).numpy(),
             }
-            row = {"|d|": length}
             for name, values in predicted.items():
-                low, middle, high = np.quantile(values / true, [0.1, 0.5, 0.9])
-                row[name] = f"{middle:.3g} ({low:.2g} to {high:.2g})"
-            rows.append(row)
+                ratios[name].append(np.quantile(values / true, [0.1, 0.5, 0.9]).tolist())
+    save_atomically(kept, lambda file: file.write(json.dumps(ratios).encode()))
+    return ratios
+
+
+def reach_rows(ratios: dict[str, list]) -> list[dict]:
+    """A row for each of STEPS: median (10th to 90th percentile) of predicted over true."""
+    rows = []
+    for i, length in enumerate(STEPS):
+        row = {"|d|": length}
+        for name, values in ratios.items():
+            low, middle, high = values[i]
+            row[name] = f"{middle:.3g} ({low:.2g} to {high:.2g})"
+        rows.append(row)
     return rows
+
+
+def save_figures(study: Study, folder: Path) -> None:
+    """study-*.png of what there is."""
+    runs = {pitch: done(study, pitch) for pitch in PITCH}
+    drawn = {}
+    for of in NAMES:
+        measured = {pitch: {} for pitch in PITCH}
+        for pitch in PITCH:
+            for name, _, test in runs[pitch]:
+                far = mean_and_error(test[of])
+                measured[pitch][name] = (far["mean"], far["error"])
+        measured = {pitch: models for pitch, models in measured.items() if models}
+        drawn[of.split()[0]] = figures.distances(measured, of)
+    histories = {
+        name: state["history"] for name, state, _ in runs["unknown"] if name in LAMBDA_SHOWN
+    }
+    values = np.linalg.svd(load_table(PRESET).R, compute_uv=False) ** 2
+    drawn["lambda"] = figures.damping(histories, values)
+    drawn["reach"] = figures.reach(reach_of_metrics(study), STEPS)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in drawn.items():
+        save_atomically(
+            folder / f"study-{name}.png",
+            lambda file, f=figure: f.savefig(file, format="png", dpi=90),
+        )
 
 
 def main(argv=None) -> int:
@@ -251,8 +306,10 @@ def main(argv=None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--minutes", type=float, default=10.0, help="of each run; default 10")
+    parser.add_argument("--pitch", choices=PITCH, help="train this setting alone; default both")
     parser.add_argument("--tables", action="store_true", help="train nothing")
     parser.add_argument("--reach", action="store_true", help="how far each metric holds, no more")
+    parser.add_argument("--figures", type=Path, help="folder for study-*.png; train nothing")
     parser.add_argument("--workers", type=int, default=2, help="processes that compare sounds")
     arguments = parser.parse_args(argv)
     try:
@@ -261,10 +318,13 @@ def main(argv=None) -> int:
         folder = cache_folder() / "study" / f"{arguments.minutes:g}"
         study = Study(arguments.minutes, folder, arguments.workers)
         if arguments.reach:
-            print(table(reach_of_metrics(study)))
+            print(table(reach_rows(reach_of_metrics(study))))
+            return 0
+        if arguments.figures:
+            save_figures(study, arguments.figures)
             return 0
         if not arguments.tables:
-            study.all()
+            study.all((arguments.pitch,) if arguments.pitch else PITCH)
         for pitch in PITCH:
             if rows := results(study, pitch):
                 print(f"Pitch {pitch}\n\n{table(rows)}\n")
