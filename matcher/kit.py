@@ -1,0 +1,239 @@
+"""Pads and kits, and the kit file: readable TOML, suffix .drumkit.
+
+A kit is a value: an edit makes a new one. A file that is damaged opens as far as it can be trusted;
+each pad of it stands for itself, so that one broken line costs one pad and no more.
+"""
+
+import re
+import tomllib
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+
+import numpy as np
+import tomli_w
+
+from matcher.recording import save_atomically
+from matcher.theta import PRESETS, Theta
+
+SCHEMA = 1
+SUFFIX = ".drumkit"
+END = "# end of kit"  # the last line: without it a file was cut off
+N_PADS = 16
+FIRST_NOTE = 36  # of pad 1, bottom left on a controller
+N_CHOKE_GROUPS = 8
+LONGEST_NAME = 64  # characters
+LARGEST_FILE = 2**20  # bytes; a kit takes some 4,000
+# How strongly each velocity curve bends: above 0 soft hits come out softer, below 0 louder.
+CURVES = {
+    "linear": 0.0,
+    "exponential 1": 2.0,
+    "exponential 2": 4.0,
+    "logarithmic 1": -2.0,
+    "logarithmic 2": -4.0,
+    "fixed": float("-inf"),
+}
+RANGES = {
+    "note": (0, 127),
+    "gain_db": (-60.0, 12.0),
+    "pan": (-1.0, 1.0),
+    "tune": (-24.0, 24.0),
+    "choke": (0, N_CHOKE_GROUPS),
+}
+RANGE = PRESETS["live"]  # of theta
+
+
+def curve_gain(curve: str, velocity: float) -> float:
+    """Velocity in [0, 1] -> gain in [0, 1] by one of CURVES; nothing but 0 gives 0."""
+    bend = CURVES[curve]
+    if velocity <= 0 or np.isinf(bend):
+        return float(velocity > 0)
+    velocity = min(velocity, 1.0)
+    return float(np.expm1(bend * velocity) / np.expm1(bend)) if bend else float(velocity)
+
+
+@dataclass(frozen=True)
+class Pad:
+    """One pad. Raises ValueError, naming the value and what is allowed, where one is outside."""
+
+    note: int  # MIDI note
+    name: str = ""
+    theta: Theta | None = None  # None: nothing on it yet
+    gain_db: float = 0.0
+    pan: float = 0.0  # -1 left to 1 right
+    tune: float = 0.0  # semitones
+    choke: int = 0  # a strike silences other pads of its group; 0: of no group
+    curve: str = "linear"  # one of CURVES
+
+    def __post_init__(self):
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            kinds = (int,) if isinstance(low, int) else (int, float)
+            if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+                whole = "a whole number from " if kinds == (int,) else ""
+                raise ValueError(f"{name} is {value!r}, allowed is {whole}{low:g} to {high:g}")
+        if not isinstance(self.curve, str) or self.curve not in CURVES:
+            raise ValueError(f"curve is {self.curve!r}, allowed is one of: {', '.join(CURVES)}")
+        _check_name(self.name)
+        if self.theta is not None:
+            RANGE.check(self.theta)
+
+    @property
+    def tuned(self) -> Theta | None:
+        """Theta as it sounds: at its own pitch times `tune`, no further than the range goes."""
+        if self.theta is None:
+            return None
+        row = RANGE["omega"]
+        omega = self.theta.omega * 2 ** (self.tune / 12)
+        return self.theta._replace(omega=min(max(omega, row.low), row.high))
+
+    def gain(self, velocity: float) -> float:
+        """What a strike of velocity in [0, 1] is multiplied by."""
+        return 10 ** (self.gain_db / 20) * curve_gain(self.curve, velocity)
+
+
+def _empty_pads() -> tuple[Pad, ...]:
+    return tuple(Pad(FIRST_NOTE + i) for i in range(N_PADS))
+
+
+@dataclass(frozen=True)
+class Kit:
+    """A name and N_PADS pads, each on a note of its own; ValueError where two share one."""
+
+    name: str = "New kit"
+    pads: tuple[Pad, ...] = field(default_factory=_empty_pads)
+
+    def __post_init__(self):
+        _check_name(self.name)
+        notes = [pad.note for pad in self.pads]
+        if len(notes) != N_PADS:
+            raise ValueError(f"a kit has {len(notes)} pads, allowed is {N_PADS}")
+        if twice := sorted({note for note in notes if notes.count(note) > 1}):
+            raise ValueError(f"note {twice[0]} is on two pads, allowed is one pad for each note")
+
+    def with_pad(self, index: int, **changes) -> "Kit":
+        """The kit with pad `index` (0 to N_PADS - 1) changed."""
+        pads = list(self.pads)
+        pads[index] = replace(pads[index], **changes)
+        return replace(self, pads=tuple(pads))
+
+    def pad_of(self, note: int) -> int | None:
+        """The pad that a note plays, 0 to N_PADS - 1, or None."""
+        return next((i for i, pad in enumerate(self.pads) if pad.note == note), None)
+
+
+def save_kit(kit: Kit, path: str | Path) -> None:
+    """Write a kit file, whole or not at all."""
+    pads = []
+    for pad in kit.pads:
+        row = asdict(pad) | {"theta": pad.theta and _plain(pad.theta)}
+        pads.append({name: value for name, value in row.items() if value is not None})
+    text = tomli_w.dumps({"schema": SCHEMA, "name": kit.name, "pads": pads})
+    save_atomically(path, lambda file: file.write(f"{text}{END}\n".encode()))
+
+
+def load_kit(path: str | Path) -> tuple[Kit, list[str]]:
+    """A kit file -> the kit, and a sentence on everything in it that could not be trusted.
+
+    Raises ValueError where the file is none of ours, of a newer schema, or cannot be read.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ValueError(f"{path} is not a kit: it has more than {LARGEST_FILE} bytes")
+        text = path.read_bytes().decode(errors="replace")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}; give a {SUFFIX} file") from None
+    head, *sections = re.split(r"(?m)^\[\[pads\]\][^\n]*\n", text)
+    dropped = []
+    kit_values = _parse(head) or {}
+    schema = kit_values.pop("schema", None)
+    if schema is None and not sections:
+        raise ValueError(f"{path} is not a kit; give a {SUFFIX} file of Drum matcher")
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise ValueError(
+            f"{path} is of schema {schema}, made by a newer Drum matcher; this one reads {SCHEMA}"
+        )
+    if schema != SCHEMA:
+        dropped.append(f"schema is {schema!r}: read as {SCHEMA}")
+    name = kit_values.pop("name", None)
+    try:
+        _check_name(name)
+    except ValueError as error:
+        dropped.append(f"the kit: {error}")
+        name = path.stem[:LONGEST_NAME].strip() or Kit.name
+    dropped += [f"the kit: unknown key {key!r}" for key in kit_values]
+    if text.rstrip().rpartition("\n")[2] != END:
+        dropped.append(f"the last line is not {END!r}: the file may be cut off")
+    if len(sections) > N_PADS:
+        dropped.append(f"{len(sections) - N_PADS} pads more than {N_PADS}")
+    elif len(sections) < N_PADS:
+        dropped.append(f"{N_PADS - len(sections)} of {N_PADS} pads are missing: left empty")
+    rows = [_pad_values(text, i + 1, dropped) for i, text in enumerate(sections[:N_PADS])]
+    return Kit(name, _on_free_notes(rows, dropped)), dropped
+
+
+def _pad_values(text: str, number: int, dropped: list[str]) -> dict:
+    """A pad's section -> those of its values that are allowed; says what is not."""
+    parsed = _parse(f"[[pads]]\n{text}")
+    if parsed is None:
+        dropped.append(f"pad {number} cannot be read: left empty")
+        return {}
+    kept = {}
+    for key, value in parsed["pads"][0].items():
+        try:
+            if key not in {f.name for f in fields(Pad)}:
+                raise ValueError(f"unknown key {key!r}")
+            value = _theta(value) if key == "theta" else value
+            Pad(**{"note": FIRST_NOTE, key: value})
+            kept[key] = value
+        except (ValueError, OverflowError) as error:
+            dropped.append(f"pad {number}: {error}")
+    return kept
+
+
+def _on_free_notes(rows: list[dict], dropped: list[str]) -> tuple[Pad, ...]:
+    """Pads of these values; one without a note, or with another's, gets one that is free."""
+    rows = rows + [{}] * (N_PADS - len(rows))
+    first = {}
+    for i, row in enumerate(rows):
+        if "note" in row and first.setdefault(row["note"], i) != i:
+            dropped.append(
+                f"pad {i + 1}: note {row['note']} is that of pad {first[row['note']] + 1}"
+            )
+    pads = []
+    for i, row in enumerate(rows):
+        note = row.get("note")
+        if first.get(note) != i:
+            wanted = [FIRST_NOTE + i, *range(FIRST_NOTE, 128), *range(FIRST_NOTE)]
+            note = next(n for n in wanted if n not in first)
+            first[note] = i
+        pads.append(Pad(**{**row, "note": note}))
+    return tuple(pads)
+
+
+def _theta(value) -> Theta:
+    names = set(Theta._fields)
+    numbers = isinstance(value, dict) and all(type(v) in (int, float) for v in value.values())
+    if not numbers or set(value) != names:
+        raise ValueError(f"theta is {value!r}, allowed is a number for each of {Theta._fields}")
+    theta = Theta(**{name: float(value[name]) for name in Theta._fields})
+    RANGE.check(theta)
+    return theta
+
+
+def _plain(theta: Theta) -> dict[str, float]:
+    return {name: float(value) for name, value in theta._asdict().items()}
+
+
+def _parse(text: str) -> dict | None:
+    """TOML -> its values; None where it is broken or held bytes that are no text."""
+    try:
+        return None if "\ufffd" in text else tomllib.loads(text)
+    except (ValueError, RecursionError):  # TOMLDecodeError is a ValueError
+        return None
+
+
+def _check_name(name) -> None:
+    plain = isinstance(name, str) and len(name) <= LONGEST_NAME and name.isprintable()
+    if not plain:
+        raise ValueError(f"name is {name!r}, allowed are {LONGEST_NAME} characters on one line")
