@@ -16,21 +16,16 @@ FADE = 0.9  # modes fade out from here, as a share of the Nyquist frequency, to 
 SILENCE = 1e-9  # a mode below this share of all modes together is over (-180 dB)
 
 
-@njit(
-    "void(float32[:, ::1], float32[:, :, ::1], float32[::1])",  # compiled at import, not mid-hit
-    fastmath=True,
-    nogil=True,
-    cache=True,
-)
-def add_modes(state, powers, out):
-    """Add the modes' next samples to `out` and advance `state`, both in place.
+@njit(fastmath=True, nogil=True, cache=True)
+def add_modes(state, powers, n_modes, out):
+    """Add the next samples of the first n_modes modes to `out` and advance `state`, both in place.
 
     state: (2, modes) float32, real and imaginary part, amplitude included.
     powers: (PASS, 2, modes) float32, rotation^1 .. rotation^PASS.
-    out: (samples,) float32, samples a multiple of PASS.
+    out: (samples,) float32.
     """
-    n_modes = state.shape[1]
-    for start in range(0, out.shape[0], PASS):
+    whole = out.shape[0] // PASS * PASS
+    for start in range(0, whole, PASS):
         x0 = x1 = x2 = x3 = x4 = x5 = x6 = x7 = np.float32(0)
         for i in range(n_modes):
             re, im = state[0, i], state[1, i]
@@ -52,6 +47,14 @@ def add_modes(state, powers, out):
         out[start + 5] += x5
         out[start + 6] += x6
         out[start + 7] += x7
+    for t in range(whole, out.shape[0]):
+        x = np.float32(0)
+        for i in range(n_modes):
+            re, im = state[0, i], state[1, i]
+            x += im
+            state[0, i] = re * powers[0, 0, i] - im * powers[0, 1, i]
+            state[1, i] = re * powers[0, 1, i] + im * powers[0, 0, i]
+        out[t] += x
 
 
 def fade_out(modes: ftm.Modes, sample_rate: float) -> ftm.Modes:
@@ -71,16 +74,20 @@ def render_modes(modes: ftm.Modes, sample_rate: float, n_samples: int) -> np.nda
     modes = fade_out(modes, sample_rate)
     rotation = (-modes.sigma + 1j * modes.omega) / sample_rate  # (modes,) per sample
     floor = SILENCE * modes.gain.sum()
-    out = np.zeros(-(-n_samples // PASS) * PASS, np.float32)
-    for start in range(0, len(out), BLOCK):
+    out = np.zeros(n_samples, np.float32)
+    for start in range(0, n_samples, BLOCK):
         amplitude = modes.gain * np.exp(rotation.real * start)
         on = amplitude > floor
         if not on.any():
             break
         phase = amplitude[on] * np.exp(1j * (rotation.imag[on] * start))
-        powers = np.exp(np.arange(1, PASS + 1)[:, None] * rotation[on])  # (PASS, modes)
-        add_modes(split(phase), split(powers), out[start : start + BLOCK])
-    return out[:n_samples]
+        add_modes(split(phase), powers(rotation[on]), on.sum(), out[start : start + BLOCK])
+    return out
+
+
+def powers(rotation: np.ndarray) -> np.ndarray:
+    """Logarithms of rotations a sample (modes,) complex -> what add_modes takes of them."""
+    return split(np.exp(np.arange(1, PASS + 1)[:, None] * rotation))
 
 
 def split(z: np.ndarray) -> np.ndarray:

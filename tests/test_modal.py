@@ -47,23 +47,21 @@ def test_nothing_is_aliased(sample_rate):
 def test_the_bare_kernel_without_restarts():
     modes = modal.fade_out(ftm.modes(TOM), 44100)
     rotation = (-modes.sigma + 1j * modes.omega) / 44100
-    powers = modal.split(np.exp(np.arange(1, 9)[:, None] * rotation))
-    out = np.zeros(44096, np.float32)
-    modal.add_modes(modal.split(modes.gain + 0j), powers, out)
+    out = np.zeros(44100, np.float32)
+    modal.add_modes(modal.split(modes.gain + 0j), modal.powers(rotation), len(rotation), out)
     expected = sum_of_sines(ftm.modes(TOM), 44100, len(out))
     assert np.abs(out - expected).max() <= 1e-3 * np.abs(expected).max()
 
 
-def test_the_kernel_adds_and_goes_on_where_it_stopped():
+@pytest.mark.parametrize("size", [1, 7, 64, 100])
+def test_the_kernel_adds_and_goes_on_where_it_stopped(size):
     modes = modal.fade_out(ftm.modes(TOM), 44100)
-    powers = modal.split(
-        np.exp(np.arange(1, 9)[:, None] * (-modes.sigma + 1j * modes.omega) / 44100)
-    )
+    powers, n = modal.powers((-modes.sigma + 1j * modes.omega) / 44100), len(modes.gain)
     whole, parts = np.zeros(256, np.float32), np.ones(256, np.float32)
-    modal.add_modes(modal.split(modes.gain + 0j), powers, whole)
+    modal.add_modes(modal.split(modes.gain + 0j), powers, n, whole)
     state = modal.split(modes.gain + 0j)
-    modal.add_modes(state, powers, parts[:64])
-    modal.add_modes(state, powers, parts[64:])
+    for start in range(0, 256, size):
+        modal.add_modes(state, powers, n, parts[start : start + size])
     assert np.allclose(parts - 1, whole, atol=1e-6 * np.abs(whole).max() + 1e-7)
 
 

@@ -41,12 +41,14 @@ def clip_eigenvalues(M: torch.Tensor, highest: float) -> torch.Tensor:
     return vectors * values.clamp(0, highest)[:, None] @ vectors.transpose(1, 2)
 
 
-def feature_loss(a: torch.Tensor, b: torch.Tensor, power: int = 2) -> torch.Tensor:
+def feature_loss(
+    a: torch.Tensor, b: torch.Tensor, power: int = 2, more: torch.Tensor | float = 0.0
+) -> torch.Tensor:
     """Half the squared distance of two features (batch, paths), such as Phi: the spectral loss.
 
-    With power 1 the distance itself.
+    With power 1 the distance itself. more (batch,): what is added to the squared distances.
     """
-    return _mean_power((a - b).square().sum(1), power)
+    return _mean_power((a - b).square().sum(1) + more, power)
 
 
 def _mean_power(squared: torch.Tensor, power: int) -> torch.Tensor:
@@ -97,7 +99,7 @@ class Damping:
 
         Adam alone would not: it takes a gradient of any size for the same.
         """
-        return min(1.0, self.start / self.value)
+        return self.start / self.value if self.value > self.start else 1.0
 
     def update(self, validation: float) -> bool:
         """After an epoch with this undamped validation loss: False to restore the best weights."""

@@ -29,6 +29,7 @@ class Objective:
             self.phi = Phi().to(device)
         elif config.loss == "proxy":
             self.network = PhiNetwork.load(config.network, self.preset).to(device)
+            self.damping = losses.Damping(config.damping, config.damping_start)
 
     def __call__(self, nu_hat, nu, index) -> torch.Tensor:
         """nu_hat, nu (batch, 5), index (batch,) of the sounds in their split -> a scalar."""
@@ -44,7 +45,9 @@ class Objective:
         if self.config.loss == "jtfs":
             return one_by_one(self._jtfs_loss, nu_hat, nu)
         if self.config.loss == "proxy":
-            return losses.feature_loss(self.network(nu_hat), self.network(nu), self.config.power)
+            damped = self.damping.value * (nu_hat - nu).square().sum(1)
+            heard = self.network(nu_hat), self.network(nu)
+            return losses.feature_loss(*heard, self.config.power, damped)
         return losses.p_loss(nu_hat, nu)
 
     def watch(self, nu_hat, nu, index) -> torch.Tensor:
