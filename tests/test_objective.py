@@ -75,14 +75,22 @@ def test_pnp_by_a_network_takes_any_sound(batch, tmp_path):
     assert torch.isfinite(gradient(objective, (*batch[:2], np.arange(4) + 10**6))).all()
 
 
-def test_proxy_is_the_distance_of_the_networks_outputs(batch, tmp_path):
+@pytest.mark.parametrize("power", [1, 2])
+def test_proxy_is_the_distance_of_the_networks_outputs(batch, tmp_path, power):
     torch.manual_seed(0)
     network = PhiNetwork(COMPONENTS, "live")
     network.save(tmp_path / "phi.pt")
-    objective = Objective(Config(loss="proxy", network=str(tmp_path / "phi.pt")), CPU)
-    expected = feature_loss(network(batch[0]), network(batch[1]))
+    config = Config(loss="proxy", network=str(tmp_path / "phi.pt"), power=power)
+    objective = Objective(config, CPU)
+    expected = feature_loss(network(batch[0]), network(batch[1]), power)
     torch.testing.assert_close(objective(*batch), expected)
+    torch.testing.assert_close(objective.watch(*batch), expected)
     assert gradient(objective, batch).abs().max() > 0
+    damped = Objective(replace(config, damping_start=1e9), CPU)
+    torch.testing.assert_close(damped.watch(*batch), expected)
+    far = (batch[0] - batch[1]).square().sum(1) * 1e9
+    by_hand = far.mean() / 2 if power == 2 else far.sqrt().mean()
+    torch.testing.assert_close(damped(*batch), by_hand, rtol=1e-3, atol=0)
 
 
 @pytest.mark.parametrize("loss", ["mss", "jtfs"])

@@ -8,7 +8,7 @@ import torch
 from training import figures, study
 from training.config import Config
 from training.encoder import Encoder
-from training.study import DAMPINGS, LOSSES, PITCH, Study, results
+from training.study import LOSSES, PITCH, VARIANTS, Study, results
 
 
 @pytest.fixture
@@ -22,16 +22,16 @@ def small(tmp_path):
 
 
 @pytest.mark.parametrize("pitch", PITCH)
-@pytest.mark.parametrize("name", [*LOSSES, *DAMPINGS])
+@pytest.mark.parametrize("name", [*LOSSES, *VARIANTS])
 def test_every_run_is_one_that_training_allows(small, pitch, name):
-    config = small.config(pitch, (LOSSES | DAMPINGS)[name])
+    config = small.config(pitch, (LOSSES | VARIANTS)[name])
     assert config.pitch == pitch
     assert config.recipe.preset == "paper"
     assert Config.from_dict(json.loads(json.dumps(asdict(config)))) == config
 
 
 def test_runs_have_folders_of_their_own(small):
-    names = [f"{name}-{pitch}" for pitch in PITCH for name in ("warm", *LOSSES, *DAMPINGS)]
+    names = [f"{name}-{pitch}" for pitch in PITCH for name in ("warm", *LOSSES, *VARIANTS)]
     folders = {small.folder_of(name) for name in names}
     assert len(folders) == len(names)
     assert not any(set(folder.name) & set(" ,'") for folder in folders)

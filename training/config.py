@@ -8,6 +8,7 @@ from training.dataset import SHARD, Recipe
 from training.losses import Damping
 
 LOSSES = ("p", "pnp", "mss", "jtfs", "proxy")
+DAMPED = ("pnp", "proxy")
 CHOICES = {
     "loss": LOSSES,
     "pitch": ("known", "unknown"),
@@ -38,8 +39,8 @@ class Config:
     network: str = ""  # of training.surrogate: of pnp where the metric is one, and of proxy
     power: int = 2  # of the distance that pnp, jtfs and proxy minimise; 1: the distance itself
     clip: float = 1.0  # eigenvalues of M above this quantile of the largest count as it
-    damping: str = "adaptive"  # of pnp: constant, scheduled or adaptive
-    damping_start: float = 0.0  # lambda; 0: the largest eigenvalue met
+    damping: str = "scheduled"  # of pnp and proxy: constant, scheduled or adaptive
+    damping_start: float = 0.0  # lambda; 0: the largest eigenvalue met, and none for proxy
     damping_matrix: str = "identity"  # or diagonal
     warm_start: str = ""  # the run whose weights this one began with
 

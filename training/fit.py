@@ -31,7 +31,7 @@ from torch.utils.data import DataLoader
 
 from matcher.recording import save_atomically
 from matcher.theta import PRESETS
-from training.config import Config
+from training.config import DAMPED, Config
 from training.dataset import SHARD, Shards, channels
 from training.encoder import Encoder
 from training.jobs import end_with_parent
@@ -162,13 +162,13 @@ class Trainer:
 
     @torch.no_grad()
     def evaluate(self, shard) -> tuple[float, float]:
-        """Mean squared error in nu of a validation shard, and of PNP the undamped loss."""
+        """Mean squared error in nu of a validation shard, and of DAMPED losses the undamped one."""
         self.model.eval()
         mse, loss, batches = 0.0, 0.0, np.arange(SHARD).reshape(-1, 128)
         for batch in batches:
             nu_hat, nu = self.predict(shard, batch)
             mse += (nu_hat - nu).square().mean().item() / len(batches)
-            if self.config.loss == "pnp":
+            if self.config.loss in DAMPED:
                 loss += self.objective.watch(nu_hat, nu, batch).item() / len(batches)
         return mse, loss
 
@@ -183,7 +183,7 @@ class Trainer:
 
     @property
     def _adaptive(self) -> bool:
-        return self.config.loss == "pnp" and self.config.damping == "adaptive"
+        return self.config.loss in DAMPED and self.config.damping == "adaptive"
 
     def _damp(self, watched: float) -> None:
         """Change lambda after an epoch; where it was refused, go back to the best weights."""
@@ -233,11 +233,11 @@ class Trainer:
 
     def _sentence(self) -> str:
         row = self.history[-1]
-        pnp = f" (undamped {row['validation_loss']:.4g}, lambda {row['damping']:.3g})"
+        damped = f" (undamped {row['validation_loss']:.4g}, lambda {row['damping']:.3g})"
         return (
             f"epoch {row['epoch']}/{self.config.epochs}: {row['sounds']:,} sounds, "
             f"train {row['train_loss']:.4f}, validation {row['validation_mse']:.4f}"
-            f"{pnp if self.config.loss == 'pnp' else ''}, {row['seconds']:.0f} s"
+            f"{damped if self.config.loss in DAMPED else ''}, {row['seconds']:.0f} s"
         )
 
 

@@ -51,7 +51,10 @@ class Objective:
         return losses.p_loss(nu_hat, nu)
 
     def watch(self, nu_hat, nu, index) -> torch.Tensor:
-        """PNP without damping of validation sounds: what damping is steered by."""
+        """The loss without damping, of validation sounds: what damping is steered by."""
+        if self.config.loss == "proxy":
+            heard = self.network(nu_hat), self.network(nu)
+            return losses.feature_loss(*heard, self.config.power)
         loss = losses.pnp_loss(nu_hat, nu, self.validation[index], power=self.config.power)
         return loss / self.scale ** (self.config.power / 2)
 
