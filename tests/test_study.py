@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from training import figures, study
+from training import figures, study, worth
 from training.config import Config
 from training.encoder import Encoder
 from training.study import LOSSES, PITCH, VARIANTS, Study, results
@@ -68,7 +68,7 @@ def test_results_of_what_is_there(small):
 def test_figures_of_what_is_there(small, tmp_path):
     finish(small, "P", np.linspace(1, 3, 100))
     finish(small, "PNP", np.linspace(1, 2, 100))
-    quantiles = {name: [[0.5, 1, 2]] * len(study.STEPS) for name in study.METRICS}
+    quantiles = {name: [[0.5, 1, 2, 0.3]] * len(worth.STEPS) for name in worth.METRICS}
     (tmp_path / "reach.json").write_text(json.dumps(quantiles))
     study.save_figures(small, tmp_path / "docs")
     pictures = {path.name: path.read_bytes() for path in (tmp_path / "docs").iterdir()}

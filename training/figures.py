@@ -54,14 +54,11 @@ def damping(runs: dict[str, list[dict]], eigenvalues: np.ndarray) -> Figure:
 
 
 def reach(quantiles: dict[str, np.ndarray], steps) -> Figure:
-    """How |dPhi|^2 as a metric predicts it compares with the truth, {metric: (steps, 3)}.
-
-    The three are the 10th percentile, the median and the 90th percentile.
-    """
+    """How |dPhi|^2 as a metric predicts it compares with the truth; quantiles: of worth.reach."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     panels = figure.subplots(1, len(quantiles), sharey=True)
     for axes, (name, values) in zip(panels, quantiles.items()):
-        low, middle, high = np.asarray(values).T
+        low, middle, high, _ = np.asarray(values).T
         axes.fill_between(steps, low, high, color=BAND)
         axes.plot(steps, middle, "o-", color=COLOURS[0], markersize=4)
         axes.axhline(1, color=GREY, lw=0.8)

@@ -2,7 +2,7 @@
 
     python -m training.study --minutes 10            all models, one after the other, then tables
     python -m training.study --minutes 10 --tables   only the tables of what is there
-    python -m training.study --minutes 10 --reach    how far from nu each metric holds
+    python -m training.study --minutes 10 --metrics  only what each metric of PNP is worth
     python -m training.study --minutes 10 --figures docs    and the figures of what is there
     OMP_NUM_THREADS=1 python -m training.study --minutes 10 --pitch known
                                                      one setting; on two cores run both at once
@@ -23,14 +23,13 @@ from lightning_fabric import Fabric
 
 from matcher.recording import save_atomically
 from matcher.theta import PRESETS, Theta
-from training import figures, jobs
+from training import figures, jobs, worth
 from training.bench import loss_seconds
 from training.config import Config
 from training.dataset import SHARD, Recipe, Shards, cache_folder
 from training.distances import NAMES, mean_and_error, sound_distances
 from training.evaluate import SEED, UNITS, natural_errors
 from training.fit import Trainer, keep_freed_memory
-from training.jtfs import Phi
 from training.markdown import table
 from training.metric import Metric, load_table, make_table
 from training.runs import load_checkpoint
@@ -38,11 +37,9 @@ from training.surrogate import (
     MetricNetwork,
     PhiNetwork,
     PhiRows,
-    held_out,
     learn_metric,
     learn_phi,
 )
-from training.synth import render
 
 PRESET = "paper"
 PITCH = ("unknown", "known")
@@ -51,9 +48,7 @@ PHI_SOUNDS = 8192
 TEST_SOUNDS = 1024
 WARM_SHARDS = 80  # more than a warm start takes; those after them are fresh
 FRESH = {"first_shard": WARM_SHARDS, "distinct_shards": 200}
-METRICS = ("M", "M of secants", "network of M", "network of Phi")
 LAMBDA_SHOWN = ("PNP", "PNP, constant lambda", "PNP, adaptive lambda")
-STEPS = (1e-3, 1e-2, 0.03, 0.1, 0.3)  # |d| at which metrics are compared with the truth
 METRIC_SOUNDS = 4096
 CACHE_GB = 8.0
 EXTRA_MINUTES = {"P, and the metric's time": 16.0}  # what table and network take on two cores
@@ -174,14 +169,39 @@ class Study:
                 minutes = self.minutes + EXTRA_MINUTES.get(name, 0)
                 self.train(f"{name}-{pitch}", self.config(pitch, settings), minutes)
 
+    def reach(self) -> dict[str, list]:
+        """worth.reach of the study's networks and secants; computed once."""
+        path = self.folder / "reach.json"
+        if not path.exists():
+            secants = load_table(self.file("secants.npz")).R
+            text = json.dumps(worth.reach(PRESET, secants, *self._networks()))
+            save_atomically(path, lambda file: file.write(text.encode()))
+        return json.loads(path.read_text())
+
+    def agreement(self) -> list[dict]:
+        """worth.agreement where the encoder of P-loss, pitch unknown, errs on validation sounds."""
+        run = self.folder_of("P-unknown")
+        config = Config.from_dict(json.loads((run / "study.json").read_text()))
+        trainer = Trainer(config, run, self.fabric)
+        trainer.resume()
+        nu_hat, nu = predict(trainer, worth.SOUNDS, trainer.validation)
+        return worth.agreement(PRESET, nu_hat, nu, *self._networks(), self.workers)
+
+    def _networks(self) -> tuple[MetricNetwork, PhiNetwork]:
+        preset = PRESETS[PRESET]
+        return (
+            MetricNetwork.load(self.file("metric.pt"), preset),
+            PhiNetwork.load(self.file("phi.pt"), preset),
+        )
+
     def folder_of(self, name: str) -> Path:
         """The folder of a run."""
         return self.folder / name.replace(" ", "_").replace(",", "").replace("'", "")
 
 
-def predict(trainer: Trainer, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """nu_hat and nu (count, 5) of test sounds that no run has heard."""
-    shards = Shards(trainer.config.recipe, SEED, "test")
+def predict(trainer: Trainer, count: int, shards=None) -> tuple[np.ndarray, np.ndarray]:
+    """nu_hat and nu (count, 5) of shards' first sounds; of test sounds that no run has heard."""
+    shards = shards or Shards(trainer.config.recipe, SEED, "test")
     trainer.model.eval()
     pairs = []
     with torch.no_grad():
@@ -224,59 +244,6 @@ def results(study: Study, pitch: str) -> list[dict]:
     return rows
 
 
-def reach_of_metrics(study: Study, count: int = 200) -> dict[str, list]:
-    """How |dPhi|^2 as each metric predicts it compares with the truth, at growing STEPS.
-
-    {metric: (steps, 3)}: over sounds of the table and random directions, the 10th percentile, the
-    median and the 90th percentile of predicted over true. Kept in the study's folder.
-    """
-    kept = study.folder / "reach.json"
-    if kept.exists():
-        return json.loads(kept.read_text())
-    rng, preset = np.random.default_rng(0), PRESETS[PRESET]
-    _, nu, R, _ = load_table(PRESET)
-    S = load_table(study.file("secants.npz")).R
-    of_M = MetricNetwork.load(study.file("metric.pt"), preset)
-    of_phi = PhiNetwork.load(study.file("phi.pt"), preset)
-    d = rng.standard_normal(nu.shape)
-    d /= np.linalg.norm(d, axis=1, keepdims=True)
-    in_range = (np.abs(nu + max(STEPS) * d) <= 1).all(1)
-    sounds = np.flatnonzero(in_range & held_out(len(nu)))[:count]
-    nu, R, S, d = nu[sounds], R[sounds], S[sounds], d[sounds]
-    exact = Phi().double()
-    ratios = {name: [] for name in METRICS}
-    with torch.no_grad():
-        heard = [exact(render(torch.from_numpy(n)[None], preset)) for n in nu]
-        M = of_M(torch.from_numpy(nu).float()).double().numpy()
-        for length in STEPS:
-            ends = torch.from_numpy(nu + length * d)
-            true = [exact(render(e[None], preset)) - h for e, h in zip(ends, heard)]
-            true = np.array([difference.square().sum().item() for difference in true])
-            step = of_phi(ends.float()) - of_phi(torch.from_numpy(nu).float())
-            predicted = {
-                "M": np.square(R @ (length * d)[..., None]).sum((1, 2)),
-                "M of secants": np.square(S @ (length * d)[..., None]).sum((1, 2)),
-                "network of M": length**2 * np.einsum("ni,nij,nj->n", d, M, d),
-                "network of Phi": step.square().sum(1).numpy(),
-            }
-            for name, values in predicted.items():
-                ratios[name].append(np.quantile(values / true, [0.1, 0.5, 0.9]).tolist())
-    save_atomically(kept, lambda file: file.write(json.dumps(ratios).encode()))
-    return ratios
-
-
-def reach_rows(ratios: dict[str, list]) -> list[dict]:
-    """A row for each of STEPS: median (10th to 90th percentile) of predicted over true."""
-    rows = []
-    for i, length in enumerate(STEPS):
-        row = {"|d|": length}
-        for name, values in ratios.items():
-            low, middle, high = values[i]
-            row[name] = f"{middle:.3g} ({low:.2g} to {high:.2g})"
-        rows.append(row)
-    return rows
-
-
 def save_figures(study: Study, folder: Path) -> None:
     """study-*.png of what there is."""
     runs = {pitch: done(study, pitch) for pitch in PITCH}
@@ -294,7 +261,7 @@ def save_figures(study: Study, folder: Path) -> None:
     }
     values = np.linalg.svd(load_table(PRESET).R, compute_uv=False) ** 2
     drawn["lambda"] = figures.damping(histories, values)
-    drawn["reach"] = figures.reach(reach_of_metrics(study), STEPS)
+    drawn["reach"] = figures.reach(study.reach(), worth.STEPS)
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in drawn.items():
         save_atomically(
@@ -312,7 +279,7 @@ def main(argv=None) -> int:
     parser.add_argument("--minutes", type=float, default=10.0, help="of each run; default 10")
     parser.add_argument("--pitch", choices=PITCH, help="train this setting alone; default both")
     parser.add_argument("--tables", action="store_true", help="train nothing")
-    parser.add_argument("--reach", action="store_true", help="how far each metric holds, no more")
+    parser.add_argument("--metrics", action="store_true", help="what each metric is worth, no more")
     parser.add_argument("--figures", type=Path, help="folder for study-*.png; train nothing")
     parser.add_argument("--workers", type=int, default=2, help="processes that compare sounds")
     arguments = parser.parse_args(argv)
@@ -321,8 +288,9 @@ def main(argv=None) -> int:
             raise ValueError(f"minutes is {arguments.minutes}, allowed is above 0")
         folder = cache_folder() / "study" / f"{arguments.minutes:g}"
         study = Study(arguments.minutes, folder, arguments.workers)
-        if arguments.reach:
-            print(table(reach_rows(reach_of_metrics(study))))
+        if arguments.metrics:
+            print(table(study.agreement()), end="\n\n")
+            print(table(worth.reach_rows(study.reach())))
             return 0
         if arguments.figures:
             save_figures(study, arguments.figures)
