@@ -37,6 +37,7 @@ def test_power_1_is_the_distance_itself(batch):
     far = torch.einsum("bpi,bi->bp", J, nu_hat - nu).norm(dim=1)
     M = J.transpose(1, 2) @ J
     torch.testing.assert_close(losses.pnp_loss(nu_hat, nu, M, power=1), far.mean())
+    torch.testing.assert_close(losses.p_loss(nu_hat, nu, 1), (nu_hat - nu).norm(dim=1).mean())
     a, b = torch.from_numpy(np.random.default_rng(61).standard_normal((2, 4, 30)))
     torch.testing.assert_close(losses.feature_loss(a, b, 1), (a - b).norm(dim=1).mean())
     a.requires_grad_()

@@ -37,7 +37,7 @@ class Config:
     metric: str = "table"  # of pnp: the table's own sounds, or any sound by a network
     table: str = ""  # of training.metric; none: the preset's shipped one
     network: str = ""  # of training.surrogate: of pnp where the metric is one, and of proxy
-    power: int = 2  # of the distance that pnp, jtfs and proxy minimise; 1: the distance itself
+    power: int = 2  # of the distance that is minimised (not by mss); 1: the distance itself
     clip: float = 1.0  # eigenvalues of M above this quantile of the largest count as it
     damping: str = "scheduled"  # of pnp and proxy: constant, scheduled or adaptive
     damping_start: float = 0.0  # lambda; 0: the largest eigenvalue met, and none for proxy

@@ -4,7 +4,7 @@
     python -m training.fit --smoke               everything in about a minute
     python -m training.fit --run mine --preset paper --epochs 20
     python -m training.fit --run mine --resume
-    python -m training.fit --run better --warm-start mine --loss pnp --clip 0.5 --damping scheduled
+    python -m training.fit --run better --warm-start mine --loss pnp --power 1 --clip 0.1
     python -m training.fit --run big --devices 4 --precision bf16-mixed
 
 A run is a folder: config.json, checkpoint.pt (each epoch, written whole or not at all) and log.csv.

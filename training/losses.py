@@ -15,9 +15,10 @@ TINY = 1e-12  # a squared distance below which a root has no slope
 FLOOR = 1e-4  # below which a logarithmic magnitude is noise: -80 dB of a sine's peak
 
 
-def p_loss(nu_hat: torch.Tensor, nu: torch.Tensor) -> torch.Tensor:
-    """Parameter loss: the mean of (nu_hat - nu)^2."""
-    return (nu_hat - nu).square().mean()
+def p_loss(nu_hat: torch.Tensor, nu: torch.Tensor, power: int = 2) -> torch.Tensor:
+    """Parameter loss: the mean of (nu_hat - nu)^2; with power 1 of |nu_hat - nu|."""
+    d = nu_hat - nu
+    return d.square().mean() if power == 2 else _mean_power(d.square().sum(1), power)
 
 
 def pnp_loss(

@@ -48,7 +48,7 @@ class Objective:
             damped = self.damping.value * (nu_hat - nu).square().sum(1)
             heard = self.network(nu_hat), self.network(nu)
             return losses.feature_loss(*heard, self.config.power, damped)
-        return losses.p_loss(nu_hat, nu)
+        return losses.p_loss(nu_hat, nu, self.config.power)
 
     def watch(self, nu_hat, nu, index) -> torch.Tensor:
         """The loss without damping, of validation sounds: what damping is steered by."""

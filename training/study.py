@@ -72,8 +72,10 @@ SQUARES = {"power": 2, "clip": 0.5}
 VARIANTS = {
     "PNP, constant lambda": PNP | ANY_SOUND | {"damping": "constant", "damping_start": 10.0},
     "PNP, adaptive lambda": PNP | ANY_SOUND | {"damping": "adaptive", "learning_rate": 3e-5},
-    "PNP, squares": PNP | ANY_SOUND | SQUARES,
-    "PNP, table, squares": PNP | SQUARES,
+    "P, distance": {"power": 1} | FRESH,
+    "PNP, squares": PNP | ANY_SOUND | {"power": 2},
+    "PNP, squares, clipped at the median": PNP | ANY_SOUND | SQUARES,
+    "PNP, table, squares, clipped at the median": PNP | SQUARES,
     "PNP, not clipped": PNP | ANY_SOUND | {"clip": 1.0},
     "PNP, diagonal": PNP | ANY_SOUND | {"damping_matrix": "diagonal"},
     "PNP, table of secants": PNP | {"table": "secants"},
