@@ -1,8 +1,9 @@
 """Streaming onset detector: hits out of a live signal, to the sample, in Numba.
 
-The level of the last millisecond is compared with a slow envelope of what came before, in the whole
-band and above 2 kHz, where a stroke shows even while a drum still rings. Works a sample at a time,
-so that the size of the blocks makes no difference; runs inside the audio callback.
+In each of a few bands the level of the last milliseconds is compared with a slow envelope of what
+came before; where the bands together have risen far enough, something was struck, even while
+another drum still rings. Works a sample at a time, so that the size of the blocks makes no
+difference; runs inside the audio callback.
 """
 
 from dataclasses import dataclass
@@ -11,11 +12,18 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numba import njit
 
-FAST_S = 0.001  # of the level that is compared
-ATTACK_S, RELEASE_S = 0.008, 0.060  # of the slow envelope
-BRIGHT_HZ = 2000.0
+EDGES_HZ = (150.0, 600.0, 2400.0)  # between the bands
+FAST_S = (0.0036, 0.0022, 0.0013, 0.0008)  # of each band's level
+ATTACK_S = (0.018, 0.0165, 0.015, 0.0135)  # of its slow envelope
+RELEASE_S = (0.098, 0.059, 0.036, 0.022)
+WEIGHTS = (0.17, 0.21, 0.28, 0.34)
+MOST_DB = 28.0  # a band's rise counts no further
+NOVELTY_DB = (6.0, 2.5)  # weighted rise of the bands that makes a hit, at sensitivity 0 and 1
+SHARE = 0.4  # of what rings that must be new: partials that beat are not
+FLOOR = 0.014  # of the threshold: what a band's envelope never falls below
+LEVEL_S = 0.001  # of the level that is held against the threshold
+HOLD_S = 0.3  # decay of an unknown drum, for retrigger cancel
 DC_HZ = 15.0
-BRIGHT_SHARE = 0.1  # of the threshold and more must be above BRIGHT_HZ for a stroke seen there
 LOOK_BACK_S = 0.003  # the onset is at most so long before its detection
 QUIET_S = 0.0003  # a signal that stays so long below its ground has not begun
 GROUND = 0.1  # of the level at detection
@@ -30,10 +38,10 @@ class Settings:
     """How a detector listens, in the words of drum modules; ValueError where one is outside."""
 
     threshold_db: float = -40.0  # peak level of the quietest hit
-    sensitivity: float = 0.5  # 0: only what stands out far; 1: whatever rises
+    sensitivity: float = 0.6  # 0: only what stands out far; 1: whatever rises
     scan_ms: float = 3.0  # in which a hit's velocity is taken
     mask_ms: float = 20.0  # after a hit in which there is no other
-    cancel: float = 0.5  # how much of a known drum's decay counts against a hit that follows
+    cancel: float = 0.5  # how much more a hit must stand out from a drum that still rings
     leak_db: float = -10.5  # our own loudspeaker at the microphone, at most
 
     RANGES: ClassVar = {
@@ -53,16 +61,20 @@ class Settings:
                 )
 
 
+N_BANDS = len(EDGES_HZ) + 1
 DETECTOR = np.dtype(
     [
-        # settings
-        *((name, np.float64) for name in ("threshold", "bright_threshold", "ratio", "leak")),
+        # settings; levels are powers
+        *((name, np.float64) for name in ("threshold", "novelty", "cancel", "leak", "floor")),
         *((name, np.int64) for name in ("scan", "mask", "look_back", "quiet")),
-        *((name, np.float64) for name in ("dc", "high", "a_fast", "a_slow", "release", "hold")),
-        # where it stands; levels are powers
+        *((name, np.float64) for name in ("dc", "a_level", "hold")),
+        ("a_edge", np.float64, N_BANDS - 1),
+        *((name, np.float64, N_BANDS) for name in ("a_fast", "a_slow", "release")),
+        # where it stands
         ("time", np.int64),  # samples heard
-        *((name, np.float64) for name in ("x", "y", "bright")),
-        *((name, np.float64) for name in ("fast", "slow", "kept", "fast_bright", "slow_bright")),
+        *((name, np.float64) for name in ("x", "y", "level", "kept")),
+        ("low_pass", np.float64, (N_BANDS - 1, 2)),
+        *((name, np.float64, N_BANDS) for name in ("fast", "slow")),
         *((name, np.int64) for name in ("scanning", "masked", "refused")),  # samples left
         ("history", np.float32, HISTORY),
         # the last hit, or what was ignored
@@ -93,20 +105,21 @@ def configure(detector, settings: Settings, sample_rate: float, decay_s: float =
     """Give a record of DETECTOR its settings; decay_s: of the drum that is struck, if known."""
     peak = 10 ** (settings.threshold_db / 20)
     detector["threshold"] = peak**2 / 2  # power of a sine of that peak
-    detector["bright_threshold"] = (BRIGHT_SHARE * peak) ** 2 / 2
-    detector["ratio"] = 10 ** ((12 - 8 * settings.sensitivity) / 10)  # 4 to 12 dB
+    detector["floor"] = FLOOR * detector["threshold"]
+    detector["novelty"] = NOVELTY_DB[0] + settings.sensitivity * (NOVELTY_DB[1] - NOVELTY_DB[0])
+    detector["cancel"] = settings.cancel
     detector["leak"] = 10 ** (settings.leak_db / 10)
     detector["scan"] = max(1, round(settings.scan_ms / 1e3 * sample_rate))
     detector["mask"] = round(settings.mask_ms / 1e3 * sample_rate)
     detector["look_back"] = min(HISTORY - 1, round(LOOK_BACK_S * sample_rate))
     detector["quiet"] = max(1, round(QUIET_S * sample_rate))
     detector["dc"] = np.exp(-2 * np.pi * DC_HZ / sample_rate)
-    detector["high"] = np.exp(-2 * np.pi * BRIGHT_HZ / sample_rate)
-    detector["a_fast"] = 1 - np.exp(-1 / (FAST_S * sample_rate))
-    detector["a_slow"] = 1 - np.exp(-1 / (ATTACK_S * sample_rate))
-    detector["release"] = np.exp(-2 / (RELEASE_S * sample_rate))
-    kept = max(RELEASE_S, settings.cancel * decay_s)
-    detector["hold"] = np.exp(-2 / (kept * sample_rate))
+    detector["a_edge"] = 1 - np.exp(-2 * np.pi * np.array(EDGES_HZ) / sample_rate)
+    detector["a_level"] = 1 - np.exp(-1 / (LEVEL_S * sample_rate))
+    detector["a_fast"] = 1 - np.exp(-1 / (np.array(FAST_S) * sample_rate))
+    detector["a_slow"] = 1 - np.exp(-1 / (np.array(ATTACK_S) * sample_rate))
+    detector["release"] = np.exp(-2 / (np.array(RELEASE_S) * sample_rate))
+    detector["hold"] = np.exp(-2 / (max(HOLD_S, decay_s) * sample_rate))
 
 
 @njit(nogil=True, cache=True)
@@ -117,16 +130,28 @@ def feed(d, x, own):
     so far. ENDED: the scan time is over and `peak` the hit's. IGNORED: `reason` tells why.
     """
     y = x - d.x + d.dc * d.y
-    d.bright = d.high * (d.bright + y - d.y)
     d.x, d.y = x, y
     d.history[d.time % HISTORY] = abs(y)
-    d.fast += d.a_fast * (y * y - d.fast)
-    d.fast_bright += d.a_fast * (d.bright * d.bright - d.fast_bright)
-    state = _decide(d, own)
-    in_hit = d.scanning > 0
-    d.slow = _follow(d.slow, d.fast, 1.0 if in_hit else d.a_slow, d.release)
-    d.kept = _follow(d.kept, d.fast, 1.0 if in_hit else d.a_slow, d.hold)
-    d.slow_bright = _follow(d.slow_bright, d.fast_bright, 1.0 if in_hit else d.a_slow, d.release)
+    d.level += d.a_level * (y * y - d.level)
+    below, novelty, rise, ring = 0.0, 0.0, 0.0, 0.0
+    for k in range(N_BANDS):
+        band = y - below
+        if k < N_BANDS - 1:
+            d.low_pass[k, 0] += d.a_edge[k] * (y - d.low_pass[k, 0])
+            d.low_pass[k, 1] += d.a_edge[k] * (d.low_pass[k, 0] - d.low_pass[k, 1])
+            band = d.low_pass[k, 1] - below
+            below = d.low_pass[k, 1]
+        d.fast[k] += d.a_fast[k] * (band * band - d.fast[k])
+        before = d.slow[k] + d.floor
+        ring += before
+        if d.fast[k] > before:
+            rise += d.fast[k] - before
+            novelty += WEIGHTS[k] * min(10 * np.log10(d.fast[k] / before), MOST_DB)
+    state = _decide(d, novelty if rise > SHARE * ring else 0.0, own)
+    for k in range(N_BANDS):
+        attack = 1.0 if d.scanning > 0 else d.a_slow[k]
+        d.slow[k] = _follow(d.slow[k], d.fast[k], attack, d.release[k])
+    d.kept = _follow(d.kept, d.level, 1.0 if d.scanning > 0 else d.a_slow[0], d.hold)
     d.time += 1
     return state
 
@@ -137,24 +162,23 @@ def _follow(slow, fast, attack, release):
 
 
 @njit(nogil=True, cache=True)
-def _decide(d, own):
+def _decide(d, novelty, own):
     d.refused -= d.refused > 0
     d.masked -= d.masked > 0
     if d.scanning > 0:
         d.peak = max(d.peak, float(d.history[d.time % HISTORY]))
         d.scanning -= 1
         return ENDED if d.scanning == 0 else NOTHING
-    whole = d.fast > d.ratio * d.slow
-    bright = d.fast_bright > 2 * d.ratio * d.slow_bright and d.fast_bright > d.bright_threshold
-    if not (whole or bright):
+    if novelty < d.novelty:
         return NOTHING
-    if d.fast < d.threshold:
+    if d.level < d.threshold:
         return _ignore(d, BELOW)
     if d.masked > 0:
         return _ignore(d, MASKED)
-    if not bright and d.fast < d.ratio * d.kept:
+    below_ring = 10 * np.log10(d.kept / d.level) if d.kept > d.level else 0.0  # dB
+    if novelty < d.novelty + d.cancel * below_ring:
         return _ignore(d, CANCELLED)
-    if d.fast < d.leak * own:
+    if d.level < d.leak * own:
         return _ignore(d, OWN)
     d.scanning, d.masked = d.scan, d.mask
     d.refused = 0
@@ -169,14 +193,14 @@ def _ignore(d, reason):
     d.refused = max(d.mask, d.scan)
     if again:
         return NOTHING
-    d.reason, d.onset, d.peak = reason, d.time, np.sqrt(2 * d.fast)
+    d.reason, d.onset, d.peak = reason, d.time, np.sqrt(2 * d.level)
     return IGNORED
 
 
 @njit(nogil=True, cache=True)
 def _look_back(d):
     """Set `onset` to where the signal left the ground, and `peak` to its largest since."""
-    ground = max(GROUND * np.sqrt(d.fast), 2 * np.sqrt(d.slow))
+    ground = max(GROUND * np.sqrt(d.level), 1.5 * np.sqrt(d.kept))
     quiet, d.onset, d.peak = 0, d.time, 0.0
     for back in range(min(d.look_back, d.time) + 1):
         level = d.history[(d.time - back) % HISTORY]
