@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from export.to_onnx import export
-from training.fit import run_folder
+from training.runs import run_folder
 
 
 def main(argv=None) -> int:

@@ -17,9 +17,9 @@ from lightning_fabric import Fabric
 from training import fit
 from training.config import Config
 from training.encoder import Encoder
-from training.fit import Trainer, learning_rate
 from training.losses import Damping
 from training.runs import load_checkpoint
+from training.trainer import Trainer, learning_rate
 
 TINY = {
     "recipe": {"features": {"f_min": 40.0, "n_bins": 24, "n_frames": 8, "growth": 1.3}},

@@ -20,12 +20,12 @@ from matcher.theta import PRESETS
 from training import jobs
 from training.config import LOSSES, Config
 from training.dataset import Recipe
-from training.fit import Trainer, keep_freed_memory
 from training.jtfs import Phi
 from training.markdown import table
 from training.metric import Metric, jacobian
 from training.surrogate import COMPONENTS, PhiNetwork
 from training.synth import render, render_with_tangents
+from training.trainer import Trainer, keep_freed_memory
 
 PRESET = "paper"
 METRIC_SEED, METRIC_SOUNDS = 2**31 - 1, 4 * jobs.ROWS  # a seed that no table has

@@ -29,7 +29,6 @@ from training.config import Config
 from training.dataset import SHARD, Recipe, Shards, cache_folder
 from training.distances import NAMES, mean_and_error, sound_distances
 from training.evaluate import SEED, UNITS, natural_errors
-from training.fit import Trainer, keep_freed_memory
 from training.markdown import table
 from training.metric import Metric, load_table, make_table
 from training.runs import load_checkpoint
@@ -40,6 +39,7 @@ from training.surrogate import (
     learn_metric,
     learn_phi,
 )
+from training.trainer import Trainer, keep_freed_memory
 
 PRESET = "paper"
 PITCH = ("unknown", "known")
