@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from numba import njit
+
+from matcher.modal import native
 
 EDGES_HZ = (150.0, 600.0, 2400.0)  # between the bands
 FAST_S = (0.0036, 0.0022, 0.0013, 0.0008)  # of each band's level
@@ -122,7 +123,7 @@ def configure(detector, settings: Settings, sample_rate: float, decay_s: float =
     detector["hold"] = np.exp(-2 / (max(HOLD_S, decay_s) * sample_rate))
 
 
-@njit(nogil=True, cache=True)
+@native
 def feed(d, x, own):
     """Hear one sample; NOTHING, BEGAN, ENDED or IGNORED.
 
@@ -156,12 +157,12 @@ def feed(d, x, own):
     return state
 
 
-@njit(nogil=True, cache=True)
+@native
 def _follow(slow, fast, attack, release):
     return slow + attack * (fast - slow) if fast > slow else slow * release
 
 
-@njit(nogil=True, cache=True)
+@native
 def _decide(d, novelty, own):
     d.refused -= d.refused > 0
     d.masked -= d.masked > 0
@@ -186,7 +187,7 @@ def _decide(d, novelty, own):
     return BEGAN
 
 
-@njit(nogil=True, cache=True)
+@native
 def _ignore(d, reason):
     """One report of what rises, not one for each of its samples."""
     again = d.refused > 0 and d.reason == reason
@@ -197,7 +198,7 @@ def _ignore(d, reason):
     return IGNORED
 
 
-@njit(nogil=True, cache=True)
+@native
 def _look_back(d):
     """Set `onset` to where the signal left the ground, and `peak` to its largest since."""
     ground = max(GROUND * np.sqrt(d.level), 1.5 * np.sqrt(d.kept))
@@ -214,7 +215,7 @@ def _look_back(d):
                 break
 
 
-@njit(nogil=True, cache=True)
+@native
 def _run(d, x, kinds, onsets, peaks):
     n = 0
     for t in range(x.shape[0]):

@@ -4,12 +4,12 @@ A kit is a value: an edit makes a new one. A file that is damaged opens as far a
 each pad of it stands for itself, so that one broken line costs one pad and no more.
 """
 
+import math
 import re
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-import numpy as np
 import tomli_w
 
 from matcher.recording import save_atomically
@@ -44,11 +44,17 @@ RANGE = PRESETS["live"]  # of theta
 
 def curve_gain(curve: str, velocity: float) -> float:
     """Velocity in [0, 1] -> gain in [0, 1] by one of CURVES; nothing but 0 gives 0."""
-    bend = CURVES[curve]
-    if velocity <= 0 or np.isinf(bend):
-        return float(velocity > 0)
+    return bent(CURVES[curve], velocity)
+
+
+def bent(bend: float, velocity: float) -> float:
+    """curve_gain of a value of CURVES; the audio callback has it compiled."""
+    if velocity <= 0:
+        return 0.0
+    if math.isinf(bend):
+        return 1.0
     velocity = min(velocity, 1.0)
-    return float(np.expm1(bend * velocity) / np.expm1(bend)) if bend else float(velocity)
+    return velocity if bend == 0 else math.expm1(bend * velocity) / math.expm1(bend)
 
 
 @dataclass(frozen=True)

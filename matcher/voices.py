@@ -7,10 +7,10 @@ and never waits.
 """
 
 import numpy as np
-from numba import njit
 
 from matcher import ftm, modal
-from matcher.kit import CURVES, N_PADS, Pad
+from matcher.kit import CURVES, N_PADS, Pad, bent
+from matcher.modal import native
 from matcher.theta import Theta
 
 N_VOICES = 256
@@ -75,6 +75,8 @@ POOL = np.dtype(
     align=True,
 )
 
+curve_gain = native(bent)
+
 
 def make_pool(sample_rate: float) -> np.ndarray:
     """A pool in which nothing sounds, (1,) POOL."""
@@ -109,7 +111,7 @@ def write_pad(record: np.ndarray, pad: Pad, sample_rate: float, choke_s: float =
     record["choke_samples"] = max(1, round(choke_s * sample_rate))
 
 
-@njit(nogil=True, cache=True)
+@native
 def strike(pool, pad, amount):
     """Strike a pad, whose peak becomes `amount`; False where nothing is on it."""
     if pool.pads[pad].program < 0:
@@ -127,7 +129,7 @@ def strike(pool, pad, amount):
     return True
 
 
-@njit(nogil=True, cache=True)
+@native
 def begin_strike(pool, pad, amount):
     """Strike a pad with a velocity that may still grow; the voice to grow, or -1.
 
@@ -144,7 +146,7 @@ def begin_strike(pool, pad, amount):
     return index
 
 
-@njit(nogil=True, cache=True)
+@native
 def grow_strike(pool, index, amount, samples):
     """Let a begun strike reach `amount` in so many samples."""
     voice = pool.voices[index]
@@ -152,7 +154,7 @@ def grow_strike(pool, index, amount, samples):
         _ramp(voice, amount, samples)
 
 
-@njit(nogil=True, cache=True)
+@native
 def end_strike(pool, index, amount, samples):
     """Let a begun strike reach `amount` in so many samples and join its pad's voice then."""
     voice = pool.voices[index]
@@ -161,7 +163,7 @@ def end_strike(pool, index, amount, samples):
         voice.fresh = 2
 
 
-@njit(nogil=True, cache=True)
+@native
 def silence(pool, samples):
     """Fade out every voice."""
     for index in range(pool.voices.shape[0]):
@@ -169,14 +171,14 @@ def silence(pool, samples):
             _fade(pool.voices[index], samples)
 
 
-@njit(nogil=True, cache=True)
+@native
 def set_program(pool, pad, program):
     """Put another theta on a pad, or none (below 0); what sounds rings out."""
     pool.pads[pad].program = program
     pool.pads[pad].serial += 1
 
 
-@njit(nogil=True, cache=True)
+@native
 def render(pool, left, right):
     """Add the next samples of all voices to left and right (samples,), at most BLOCK of them."""
     n = left.shape[0]
@@ -206,7 +208,7 @@ def render(pool, left, right):
         pad.right_now += np.float32((pad.right - pad.right_now) * share)
 
 
-@njit(nogil=True, cache=True)
+@native
 def n_sounding(pool):
     """Voices that are not free."""
     count = 0
@@ -215,7 +217,7 @@ def n_sounding(pool):
     return count
 
 
-@njit(nogil=True, cache=True)
+@native
 def _own_voice(pool, pad):
     """The voice that strikes of a pad join, or -1."""
     for index in range(pool.voices.shape[0]):
@@ -226,7 +228,7 @@ def _own_voice(pool, pad):
     return -1
 
 
-@njit(nogil=True, cache=True)
+@native
 def _start(pool, pad):
     """A voice of a pad's program, its state still empty; where all are taken, of the quietest."""
     free, playing, quietest, gone = -1, 0, -1, -1
@@ -258,7 +260,7 @@ def _start(pool, pad):
     return free
 
 
-@njit(nogil=True, cache=True)
+@native
 def _choke(pool, pad):
     """Fade out the voices of other pads of the same choke group."""
     group = pool.pads[pad].choke
@@ -270,13 +272,13 @@ def _choke(pool, pad):
             _fade(voice, pool.pads[voice.pad].choke_samples)
 
 
-@njit(nogil=True, cache=True)
+@native
 def _ramp(voice, gain, samples):
     voice.ramp = voice.ramp_samples = samples
     voice.ramp_from, voice.ramp_to = voice.gain, gain
 
 
-@njit(nogil=True, cache=True)
+@native
 def _fade(voice, samples):
     """End a voice within so many samples; one that ends sooner already stays as it is."""
     if voice.fading == 0 or voice.ramp > samples:
@@ -284,7 +286,7 @@ def _fade(voice, samples):
         voice.fading = 1
 
 
-@njit(nogil=True, cache=True)
+@native
 def _apply_gain(voice, x):
     """Multiply x (samples,) by the voice's gain, along its ramp: a smooth step, 3 u^2 - 2 u^3."""
     ramp = min(voice.ramp, x.shape[0])
@@ -299,7 +301,7 @@ def _apply_gain(voice, x):
     voice.ramp -= ramp
 
 
-@njit(nogil=True, cache=True)
+@native
 def _age(pool, index):
     """After some samples: drop what has died away, join what has grown up."""
     voice = pool.voices[index]
@@ -318,7 +320,7 @@ def _age(pool, index):
         _join(pool, index)
 
 
-@njit(nogil=True, cache=True)
+@native
 def _join(pool, index):
     """Move a strike's state to its pad's voice; it becomes that voice where there is none."""
     voice = pool.voices[index]
