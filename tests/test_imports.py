@@ -29,6 +29,8 @@ ONLY_IN = {  # package: the folders or files that may import it
     "auraloss": ("training/distances.py",),
     "cma": ("training/evaluate.py",),
     "tomli_w": ("matcher/kit.py",),
+    "sounddevice": ("matcher/devices.py",),
+    "rtmidi": ("matcher/midi.py",),
     "librosa": (),
     "PyQt6": ("gui",),
 }

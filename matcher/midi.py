@@ -1,0 +1,148 @@
+"""MIDI input: several ports at once, by name, on whatever API works here; plugged in at any time.
+
+Messages are polled: a callback of RtMidi would take the interpreter's lock in the driver's own
+thread. python-rtmidi is loaded when first needed; without it everything else works.
+"""
+
+import re
+import time
+from typing import NamedTuple
+
+NAME = "Drum matcher"
+WAITING = 8192  # messages that RtMidi keeps between two polls
+LOOK_S = 1.0  # between two looks for ports that came or went
+NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0
+
+
+class Message(NamedTuple):
+    """A note or a controller."""
+
+    port: str
+    time_s: float  # of time.monotonic, when it was polled
+    kind: int  # NOTE_OFF, NOTE_ON or CONTROL
+    number: int  # of the note or the controller
+    value: int  # 0 to 127
+
+
+class Inputs:
+    """All MIDI inputs that are wanted, as they come and go.
+
+    wanted: parts of port names; every port where there is none. A virtual port is opened where the
+    system has such. Raises ValueError where there is no MIDI at all.
+    """
+
+    def __init__(self, wanted: tuple[str, ...] = ()):
+        self._rtmidi = _library()
+        self.wanted = tuple(wanted)
+        self.api, self._watcher = _first_api_that_works(self._rtmidi)
+        self._ports, self._looked = {}, float("-inf")
+        self._virtual = self._open_virtual()
+        self.look()
+
+    @property
+    def names(self) -> list[str]:
+        """Open ports."""
+        return [*self._ports, *([NAME] if self._virtual else [])]
+
+    def poll(self) -> list[Message]:
+        """What has come since the last call, of all ports in turn; looks for ports now and then."""
+        if time.monotonic() - self._looked > LOOK_S:
+            self.look()
+        open_ports = [*self._ports.items(), *([(NAME, self._virtual)] if self._virtual else [])]
+        messages = []
+        for name, port in open_ports:
+            while (got := port.get_message()) is not None:
+                message = parse(name, time.monotonic(), got[0])
+                if message is not None:
+                    messages.append(message)
+        return messages
+
+    def look(self) -> None:
+        """Open wanted ports that have come and drop those that have gone."""
+        self._looked = time.monotonic()
+        there = self._there()
+        for name in set(self._ports) - set(there):
+            self._ports.pop(name).delete()
+        for name in there:
+            if name not in self._ports and self._is_wanted(name):
+                port = self._new_input()
+                try:  # by its place now: numbers change as ports come and go
+                    port.open_port(self._there().index(name), name=f"from {name}"[:60])
+                except (self._rtmidi.RtMidiError, ValueError, OSError):
+                    port.delete()  # gone again, or held by another program
+                else:
+                    self._ports[name] = port
+
+    def close(self) -> None:
+        """Close every port."""
+        for port in [*self._ports.values(), self._virtual, self._watcher]:
+            if port is not None:
+                port.delete()
+        self._ports, self._virtual = {}, None
+
+    def _there(self) -> list[str]:
+        return list_names(self._watcher.get_ports())
+
+    def _is_wanted(self, name: str) -> bool:
+        if NAME.lower() in name.lower() or name.startswith("Midi Through"):
+            return False
+        return not self.wanted or any(part.lower() in name.lower() for part in self.wanted)
+
+    def _new_input(self):
+        port = self._rtmidi.MidiIn(self.api, name=NAME, queue_size_limit=WAITING)
+        port.ignore_types(sysex=True, timing=True, active_sense=True)
+        return port
+
+    def _open_virtual(self):
+        port = self._new_input()
+        try:
+            port.open_virtual_port("in")
+        except (self._rtmidi.RtMidiError, NotImplementedError):  # Windows has none
+            port.delete()
+            return None
+        return port
+
+
+def parse(port: str, time_s: float, data: list[int]) -> Message | None:
+    """Bytes of a MIDI message -> a Message; None for what is neither a note nor a controller."""
+    if len(data) != 3:
+        return None
+    kind, number, value = data[0] & 0xF0, data[1] & 0x7F, data[2] & 0x7F
+    if kind not in (NOTE_OFF, NOTE_ON, CONTROL):
+        return None
+    if kind == NOTE_ON and value == 0:
+        kind = NOTE_OFF
+    return Message(port, time_s, kind, number, value)
+
+
+def list_names(ports: list[str]) -> list[str]:
+    """Names of ports without the numbers that ALSA gives them anew each time; each one once."""
+    names = []
+    for port in ports:
+        name = re.sub(r" \d+:\d+$", "", port)
+        known = sum(re.sub(r" #\d+$", "", n) == name for n in names)
+        names.append(f"{name} #{known + 1}" if known else name)
+    return names
+
+
+def _library():
+    try:
+        import rtmidi
+    except ImportError as error:
+        raise ValueError(
+            "no MIDI: the package python-rtmidi is missing or cannot be loaded"
+        ) from error
+    return rtmidi
+
+
+def _first_api_that_works(rtmidi):
+    """The first API that starts, and a MidiIn of it that watches ports."""
+    reasons = []
+    for api in rtmidi.get_compiled_api():
+        if api == getattr(rtmidi, "API_RTMIDI_DUMMY", None):
+            continue
+        try:
+            return api, rtmidi.MidiIn(api, name=f"{NAME} ports")
+        except rtmidi.RtMidiError as error:
+            reasons.append(f"{rtmidi.get_api_display_name(api)}: {error}")
+    raise ValueError(f"no MIDI: no system of it starts here ({'; '.join(reasons) or 'none'})")
