@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 NAME = "Drum matcher"
 WAITING = 8192  # messages that RtMidi keeps between two polls
+ECHO_S = 0.02  # within which the same message of another port is the same
 LOOK_S = 1.0  # between two looks for ports that came or went
 NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0
 
@@ -36,6 +37,7 @@ class Inputs:
         self.wanted = tuple(wanted)
         self.api, self._watcher = _first_api_that_works(self._rtmidi)
         self._ports, self._looked = {}, float("-inf")
+        self._recent: list[Message] = []  # of other ports than the virtual one
         self._virtual = self._open_virtual()
         self.look()
 
@@ -48,13 +50,19 @@ class Inputs:
         """What has come since the last call, of all ports in turn; looks for ports now and then."""
         if time.monotonic() - self._looked > LOOK_S:
             self.look()
-        open_ports = [*self._ports.items(), *([(NAME, self._virtual)] if self._virtual else [])]
         messages = []
-        for name, port in open_ports:
-            while (got := port.get_message()) is not None:
-                message = parse(name, time.monotonic(), got[0])
-                if message is not None:
+        for name, port in self._ports.items():
+            messages += _drain(name, port)
+        if self._virtual is not None:
+            # a port that someone has also connected to ours by hand speaks twice
+            self._recent = [m for m in self._recent if time.monotonic() - m.time_s < ECHO_S]
+            self._recent += messages
+            for message in _drain(NAME, self._virtual):
+                echo = next((m for m in self._recent if m[2:] == message[2:]), None)
+                if echo is None:
                     messages.append(message)
+                else:
+                    self._recent.remove(echo)
         return messages
 
     def look(self) -> None:
@@ -101,6 +109,15 @@ class Inputs:
             port.delete()
             return None
         return port
+
+
+def _drain(name: str, port) -> list[Message]:
+    messages = []
+    while (got := port.get_message()) is not None:
+        message = parse(name, time.monotonic(), got[0])
+        if message is not None:
+            messages.append(message)
+    return messages
 
 
 def parse(port: str, time_s: float, data: list[int]) -> Message | None:

@@ -1,0 +1,364 @@
+"""The live signal path as it runs in the engine's own process: audio, MIDI, hits to theta.
+
+Threads: PortAudio's, which runs the native callback and nothing of Python; this process's main
+thread, which calls `step` every millisecond (MIDI in, events out, devices watched); one worker,
+which turns a hit into theta. matcher.engine starts the process and talks to it.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from matcher import callback as native
+from matcher import detector, devices, midi, voices
+from matcher.encoder import SHIPPED, Encoder
+from matcher.features import N_SAMPLES, SAMPLE_RATE
+from matcher.kit import N_PADS, RANGE, Kit
+from matcher.matching import to_analysis_rate
+from matcher.theta import Theta
+
+STAGES_S = (0.1, 0.35, 1.0, N_SAMPLES / SAMPLE_RATE)  # heard of a hit when theta is inferred anew
+SHORTEST_S = 0.02  # of a hit that the next one ends
+SPARE_S = 0.002  # heard behind a stage, for the resampler
+RETRY_S = 1.0  # between two tries to open a device that is gone
+MODES = ("match", "trigger")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the engine is to do. Devices by number or part of a name, None for the system's own."""
+
+    input: str | int | None = None
+    output: str | int | None = None
+    midi_in: tuple[str, ...] = ()
+    block: int = 0
+    model: Path = SHIPPED
+    kit: Kit = field(default_factory=Kit)
+    mode: str = "match"  # a hit sets the armed pad's drum; trigger: it plays it
+    armed: int = 0  # pad, 0 to N_PADS - 1
+    settings: detector.Settings = field(default_factory=detector.Settings)
+    input_gain_db: float = 0.0
+
+    def __post_init__(self):
+        if self.mode not in MODES:
+            raise ValueError(f"mode is {self.mode!r}, allowed is one of: {', '.join(MODES)}")
+        if not 0 <= self.armed < N_PADS:
+            raise ValueError(f"armed is {self.armed}, allowed is 0 to {N_PADS - 1}")
+
+
+@dataclass
+class _Hit:
+    """A hit on its way to theta."""
+
+    number: int
+    pad: int
+    onset: int  # frame
+    stage: int = 0
+    end: int | None = None  # frame of the next onset, which ends it
+
+
+class Live:
+    """The engine's inside.
+
+    publish: called with each event, a dict as in `live --json`. began: time.monotonic from which
+    their times count.
+    """
+
+    def __init__(self, setup: Setup, publish: Callable[[dict], None], began: float):
+        self.setup, self._publish, self._began = setup, publish, began
+        self.encoder = Encoder(setup.model)
+        self.kit = setup.kit
+        self._stream, self._next_try, self._said = None, 0.0, None
+        self._slots = [0] * N_PADS
+        self._sent = [-1] * N_PADS  # the command that put a pad's last program
+        self._lock = threading.Lock()  # of programs: the worker and the main thread write them
+        self._tag, self._notes = 0, {}
+        self._hits, self._n_hits = [], 0
+        self._warm_up()
+        self._work = queue.SimpleQueue()
+        self._worker = threading.Thread(target=self._match_hits, name="worker", daemon=True)
+        self._worker.start()
+        self._midi, self._midi_said = None, None
+        self._next_midi_try = 0.0
+
+    def step(self) -> None:
+        """One turn of the main thread."""
+        self._watch_devices()
+        for message in self._poll_midi():
+            self._take(message)
+        if self._stream is not None:
+            for event in native.receive(self._record):
+                self._tell(event)
+            self._hand_over()
+
+    def close(self) -> bool:
+        """Stop; False where PortAudio hangs."""
+        self._work.put(None)
+        if self._midi is not None:
+            self._midi.close()
+        return self._stream is None or self._stream.close()
+
+    # what the other process asks for
+
+    def set_kit(self, kit: Kit) -> None:
+        """Take over a kit; pads whose theta is the same go on sounding."""
+        with self._lock:
+            before, self.kit = self.kit, kit
+        for i, (old, new) in enumerate(zip(before.pads, kit.pads)):
+            if old != new:
+                self._put_pad(i, program=old.tuned != new.tuned)
+
+    def set_setup(self, **changes) -> None:
+        """Change mode, armed, settings or input_gain_db."""
+        self.setup = replace(self.setup, **changes)
+        self._apply_setup()
+
+    def strike(self, pad: int, velocity: float) -> None:
+        """Play a pad now, velocity in [0, 1]."""
+        if self._stream is not None:
+            native.send(self._record, 0, native.STRIKE, pad, 0, velocity, -1)
+
+    def silence(self) -> None:
+        """Fade out everything."""
+        if self._stream is not None:
+            native.send(self._record, 0, native.SILENCE, 0, 0, 0.0, -1)
+
+    def load_model(self, path: str | Path) -> None:
+        """Use another model; the old one stays where it is no good, and ValueError says why."""
+        self.encoder = Encoder(path)
+
+    def snapshot(self) -> dict:
+        """Levels, load and counters; levels since the last call."""
+        if self._stream is None:
+            return {"running": False}
+        r = self._record
+        names = ("blocks", "underflows", "overflows", "dropped", "bad_samples", "limited")
+        numbers = {name: int(r[name]) for name in names}
+        frames, rate = int(r["time"]), self._stream.sample_rate
+        numbers |= {
+            "running": True,
+            "sample_rate": rate,
+            "seconds": frames / rate,
+            "load": float(r["busy_ns"]) * 1e-9 / max(frames / rate, 1e-9),
+            "worst_us": float(r["worst_ns"]) / 1e3,
+            "voices": int(voices.n_sounding(r["pool"])),
+            "input_peak": float(r["input_peak"]),
+            "output_peak": float(r["output_peak"]),
+        }
+        r["input_peak"] = r["output_peak"] = 0
+        return numbers
+
+    # devices
+
+    @property
+    def _record(self):
+        return self._stream.state[0]
+
+    def _watch_devices(self) -> None:
+        now = time.monotonic()
+        if self._stream is not None:
+            if self._stream.alive():
+                return
+            name = self._stream.output.name
+            self.say("device", state="lost", name=name)
+            if not self._stream.close():
+                raise Stuck(name)
+            self._stream = None
+        if now < self._next_try:
+            return
+        self._next_try = now + RETRY_S
+        try:
+            if self._said is not None:
+                devices.rescan()
+            self._open()
+        except ValueError as error:
+            if str(error) != self._said:
+                self.say("device", state="missing", name=str(error))
+            self._said = str(error)
+
+    def _open(self) -> None:
+        setup = self.setup
+        output = devices.find_device(setup.output, "output")
+        if output is None:
+            raise ValueError("no audio output device; connect one, or start a sound server")
+        source = devices.find_device(setup.input, "input")
+        self._stream = devices.Stream(source, output, setup.block, setup.settings)
+        self._stream_began = time.monotonic()
+        self._said = ""
+        self._slots, self._sent = [0] * N_PADS, [-1] * N_PADS
+        self._hits = []
+        self._apply_setup()
+        for i in range(N_PADS):
+            self._put_pad(i)
+        heard, played = self._stream.latency_s
+        self.say(
+            "ready", sample_rate=self._stream.sample_rate, block=setup.block,
+            input=source.name if source else None, output=output.name,
+            input_latency_s=heard, output_latency_s=played,
+        )  # fmt: skip
+
+    def _apply_setup(self) -> None:
+        if self._stream is None:
+            return
+        r, setup = self._record, self.setup
+        armed = self.kit.pads[setup.armed]
+        decay = armed.theta.tau if armed.theta is not None else 0.0
+        detector.configure(r["detector"], setup.settings, self._stream.sample_rate, decay)
+        r["input_gain"] = 10 ** (setup.input_gain_db / 20)
+        r["armed"] = setup.armed if setup.mode == "trigger" else -1
+        r["listening"] = 1
+
+    # pads
+
+    def _put_pad(self, i: int, program: bool = True) -> None:
+        """Let pad i of the kit sound as it says; waits while an earlier program is on its way."""
+        if self._stream is None:
+            return
+        with self._lock:
+            r, rate, pad = self._record, self._stream.sample_rate, self.kit.pads[i]
+            voices.write_pad(r["pool"]["pads"][i], pad, rate)
+            if not program:
+                return
+            slot = -1
+            if pad.theta is not None:
+                end = time.monotonic() + 1.0
+                while self._sent[i] >= r["commands_out"] and time.monotonic() < end:
+                    time.sleep(0.001)
+                self._slots[i] = (self._slots[i] + 1) % voices.SLOTS
+                slot = i * voices.SLOTS + self._slots[i]
+                voices.write_program(r["pool"]["programs"][slot], pad.tuned, rate)
+            self._sent[i] = int(r["commands_in"])
+            native.send(r, 0, native.PROGRAM, i, slot, 0.0, -1)
+
+    # MIDI
+
+    def _poll_midi(self) -> list[midi.Message]:
+        if self._midi is None:
+            now = time.monotonic()
+            if now < self._next_midi_try:
+                return []
+            self._next_midi_try = now + RETRY_S
+            try:
+                self._midi = midi.Inputs(self.setup.midi_in)
+            except ValueError as error:
+                if str(error) != self._midi_said:
+                    self.say("device", state="missing", name=str(error))
+                self._midi_said = str(error)
+                return []
+        return self._midi.poll()
+
+    def _take(self, message: midi.Message) -> None:
+        if message.kind != midi.NOTE_ON:
+            return
+        pad = self.kit.pad_of(message.number)
+        if pad is None or self._stream is None:
+            self._say_note(message.number, message.value, pad)
+            return
+        self._tag += 1
+        self._notes[self._tag] = (message.number, message.value)
+        velocity = message.value / 127
+        if not native.send(self._record, 0, native.STRIKE, pad, 0, velocity, self._tag):
+            self._notes.pop(self._tag)
+            self._say_note(message.number, message.value, None)
+
+    def _say_note(self, note: int, velocity: int, pad: int | None, **more) -> None:
+        self.say("note", note=note, velocity=velocity, pad=_number(pad), **more)
+
+    # hits
+
+    def _tell(self, event: native.Event) -> None:
+        """Pass on what happened in the callback."""
+        at = self._time_of(event.time)
+        if event.kind == native.HIT:
+            pad = self.setup.armed
+            self.say(
+                "hit", at, onset_s=round(at, 6), velocity=_midi_velocity(event.level), pad=pad + 1
+            )
+            for hit in self._hits:
+                hit.end = hit.end or event.time
+            if self.setup.mode == "match":
+                self._n_hits += 1
+                self._hits.append(_Hit(self._n_hits, pad, event.time))
+        elif event.kind == native.IGNORED:
+            self.say("ignored", at, reason=detector.REASONS[event.reason])
+        elif event.tag in self._notes:
+            note, velocity = self._notes.pop(event.tag)
+            pad = event.pad if event.kind == native.STRUCK else None
+            self.say("note", at, note=note, velocity=velocity, pad=_number(pad))
+
+    def _time_of(self, frame: int) -> float:
+        """Seconds from the engine's start to a frame of the stream."""
+        return self._stream_began - self._began + frame / self._stream.sample_rate
+
+    def _hand_over(self) -> None:
+        """Give the worker every hit of which enough has been heard for its next stage."""
+        r, rate = self._record, self._stream.sample_rate
+        now = int(r["time"])
+        for hit in list(self._hits):
+            last = hit.onset + round(STAGES_S[hit.stage] * rate)
+            ended = hit.end is not None and hit.end <= last
+            stop = hit.end if ended else last + round(SPARE_S * rate)
+            if now < stop:
+                continue
+            stop = min(stop, hit.end) if hit.end is not None else stop
+            frames = np.arange(hit.onset, stop) % native.HEARD
+            final = ended or hit.stage == len(STAGES_S) - 1
+            if stop - hit.onset >= SHORTEST_S * rate:
+                observed = (min(stop, last) - hit.onset) / rate
+                heard_at = time.monotonic() - (now - min(stop, last)) / rate
+                stage = "full" if final else f"{round(1e3 * STAGES_S[hit.stage])} ms"
+                clip = r["heard"][frames][: round(observed * rate) + round(SPARE_S * rate)]
+                self._work.put((hit.number, hit.pad, stage, clip, rate, observed, heard_at))
+            hit.stage += 1
+            if final:
+                self._hits.remove(hit)
+
+    def _warm_up(self) -> None:
+        """Have everything compiled that the first hit needs."""
+        silence = np.zeros(round(STAGES_S[0] * 48000), np.float32)
+        theta = _into_range(self.encoder(to_analysis_rate(silence, 48000).astype(np.float32)))
+        voices.write_program(np.zeros(1, voices.PROGRAM)[0], theta, 48000)
+
+    def _match_hits(self) -> None:
+        """The worker: clips in, theta out."""
+        while (job := self._work.get()) is not None:
+            _, pad, stage, clip, rate, observed, heard_at = job
+            x = to_analysis_rate(clip, rate)[: round(observed * SAMPLE_RATE)]
+            theta = _into_range(self.encoder(x.astype(np.float32)))
+            with self._lock:
+                self.kit = self.kit.with_pad(pad, theta=theta)
+            self._put_pad(pad)
+            now = time.monotonic()
+            self.say(
+                "theta", now - self._began, stage=stage, pad=pad + 1,
+                theta={name: float(value) for name, value in theta._asdict().items()},
+                observed_s=round(observed, 6), latency_ms=round(1e3 * (now - heard_at), 3),
+            )  # fmt: skip
+
+    def say(self, event: str, time_s: float | None = None, **more) -> None:
+        """Publish an event, of now or of a time since the start."""
+        at = time.monotonic() - self._began if time_s is None else time_s
+        self._publish({"event": event, "time_s": round(at, 6), **more})
+
+
+class Stuck(Exception):
+    """PortAudio hangs and takes no other stream in this process."""
+
+
+def _number(pad: int | None) -> int | None:
+    """Pads count from 1 for people."""
+    return None if pad is None else pad + 1
+
+
+def _midi_velocity(level: float) -> int:
+    return int(np.clip(round(127 * level), 1, 127))
+
+
+def _into_range(theta: Theta) -> Theta:
+    """The nearest theta that a kit may hold."""
+    return Theta(*map(float, RANGE.from_nu(np.clip(RANGE.to_nu(theta), -1, 1))))
