@@ -20,6 +20,8 @@ EXAMPLES = """examples:
   drum-matcher match take.flac --hit 3           the third hit of a longer take
   drum-matcher match tom.wav --json              the result as JSON, for a script
   drum-matcher render --pitch-hz 110 --tau 0.5 --p 0.02 --D 0.03 --alpha 0.8 -o tom.wav
+  drum-matcher live                              hit a drum, play its twin over MIDI
+  drum-matcher devices                           what there is to hear with and to play through
 """
 MATCH_EXAMPLES = """examples:
   drum-matcher match tom.wav                     three files in tom-match/
@@ -27,6 +29,12 @@ MATCH_EXAMPLES = """examples:
   drum-matcher match take.flac --hit 3           the third hit, counted from 1
   drum-matcher match tom.mp3 --rate 48000        the twin at 48 kHz
   drum-matcher match tom.wav --json | python -m json.tool
+"""
+LIVE_EXAMPLES = """examples:
+  drum-matcher live                              a hit sets pad 1; note 36 plays it
+  drum-matcher live --pad 3 --kit my.drumkit     a hit sets pad 3 of a kit
+  drum-matcher live --mode trigger --block 64    a hit plays the pad at once
+  drum-matcher live --input usb --json           one line of JSON for each event
 """
 RENDER_EXAMPLES = """examples:
   drum-matcher render --pitch-hz 110 --tau 0.5 --p 0.02 --D 0.03 --alpha 0.8 -o tom.wav
@@ -90,7 +98,36 @@ def _parser() -> _Parser:
         "-o", "--output", type=Path, required=True, metavar="FILE", help="WAV, 24 bit"
     )
     render.set_defaults(run=_render, options=render)
+    _add_live(commands, form)
     return parser
+
+
+def _add_live(commands, form) -> None:
+    devices = commands.add_parser(
+        "devices", help="list audio devices and MIDI inputs",
+        description="List audio devices and MIDI inputs.", **form,
+    )  # fmt: skip
+    devices.add_argument("--json", action="store_true", help="print them as JSON")
+    devices.set_defaults(run=_devices, options=devices)
+    live = commands.add_parser(
+        "live", help="hear hits, play their twins over MIDI", epilog=LIVE_EXAMPLES,
+        description="Hear hits at the microphone, match them, play them over MIDI; until Ctrl-C.",
+        **form,
+    )  # fmt: skip
+    for name in ("input", "output"):
+        live.add_argument(f"--{name}", metavar="X", help="device: a number or a part of its name")
+    live.add_argument("--midi-in", action="append", default=[], metavar="X",
+                      help="part of a port's name; again for more; default: all")  # fmt: skip
+    live.add_argument("--block", type=int, default=0, metavar="N",
+                      help="frames, 16 to 2048; default 0: as the driver likes")  # fmt: skip
+    live.add_argument("--kit", type=Path, metavar="FILE", help="a .drumkit to play and to change")
+    live.add_argument("--save", type=Path, metavar="FILE", help="write the kit there at the end")
+    live.add_argument("--pad", type=int, default=1, metavar="N", help="that hits set; default 1")
+    live.add_argument("--mode", choices=("match", "trigger"), default="match",
+                      help="match: a hit sets the pad's drum; trigger: it plays it")  # fmt: skip
+    live.add_argument("--model", type=Path, metavar="FILE", help="default: the shipped model")
+    live.add_argument("--json", action="store_true", help="print one line of JSON for each event")
+    live.set_defaults(run=_live, options=live)
 
 
 def _match(arguments) -> None:
@@ -143,6 +180,87 @@ def _render(arguments) -> None:
     x = render(theta, arguments.rate, seconds, (arguments.x1, arguments.x2), peak=0.99)
     write_wav(arguments.output, x, arguments.rate)
     print(f"{arguments.output}: {seconds:.2f} s at {arguments.rate} Hz")
+
+
+def _devices(arguments) -> None:
+    from matcher import devices, midi
+
+    audio, ports, missing = [], [], []
+    try:
+        audio = devices.list_devices()
+    except ValueError as error:
+        missing.append(str(error))
+    try:
+        inputs = midi.Inputs()
+        ports = inputs.names
+        inputs.close()
+    except ValueError as error:
+        missing.append(str(error))
+    if arguments.json:
+        rows = [device._asdict() for device in audio]
+        print(json.dumps({"audio": rows, "midi_in": ports, "missing": missing}, indent=2))
+        return
+    for device in audio:
+        delays = [device.latency_in_s, device.latency_out_s]
+        known = " / ".join("?" if d is None else f"{1e3 * d:.1f}" for d in delays)
+        print(
+            f"{device.number:>3}  {device.name} ({device.api}): {device.channels_in} in, "
+            f"{device.channels_out} out, {device.sample_rate:g} Hz, {known} ms in / out"
+        )
+    for port in ports:
+        print(f"MIDI {port}")
+    if not audio and not missing:
+        print("no audio device")
+    for sentence in missing:
+        print(sentence)
+
+
+def _live(arguments) -> None:
+    from matcher.encoder import SHIPPED
+    from matcher.engine import Engine
+    from matcher.kit import N_PADS, Kit, load_kit, save_kit
+    from matcher.live import Setup
+
+    _check("pad", arguments.pad, 1, N_PADS)
+    kit, dropped = load_kit(arguments.kit) if arguments.kit else (Kit(), [])
+    for sentence in dropped:
+        print(f"drum-matcher: {arguments.kit}: {sentence}", file=sys.stderr)
+    setup = Setup(
+        input=arguments.input, output=arguments.output, midi_in=tuple(arguments.midi_in),
+        block=arguments.block, model=arguments.model or SHIPPED, kit=kit, mode=arguments.mode,
+        armed=arguments.pad - 1,
+    )  # fmt: skip
+    with Engine(setup) as engine:
+        try:
+            while True:
+                event = engine.events.get()
+                print(json.dumps(event) if arguments.json else _sentence(event), flush=True)
+        except KeyboardInterrupt:
+            pass
+        if arguments.save:
+            save_kit(engine.kit, arguments.save)
+
+
+def _sentence(event: dict) -> str:
+    """An event of the engine in words."""
+    kind, at = event["event"], f"{event['time_s']:8.3f} s  "
+    if kind == "ready":
+        return f"{at}ready: {event['input'] or 'no input'} to {event['output']}, " + (
+            f"{event['sample_rate']:g} Hz"
+        )
+    if kind == "hit":
+        return f"{at}hit, velocity {event['velocity']}"
+    if kind == "ignored":
+        return f"{at}ignored: {event['reason']}"
+    if kind == "theta":
+        values = ", ".join(value for _, value, _ in describe(Theta(**event["theta"])))
+        return f"{at}pad {event['pad']} ({event['stage']}): {values}"
+    if kind == "note":
+        where = f"pad {event['pad']}" if event["pad"] else "no pad"
+        return f"{at}note {event['note']}, velocity {event['velocity']}: {where}"
+    if kind == "device":
+        return f"{at}{event['state']}: {event['name']}"
+    return f"{at}{event['message']}"
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:

@@ -94,7 +94,7 @@ class Stream:
 
     def __init__(self, input_device: Device | None, output_device: Device, block: int = 0,
                  settings: Settings | None = None):  # fmt: skip
-        _check_block(block)
+        check_block(block)
         sounddevice = _portaudio()
         self.input, self.output, self.block = input_device, output_device, block
         self.sample_rate = float(output_device.sample_rate)
@@ -146,7 +146,8 @@ class Stream:
         return not thread.is_alive()
 
 
-def _check_block(block: int) -> None:
+def check_block(block: int) -> None:
+    """Raise ValueError where a stream cannot have blocks of so many frames."""
     own, low, high = BLOCKS
     if block != own and not low <= block <= high:
         raise ValueError(f"block is {block}, allowed is {own} (the driver's) or {low} to {high}")

@@ -47,6 +47,7 @@ class Setup:
     def __post_init__(self):
         if self.mode not in MODES:
             raise ValueError(f"mode is {self.mode!r}, allowed is one of: {', '.join(MODES)}")
+        devices.check_block(self.block)
         if not 0 <= self.armed < N_PADS:
             raise ValueError(f"armed is {self.armed}, allowed is 0 to {N_PADS - 1}")
 

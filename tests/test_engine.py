@@ -1,0 +1,78 @@
+import queue
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from matcher.engine import Engine
+from matcher.kit import Kit
+from matcher.live import Setup
+from matcher.theta import Theta
+
+TOM = Theta(2 * np.pi * 110, 0.4, 0.02, 0.01, 0.8)
+
+
+@pytest.fixture
+def silent(monkeypatch):
+    """No sound server that an engine of this test could find."""
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "none-of-this-name")
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+
+
+def wait_for(engine, wanted, seconds: float = 20.0) -> dict:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            event = engine.events.get(timeout=max(0.0, end - time.monotonic()))
+        except queue.Empty:
+            pytest.fail("the event did not come")
+        if wanted(event):
+            return event
+
+
+def test_without_devices_it_waits_and_says_so(silent):
+    with Engine(Setup(output="no such device")) as engine:
+        event = wait_for(engine, lambda e: e["event"] == "device")
+        assert event["state"] == "missing"
+        assert "audio" in event["name"] or "no such device" in event["name"]
+        engine.set_kit(Kit().with_pad(0, theta=TOM))
+        engine.strike(0, 1.0)
+        engine.silence()
+        engine.arm(3)
+        engine.set_mode("trigger")
+        assert not engine.snapshot()["running"]
+        with pytest.raises(ValueError, match="mode is 'play'"):
+            engine.set_mode("play")
+
+
+def test_a_broken_model_is_refused_at_the_start_and_later(silent, tmp_path):
+    path = tmp_path / "garbage.onnx"
+    path.write_bytes(b"garbage")
+    with pytest.raises(ValueError, match=r"garbage.onnx is not an ONNX model, or is broken"):
+        Engine(Setup(model=path))
+    with Engine(Setup()) as engine:
+        engine.load_model(path)
+        event = wait_for(engine, lambda e: e["event"] == "error")
+        assert "is not an ONNX model" in event["message"]
+        engine.load_model(Path(tmp_path / "none.onnx"))
+        event = wait_for(engine, lambda e: e["event"] == "error")
+        assert "cannot be read" in event["message"]
+
+
+def test_a_process_that_dies_is_replaced(silent):
+    with Engine(Setup(output="no such device")) as engine:
+        wait_for(engine, lambda e: e["event"] == "device")
+        first = engine._process
+        first.kill()
+        wait_for(engine, lambda e: engine._process is not first and e["event"] == "device")
+        assert engine._process.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [({"mode": "play"}, "mode is 'play'"), ({"armed": 16}, "armed is 16"), ({"block": 8}, "block")],
+)
+def test_a_setup_that_is_not_allowed(settings, said):
+    with pytest.raises(ValueError, match=said):
+        Setup(**settings)
