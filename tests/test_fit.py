@@ -199,7 +199,7 @@ def test_a_known_pitch_is_handed_through():
     assert not torch.allclose(nu[:, 1:], encoder(x, -pitch)[:, 1:])
 
 
-PNP = ["--loss", "pnp", "--epochs", "4", "--learning-rate", "1e-4"]
+PNP = ["--loss", "pnp", "--damping", "adaptive", "--epochs", "4", "--learning-rate", "1e-4"]
 
 
 def pnp_run(cache, uninterrupted, name, *more):
@@ -235,7 +235,8 @@ def test_pnp_goes_on_from_a_warm_start_and_outlives_a_kill(cache, uninterrupted)
 
 
 def test_a_refused_epoch_gives_the_best_weights_back(cache, uninterrupted):
-    config = Config.from_dict(TINY | {"loss": "pnp", "warm_start": str(uninterrupted)})
+    settings = {"loss": "pnp", "damping": "adaptive", "warm_start": str(uninterrupted)}
+    config = Config.from_dict(TINY | settings)
     trainer = Trainer(config, cache / "refused", Fabric(accelerator="cpu", devices=1))
     trainer.warm_start()
     trainer.objective.damping.best = 1.0
