@@ -40,8 +40,10 @@ def damping(runs: dict[str, list[dict]], eigenvalues: np.ndarray) -> Figure:
     for i in range(5):
         left.axhspan(max(low[i], 1e-3), high[i], color=BAND, alpha=0.45, lw=0)
         left.axhline(middle[i], color=GREY, lw=0.6)
-        left.annotate(f"eigenvalue {i + 1}", (1.0, middle[i]), xycoords=("axes fraction", "data"),
-                      ha="right", va="bottom", fontsize=7, color=GREY, annotation_clip=True)  # fmt: skip
+        left.annotate(
+            f"eigenvalue {i + 1}", (1.0, middle[i]), xycoords=("axes fraction", "data"),
+            ha="right", va="bottom", fontsize=7, color=GREY, annotation_clip=True,
+        )  # fmt: skip
     for (name, history), style in zip(runs.items(), ("-", "--", ":", "-.")):
         epochs = [row["epoch"] for row in history]
         left.plot(epochs, [row["damping"] for row in history], style, label=name)
