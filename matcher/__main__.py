@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 # Read when numpy loads: on a busy machine a second thread costs a match far more than it brings.
@@ -120,8 +121,7 @@ def _add_live(commands, form) -> None:
                       help="part of a port's name; again for more; default: all")  # fmt: skip
     live.add_argument("--block", type=int, default=0, metavar="N",
                       help="frames, 16 to 2048; default 0: as the driver likes")  # fmt: skip
-    live.add_argument("--kit", type=Path, metavar="FILE", help="a .drumkit to play and to change")
-    live.add_argument("--save", type=Path, metavar="FILE", help="write the kit there at the end")
+    live.add_argument("--kit", type=Path, metavar="FILE", help="a .drumkit to play")
     live.add_argument("--pad", type=int, default=1, metavar="N", help="that hits set; default 1")
     live.add_argument("--mode", choices=("match", "trigger"), default="match",
                       help="match: a hit sets the pad's drum; trigger: it plays it")  # fmt: skip
@@ -191,9 +191,7 @@ def _devices(arguments) -> None:
     except ValueError as error:
         missing.append(str(error))
     try:
-        inputs = midi.Inputs()
-        ports = inputs.names
-        inputs.close()
+        ports = midi.list_inputs()
     except ValueError as error:
         missing.append(str(error))
     if arguments.json:
@@ -218,7 +216,7 @@ def _devices(arguments) -> None:
 def _live(arguments) -> None:
     from matcher.encoder import SHIPPED
     from matcher.engine import Engine
-    from matcher.kit import N_PADS, Kit, load_kit, save_kit
+    from matcher.kit import N_PADS, Kit, load_kit
     from matcher.live import Setup
 
     _check("pad", arguments.pad, 1, N_PADS)
@@ -230,15 +228,10 @@ def _live(arguments) -> None:
         block=arguments.block, model=arguments.model or SHIPPED, kit=kit, mode=arguments.mode,
         armed=arguments.pad - 1,
     )  # fmt: skip
-    with Engine(setup) as engine:
-        try:
-            while True:
-                event = engine.events.get()
-                print(json.dumps(event) if arguments.json else _sentence(event), flush=True)
-        except KeyboardInterrupt:
-            pass
-        if arguments.save:
-            save_kit(engine.kit, arguments.save)
+    with Engine(setup) as engine, suppress(KeyboardInterrupt):
+        while True:
+            event = engine.events.get()
+            print(json.dumps(event) if arguments.json else _sentence(event), flush=True)
 
 
 def _sentence(event: dict) -> str:

@@ -7,6 +7,7 @@ published behind a fence. The heard signal is kept in a ring that Python copies 
 
 import ctypes
 import sys
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from matcher.modal import native
 
 HEARD = 2**20  # samples that stay in the ring: 22 s at 48 kHz, 5.5 s at 192 kHz
 QUEUE = 1024  # commands or events that can wait
-MARKS = 64  # hits, ends of hits and commands in one block
+MARKS = 64  # hits and ends of hits in one block
 LONGEST_BLOCK = voices.BLOCK
 KNEE = 0.8  # above it the limiter bends
 OWN_RELEASE_S = 0.1  # how long our own sound may take through the room
@@ -281,12 +282,12 @@ def _put_out(state, left, right, out):
     """Limit and write what is played; the mono sum of a pad in the middle has its full level."""
     gain, peak = state.output_gain, 0.0
     for t in range(left.shape[0]):
-        l, r = _limit(gain * left[t], state), _limit(gain * right[t], state)
-        peak = max(peak, max(abs(l), abs(r)))
         if out.shape[1] == 1:
             out[t, 0] = _limit(gain * (left[t] + right[t]) * np.sqrt(0.5), state)
+            peak = max(peak, abs(out[t, 0]))
             continue
-        out[t, 0], out[t, 1] = l, r
+        out[t, 0], out[t, 1] = _limit(gain * left[t], state), _limit(gain * right[t], state)
+        peak = max(peak, abs(out[t, 0]), abs(out[t, 1]))
         for c in range(2, out.shape[1]):
             out[t, c] = 0
     state.output_peak = max(state.output_peak, peak)
@@ -309,11 +310,9 @@ def _limit(x, state):
     return bent if x > 0 else -bent
 
 
+@cache
 def make_callback():
-    """PortAudio's callback, compiled; its `address` is the C function, its user data one STATE.
-
-    Keep it as long as a stream uses it.
-    """
+    """PortAudio's callback, compiled once: `address` is the C function, user data one STATE."""
     clock = _clock()
     c_long = types.uint64 if ctypes.sizeof(ctypes.c_ulong) == 8 else types.uint32
     floats = types.CPointer(types.float32)

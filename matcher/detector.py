@@ -220,7 +220,7 @@ def _run(d, x, kinds, onsets, peaks):
     n = 0
     for t in range(x.shape[0]):
         kind = feed(d, x[t], 0.0)
-        if kind != NOTHING and kind != BEGAN and n < kinds.shape[0]:
+        if kind in (ENDED, IGNORED):
             kinds[n] = -1 if kind == ENDED else d.reason
             onsets[n], peaks[n] = d.onset, d.peak
             n += 1

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from matcher import callback as native
-from matcher.detector import Settings
 
 LONGEST_LATENCY_S = 5.0  # PortAudio reports nonsense above it: unknown
 LOST_S = 0.8  # without a callback, after which a stream counts as lost
@@ -92,28 +91,27 @@ def find_device(wanted: str | int | None, kind: str) -> Device | None:
 class Stream:
     """An open stream: `state` is the callback's STATE, (1,)."""
 
-    def __init__(self, input_device: Device | None, output_device: Device, block: int = 0,
-                 settings: Settings | None = None):  # fmt: skip
+    def __init__(self, input_device: Device | None, output_device: Device, block: int = 0):
         check_block(block)
         sounddevice = _portaudio()
         self.input, self.output, self.block = input_device, output_device, block
         self.sample_rate = float(output_device.sample_rate)
         channels_in = min(input_device.channels_in, 32) if input_device else 0
         channels_out = min(output_device.channels_out, 2)
-        self.state = native.make_state(self.sample_rate, channels_in, channels_out, settings)
+        self.state = native.make_state(self.sample_rate, channels_in, channels_out)
         self._callback = native.make_callback()
         ffi = sounddevice._ffi
-        duplex = input_device is not None
-        devices, channels = (output_device.number,), (channels_out,)
-        if duplex:
-            devices, channels = (input_device.number, *devices), (channels_in, *channels)
+        kind, device, channels = "output", output_device.number, channels_out
+        if input_device is not None:
+            kind = "duplex"
+            device, channels = (input_device.number, device), (channels_in, channels)
         try:
             self._stream = sounddevice._StreamBase(
-                kind="duplex" if duplex else "output",
+                kind=kind,
                 samplerate=self.sample_rate,
                 blocksize=block,
-                device=devices if duplex else devices[0],
-                channels=channels if duplex else channels[0],
+                device=device,
+                channels=channels,
                 dtype="float32",
                 latency="low",
                 callback=ffi.cast("PaStreamCallback *", self._callback.address),

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from matcher import detector
 from matcher.kit import Kit
+from matcher.live import Live, Setup, Stuck
+from matcher.theta import Theta
 
 TURN_S = 0.001  # of the engine's main thread
 SNAPSHOT_S = 0.05
@@ -32,7 +34,7 @@ class Engine:
     waited for. Use as a context manager, or call close().
     """
 
-    def __init__(self, setup):
+    def __init__(self, setup: Setup):
         self.setup, self.kit = setup, setup.kit
         self.events: queue.SimpleQueue = queue.SimpleQueue()
         self._snapshot = {"running": False}
@@ -144,16 +146,12 @@ class Engine:
     def _follow(self, event: dict) -> None:
         """Keep the kit here as it is there."""
         if event["event"] == "theta":
-            from matcher.theta import Theta
-
             self.kit = self.kit.with_pad(event["pad"] - 1, theta=Theta(**event["theta"]))
 
 
-def _serve(pipe, setup, began: float) -> None:
+def _serve(pipe, setup: Setup, began: float) -> None:
     """The engine's process."""
     sys.setswitchinterval(0.0005)  # MIDI shares the interpreter with the worker
-    from matcher.live import Live, Stuck
-
     to_send: queue.SimpleQueue = queue.SimpleQueue()
     try:
         live = Live(setup, to_send.put, began)

@@ -19,11 +19,10 @@ from matcher import detector, devices, midi, voices
 from matcher.encoder import SHIPPED, Encoder
 from matcher.features import N_SAMPLES, SAMPLE_RATE
 from matcher.kit import N_PADS, RANGE, Kit
-from matcher.matching import to_analysis_rate
+from matcher.matching import SHORTEST, to_analysis_rate
 from matcher.theta import Theta
 
 STAGES_S = (0.1, 0.35, 1.0, N_SAMPLES / SAMPLE_RATE)  # heard of a hit when theta is inferred anew
-SHORTEST_S = 0.02  # of a hit that the next one ends
 SPARE_S = 0.002  # heard behind a stage, for the resampler
 RETRY_S = 1.0  # between two tries to open a device that is gone
 MODES = ("match", "trigger")
@@ -56,7 +55,6 @@ class Setup:
 class _Hit:
     """A hit on its way to theta."""
 
-    number: int
     pad: int
     onset: int  # frame
     stage: int = 0
@@ -79,7 +77,7 @@ class Live:
         self._sent = [-1] * N_PADS  # the command that put a pad's last program
         self._lock = threading.Lock()  # of programs: the worker and the main thread write them
         self._tag, self._notes = 0, {}
-        self._hits, self._n_hits = [], 0
+        self._hits = []
         self._warm_up()
         self._work = queue.SimpleQueue()
         self._worker = threading.Thread(target=self._match_hits, name="worker", daemon=True)
@@ -188,7 +186,7 @@ class Live:
         if output is None:
             raise ValueError("no audio output device; connect one, or start a sound server")
         source = devices.find_device(setup.input, "input")
-        self._stream = devices.Stream(source, output, setup.block, setup.settings)
+        self._stream = devices.Stream(source, output, setup.block)
         self._stream_began = time.monotonic()
         self._said = ""
         self._slots, self._sent = [0] * N_PADS, [-1] * N_PADS
@@ -267,8 +265,9 @@ class Live:
             self._notes.pop(self._tag)
             self._say_note(message.number, message.value, None)
 
-    def _say_note(self, note: int, velocity: int, pad: int | None, **more) -> None:
-        self.say("note", note=note, velocity=velocity, pad=_number(pad), **more)
+    def _say_note(self, note: int, velocity: int, pad: int | None, at: float | None = None) -> None:
+        number = None if pad is None else pad + 1  # pads count from 1 for people
+        self.say("note", at, note=note, velocity=velocity, pad=number)
 
     # hits
 
@@ -283,14 +282,12 @@ class Live:
             for hit in self._hits:
                 hit.end = hit.end or event.time
             if self.setup.mode == "match":
-                self._n_hits += 1
-                self._hits.append(_Hit(self._n_hits, pad, event.time))
+                self._hits.append(_Hit(pad, event.time))
         elif event.kind == native.IGNORED:
             self.say("ignored", at, reason=detector.REASONS[event.reason])
         elif event.tag in self._notes:
-            note, velocity = self._notes.pop(event.tag)
             pad = event.pad if event.kind == native.STRUCK else None
-            self.say("note", at, note=note, velocity=velocity, pad=_number(pad))
+            self._say_note(*self._notes.pop(event.tag), pad, at)
 
     def _time_of(self, frame: int) -> float:
         """Seconds from the engine's start to a frame of the stream."""
@@ -303,18 +300,17 @@ class Live:
         for hit in list(self._hits):
             last = hit.onset + round(STAGES_S[hit.stage] * rate)
             ended = hit.end is not None and hit.end <= last
-            stop = hit.end if ended else last + round(SPARE_S * rate)
+            spare = last + round(SPARE_S * rate)
+            stop = spare if hit.end is None else min(spare, hit.end)
             if now < stop:
                 continue
-            stop = min(stop, hit.end) if hit.end is not None else stop
-            frames = np.arange(hit.onset, stop) % native.HEARD
             final = ended or hit.stage == len(STAGES_S) - 1
-            if stop - hit.onset >= SHORTEST_S * rate:
+            if stop - hit.onset >= SHORTEST * rate:
+                clip = r["heard"][np.arange(hit.onset, stop) % native.HEARD]
                 observed = (min(stop, last) - hit.onset) / rate
                 heard_at = time.monotonic() - (now - min(stop, last)) / rate
                 stage = "full" if final else f"{round(1e3 * STAGES_S[hit.stage])} ms"
-                clip = r["heard"][frames][: round(observed * rate) + round(SPARE_S * rate)]
-                self._work.put((hit.number, hit.pad, stage, clip, rate, observed, heard_at))
+                self._work.put((hit.pad, stage, clip, rate, observed, heard_at))
             hit.stage += 1
             if final:
                 self._hits.remove(hit)
@@ -322,15 +318,16 @@ class Live:
     def _warm_up(self) -> None:
         """Have everything compiled that the first hit needs."""
         silence = np.zeros(round(STAGES_S[0] * 48000), np.float32)
-        theta = _into_range(self.encoder(to_analysis_rate(silence, 48000).astype(np.float32)))
+        theta = _into_range(self.encoder(to_analysis_rate(silence, 48000)))
         voices.write_program(np.zeros(1, voices.PROGRAM)[0], theta, 48000)
+        native.make_callback()
 
     def _match_hits(self) -> None:
         """The worker: clips in, theta out."""
         while (job := self._work.get()) is not None:
-            _, pad, stage, clip, rate, observed, heard_at = job
+            pad, stage, clip, rate, observed, heard_at = job
             x = to_analysis_rate(clip, rate)[: round(observed * SAMPLE_RATE)]
-            theta = _into_range(self.encoder(x.astype(np.float32)))
+            theta = _into_range(self.encoder(x))
             with self._lock:
                 self.kit = self.kit.with_pad(pad, theta=theta)
             self._put_pad(pad)
@@ -349,11 +346,6 @@ class Live:
 
 class Stuck(Exception):
     """PortAudio hangs and takes no other stream in this process."""
-
-
-def _number(pad: int | None) -> int | None:
-    """Pads count from 1 for people."""
-    return None if pad is None else pad + 1
 
 
 def _midi_velocity(level: float) -> int:

@@ -132,6 +132,14 @@ def parse(port: str, time_s: float, data: list[int]) -> Message | None:
     return Message(port, time_s, kind, number, value)
 
 
+def list_inputs() -> list[str]:
+    """Names of the ports that one could listen to. Raises ValueError where there is no MIDI."""
+    _, watcher = _first_api_that_works(_library())
+    names = list_names(watcher.get_ports())
+    watcher.delete()
+    return names
+
+
 def list_names(ports: list[str]) -> list[str]:
     """Names of ports without the numbers that ALSA gives them anew each time; each one once."""
     names = []

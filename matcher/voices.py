@@ -240,9 +240,7 @@ def _start(pool, pad):
             playing += 1
             if quietest < 0 or voice.level < pool.voices[quietest].level:
                 quietest = index
-        elif (
-            gone < 0 or voice.level * voice.gain < pool.voices[gone].level * pool.voices[gone].gain
-        ):
+        elif gone < 0 or voice.level < pool.voices[gone].level:
             gone = index
     if playing >= N_VOICES:
         _fade(pool.voices[quietest], max(1, round(STEAL_S * pool.sample_rate)))

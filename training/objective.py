@@ -34,10 +34,8 @@ class Objective:
     def __call__(self, nu_hat, nu, index) -> torch.Tensor:
         """nu_hat, nu (batch, 5), index (batch,) of the sounds in their split -> a scalar."""
         if self.config.loss == "pnp":
-            diagonal = self.config.damping_matrix == "diagonal"
             M = self.table[index] if self.config.metric == "table" else self._learned_metric(nu)
-            loss = losses.pnp_loss(nu_hat, nu, M, self.damping.value, diagonal, self.config.power)
-            return loss / self.scale ** (self.config.power / 2)
+            return self._pnp_loss(nu_hat, nu, M, self.damping.value)
         if self.config.loss == "mss":
             with torch.no_grad():
                 heard = render(nu, self.preset)
@@ -45,18 +43,22 @@ class Objective:
         if self.config.loss == "jtfs":
             return one_by_one(self._jtfs_loss, nu_hat, nu)
         if self.config.loss == "proxy":
-            damped = self.damping.value * (nu_hat - nu).square().sum(1)
-            heard = self.network(nu_hat), self.network(nu)
-            return losses.feature_loss(*heard, self.config.power, damped)
+            return self._proxy_loss(nu_hat, nu, self.damping.value)
         return losses.p_loss(nu_hat, nu, self.config.power)
 
     def watch(self, nu_hat, nu, index) -> torch.Tensor:
         """The loss without damping, of validation sounds: what damping is steered by."""
         if self.config.loss == "proxy":
-            heard = self.network(nu_hat), self.network(nu)
-            return losses.feature_loss(*heard, self.config.power)
-        loss = losses.pnp_loss(nu_hat, nu, self.validation[index], power=self.config.power)
-        return loss / self.scale ** (self.config.power / 2)
+            return self._proxy_loss(nu_hat, nu, 0.0)
+        return self._pnp_loss(nu_hat, nu, self.validation[index], 0.0)
+
+    def _pnp_loss(self, nu_hat, nu, M, damping: float):
+        diagonal, power = self.config.damping_matrix == "diagonal", self.config.power
+        return losses.pnp_loss(nu_hat, nu, M, damping, diagonal, power) / self.scale ** (power / 2)
+
+    def _proxy_loss(self, nu_hat, nu, damping: float):
+        more = damping * (nu_hat - nu).square().sum(1)
+        return losses.feature_loss(self.network(nu_hat), self.network(nu), self.config.power, more)
 
     def _prepare_metric(self):
         config = self.config
