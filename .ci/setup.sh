@@ -1,8 +1,29 @@
-# Shared by run and test: a Python that is new enough, and .venv with what pyproject.toml asks for.
+# Shared by run and test: system libraries, a Python that is new enough, and .venv with what
+# pyproject.toml asks for.
 
 SYSTEM_PACKAGES="python3 python3-venv"
 
 die() { printf '%s\n' "$*" >&2; exit 1; }
+
+# install_system WHAT PACKAGES...: those that are missing; without them the rest works, so it only says so
+install_system() {
+  local what=$1 missing="" name
+  shift
+  command -v dpkg-query >/dev/null || return 0
+  for name in "$@"; do
+    dpkg-query --show --showformat '${db:Status-Status}' "$name" 2>/dev/null | grep -qx installed ||
+      missing+=" $name"
+  done
+  [ -n "$missing" ] || return 0
+  if [ "$(id -u)" -ne 0 ]; then
+    printf 'For %s: sudo apt-get install -y --no-install-recommends%s\n' "$what" "$missing" >&2
+    return 0
+  fi
+  # shellcheck disable=SC2086
+  { apt-get update -q && DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -q --no-install-recommends $missing; } >&2 ||
+    printf 'Could not install what %s needs:%s\n' "$what" "$missing" >&2
+}
 
 python_is_ready() {
   python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null

@@ -1,0 +1,57 @@
+import contextlib
+import shutil
+
+import numpy as np
+import pytest
+
+from matcher.kit import Kit, save_kit
+from matcher.theta import Theta
+
+DRUM = Theta(2 * np.pi * 140, 0.1, 0.05, 0.01, 0.8)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--long", action="store_true", help="end to end: as long and as many as docs report"
+    )
+
+
+@pytest.fixture
+def long(request) -> bool:
+    return request.config.getoption("--long")
+
+
+@pytest.fixture
+def kit(tmp_path):
+    """A kit file: four short drums on the first pads."""
+    kit = Kit()
+    for i in range(4):
+        kit = kit.with_pad(i, theta=DRUM._replace(omega=DRUM.omega * 1.4**i))
+    path = tmp_path / "test.drumkit"
+    save_kit(kit, path)
+    return path
+
+
+@pytest.fixture
+def stage(monkeypatch, kit):
+    """Call it for a server, the app on it with that kit, and the cables between them."""
+    if shutil.which("jackd") is None:
+        pytest.skip("no JACK server here: jackd2 is not installed")
+    from tests.e2e.rig import App, Cables, Server
+
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "")  # given back after the test
+    monkeypatch.setenv("JACK_NO_START_SERVER", "")
+    with contextlib.ExitStack() as stack:
+
+        def start(*arguments, period: int = 128, busy: bool = False):
+            server = Server(period)
+            stack.callback(server.stop)
+            app = App("--kit", kit, *arguments, busy=busy)
+            stack.callback(app.stop)
+            app.wait_for("ready", 60)
+            cables = Cables()
+            stack.callback(cables.close)
+            cables.wire()
+            return server, app, cables
+
+        yield start

@@ -1,0 +1,141 @@
+"""Hits, notes and sound through a real JACK server. `--long -rP` prints the figures of docs."""
+
+import csv
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+from matcher import modal
+from matcher.live import STAGES_S
+from matcher.theta import Theta
+from tests.conftest import DATA
+
+RATE = 48000
+PERIOD = 128
+NOTE_ON, NOTE_OFF = 0x90, 0x80
+FIRST = 36  # note of pad 1
+
+
+def recording(name: str = "tom_low.flac", peak: float = 0.5) -> np.ndarray:
+    """A hit of the test data, from its first sample on."""
+    x, rate = soundfile.read(DATA / name, dtype="float32", always_2d=True)
+    with open(DATA / "hits.csv", newline="") as file:
+        row = next(row for row in csv.DictReader(file) if row["file"] == name)
+    x = soxr.resample(x.mean(axis=1), rate, RATE)[round(float(row["onset_s"]) * RATE) :]
+    return peak * x / np.abs(x).max()
+
+
+def at(x: np.ndarray, *starts_s: float) -> np.ndarray:
+    """x (frames,) at each of these times."""
+    sound = np.zeros(round(max(starts_s) * RATE) + len(x), np.float32)
+    for start in starts_s:
+        sound[round(start * RATE) :][: len(x)] += x
+    return sound
+
+
+def percentiles(values, *which: float) -> str:
+    return ", ".join(f"p{p:g} {np.percentile(values, p):.2f}" for p in which)
+
+
+def test_a_hit_becomes_a_drum_that_a_note_plays(stage):
+    _, app, cables = stage("--pad", 16)
+    out = cables.play(at(recording(), 0.25), [(1000, (NOTE_ON, FIRST + 15, 100))], 3)
+    assert not out.any()  # match mode plays nothing by itself, and the pad was empty
+    app.wait_for("note", note=FIRST + 15, pad=None)
+    hit = app.wait_for("hit", pad=16)
+    assert 30 <= hit["velocity"] <= 100
+    stages = [app.wait_for("theta", pad=16) for _ in STAGES_S]
+    assert [round(row["observed_s"], 2) for row in stages] == [round(s, 2) for s in STAGES_S]
+    assert stages[-1]["stage"] == "full"
+    out = cables.play(notes=[(4000, (NOTE_ON, FIRST + 15, 100))], tail_s=1.0)
+    note = app.wait_for("note", note=FIRST + 15)
+    assert (note["pad"], note["velocity"]) == (16, 100)
+    assert not out[:4000].any()
+    left, right = out[4000:].T
+    np.testing.assert_array_equal(left, right)  # in the middle
+    twin = modal.render(Theta(**stages[-1]["theta"]), RATE, 0.5)
+    heard = left[np.flatnonzero(left)[0] - 1 :][: len(twin)]
+    alike = np.dot(heard, twin) / np.linalg.norm(heard) / np.linalg.norm(twin)
+    assert alike > 0.999
+
+
+def note_delays(cables, notes: list[int]) -> np.ndarray:
+    """Send pad 1's note at these frames -> how many later each begins to sound.
+
+    The bank is linear: what the notes before add up to is subtracted, to the sample.
+    """
+    strike = (NOTE_ON, FIRST, 100)
+    alone = cables.play(notes=[(2000, strike)], tail_s=1.5)[:, 0]
+    response = alone[np.flatnonzero(alone)[0] :]
+    heard = 1e-3 * np.abs(response).max()
+    begins = int(np.argmax(np.abs(response) > heard))
+    out = cables.play(notes=[(frame, strike) for frame in notes], tail_s=1.5)[:, 0]
+    rest, delays = out.copy(), []
+    for frame in notes:
+        start = frame + int(np.argmax(np.abs(rest[frame:]) > heard)) - begins
+        tail = rest[start : start + len(response)]
+        tail -= response[: len(tail)]
+        delays.append(start - frame)
+    assert np.abs(rest).max() < heard  # each sounded once, and nothing else did
+    return np.array(delays)
+
+
+@pytest.mark.parametrize("period", [128, 64])
+def test_from_a_note_to_its_sound(stage, long, period):
+    _, _, cables = stage(period=period, busy=True)
+    rng = np.random.default_rng(period)
+    notes = 5000 + np.cumsum(rng.integers(2400, 9600, 1000 if long else 60))
+    delays = note_delays(cables, notes.tolist()) / RATE * 1e3
+    print(
+        f"note to sound, period {period}, {len(notes)} notes, interpreter busy: ms "
+        f"{percentiles(delays, 1, 50, 99, 100)}; xruns {cables.xruns}"
+    )
+    assert np.median(delays) <= 1e3 * 3 * period / RATE + 2
+
+
+def test_no_note_of_a_burst_is_lost_or_doubled(stage, long):
+    _, app, cables = stage(busy=True)
+    rng = np.random.default_rng(0)
+    pause, count = [], 10_000 if long else 1500
+    while len(pause) < count:  # bursts of 100 at up to 1,000 a second
+        pause += [24000, *rng.integers(48, 96, 99)]
+    frames = 1000 + np.cumsum(pause[:count])
+    numbers = rng.integers(FIRST, FIRST + 4, count)
+    velocities = rng.integers(1, 128, count)
+    sent = [(int(f), (NOTE_ON, int(n), int(v))) for f, n, v in zip(frames, numbers, velocities)]
+    cables.play(notes=sent, tail_s=2.0)
+    played = [e for e in app.drain(3) if e["event"] == "note"]
+    assert [(e["note"], e["velocity"]) for e in played] == [m[1:] for _, m in sent]
+    assert all(e["pad"] == e["note"] - FIRST + 1 for e in played)
+    print(f"bursts: {count} notes, {len(played)} played")
+
+
+def test_from_a_hit_to_the_sound_it_triggers(stage, long):
+    _, _, cables = stage("--mode", "trigger")
+    names = ["tom_low.flac", "snare_kit.flac", "rim.flac", "kick_kit.flac", "tom_high.flac"]
+    rng = np.random.default_rng(0)
+    delays = []
+    for _ in range(20 if long else 2):
+        for name in names:
+            hit = recording(name, rng.uniform(0.2, 0.8))[: round(0.15 * RATE)]
+            hit = hit * np.linspace(1, 0, len(hit), dtype=np.float32)
+            begins = rng.integers(2000, 4000)
+            out = cables.play(np.concatenate([np.zeros(begins, np.float32), hit]), tail_s=1.2)
+            delays.append((np.flatnonzero(np.abs(out[:, 0]) > 1e-6)[0] - begins) / RATE * 1e3)
+    print(
+        f"hit to sound, period {PERIOD}, {len(delays)} hits: ms {percentiles(delays, 50, 95, 100)}"
+    )
+    assert np.median(delays) <= 1e3 * 2 * PERIOD / RATE + 1
+
+
+def test_our_own_sound_does_not_run_away(stage):
+    _, app, cables = stage("--mode", "trigger")
+    cables.feedback = 10 ** (-12 / 20)
+    times = [0.5, 1.5, 2.5]
+    cables.play(at(recording("rim.flac", 0.7)[:4800], *times), tail_s=2.0)
+    hits = [e for e in app.drain(1) if e["event"] == "hit"]
+    assert len(hits) == len(times)
+    out = cables.play(tail_s=1.0)
+    assert not out[-4800:].any()
