@@ -100,6 +100,13 @@ def _parser() -> _Parser:
     )
     render.set_defaults(run=_render, options=render)
     _add_live(commands, form)
+    bench = commands.add_parser(
+        "bench", help="measure how fast this machine is",
+        description="Measure how fast the live signal path is on this machine; takes a minute.",
+        **form,
+    )  # fmt: skip
+    bench.add_argument("--json", action="store_true", help="print the figures as JSON")
+    bench.set_defaults(run=_bench, options=bench)
     return parser
 
 
@@ -232,6 +239,13 @@ def _live(arguments) -> None:
         while True:
             event = engine.events.get()
             print(json.dumps(event) if arguments.json else _sentence(event), flush=True)
+
+
+def _bench(arguments) -> None:
+    from matcher import bench
+
+    figures = bench.run()
+    print(json.dumps(figures, indent=2) if arguments.json else "\n".join(bench.lines(figures)))
 
 
 def _sentence(event: dict) -> str:

@@ -318,7 +318,7 @@ class Live:
     def _warm_up(self) -> None:
         """Have everything compiled that the first hit needs."""
         silence = np.zeros(round(STAGES_S[0] * 48000), np.float32)
-        theta = _into_range(self.encoder(to_analysis_rate(silence, 48000)))
+        theta = infer(self.encoder, silence, 48000, STAGES_S[0])
         voices.write_program(np.zeros(1, voices.PROGRAM)[0], theta, 48000)
         native.make_callback()
 
@@ -326,8 +326,7 @@ class Live:
         """The worker: clips in, theta out."""
         while (job := self._work.get()) is not None:
             pad, stage, clip, rate, observed, heard_at = job
-            x = to_analysis_rate(clip, rate)[: round(observed * SAMPLE_RATE)]
-            theta = _into_range(self.encoder(x))
+            theta = infer(self.encoder, clip, rate, observed)
             with self._lock:
                 self.kit = self.kit.with_pad(pad, theta=theta)
             self._put_pad(pad)
@@ -352,6 +351,8 @@ def _midi_velocity(level: float) -> int:
     return int(np.clip(round(127 * level), 1, 127))
 
 
-def _into_range(theta: Theta) -> Theta:
-    """The nearest theta that a kit may hold."""
+def infer(encoder: Encoder, clip: np.ndarray, sample_rate: float, observed_s: float) -> Theta:
+    """Clip (frames,) from its onset, observed_s and a little more -> the nearest theta of a kit."""
+    x = to_analysis_rate(clip, sample_rate)[: round(observed_s * SAMPLE_RATE)]
+    theta = encoder(x)
     return Theta(*map(float, RANGE.from_nu(np.clip(RANGE.to_nu(theta), -1, 1))))

@@ -1,7 +1,8 @@
 """Modal bank: damped sines as complex rotations, in Numba, at any sample rate.
 
 Each mode is a complex number turned and shrunk once per sample; its imaginary part sounds. The
-kernel writes eight samples per pass from stored powers of the rotation, then advances the state.
+kernel writes eight samples per pass by a few stored powers of the rotation (more of them would cost
+more to fetch than to multiply), then advances the state.
 """
 
 import numpy as np
@@ -10,7 +11,8 @@ from numba import njit
 from matcher import ftm
 from matcher.theta import Theta
 
-PASS = 8  # samples per pass of the kernel
+POWERS = (1, 2, 4, 8)  # of each rotation that are stored; the last is a pass of the kernel
+PASS = POWERS[-1]  # samples
 BLOCK = 4096  # samples between exact restarts of an offline rendering
 FADE = 0.9  # modes fade out from here, as a share of the Nyquist frequency, to silence at 1
 SILENCE = 1e-9  # a mode below this share of all modes together is over (-180 dB)
@@ -26,7 +28,7 @@ def add_modes(state, powers, n_modes, out):
     """Add the next samples of the first n_modes modes to `out` and advance `state`, both in place.
 
     state: (2, modes) float32, real and imaginary part, amplitude included.
-    powers: (PASS, 2, modes) float32, rotation^1 .. rotation^PASS.
+    powers: (len(POWERS), 2, modes) float32, as `powers` makes them.
     out: (samples,) float32.
     """
     whole = out.shape[0] // PASS * PASS
@@ -34,16 +36,22 @@ def add_modes(state, powers, n_modes, out):
         x0 = x1 = x2 = x3 = x4 = x5 = x6 = x7 = np.float32(0)
         for i in range(n_modes):
             re, im = state[0, i], state[1, i]
+            a, b = powers[0, 0, i], powers[0, 1, i]
+            a2, b2 = powers[1, 0, i], powers[1, 1, i]
+            a4, b4 = powers[2, 0, i], powers[2, 1, i]
+            re2, im2 = re * a2 - im * b2, re * b2 + im * a2
+            re4, im4 = re * a4 - im * b4, re * b4 + im * a4
+            re6, im6 = re4 * a2 - im4 * b2, re4 * b2 + im4 * a2
             x0 += im
-            x1 += re * powers[0, 1, i] + im * powers[0, 0, i]
-            x2 += re * powers[1, 1, i] + im * powers[1, 0, i]
-            x3 += re * powers[2, 1, i] + im * powers[2, 0, i]
-            x4 += re * powers[3, 1, i] + im * powers[3, 0, i]
-            x5 += re * powers[4, 1, i] + im * powers[4, 0, i]
-            x6 += re * powers[5, 1, i] + im * powers[5, 0, i]
-            x7 += re * powers[6, 1, i] + im * powers[6, 0, i]
-            state[0, i] = re * powers[7, 0, i] - im * powers[7, 1, i]
-            state[1, i] = re * powers[7, 1, i] + im * powers[7, 0, i]
+            x1 += re * b + im * a
+            x2 += im2
+            x3 += re2 * b + im2 * a
+            x4 += im4
+            x5 += re4 * b + im4 * a
+            x6 += im6
+            x7 += re6 * b + im6 * a
+            state[0, i] = re * powers[3, 0, i] - im * powers[3, 1, i]
+            state[1, i] = re * powers[3, 1, i] + im * powers[3, 0, i]
         out[start] += x0
         out[start + 1] += x1
         out[start + 2] += x2
@@ -92,7 +100,7 @@ def render_modes(modes: ftm.Modes, sample_rate: float, n_samples: int) -> np.nda
 
 def powers(rotation: np.ndarray) -> np.ndarray:
     """Logarithms of rotations a sample (modes,) complex -> what add_modes takes of them."""
-    return split(np.exp(np.arange(1, PASS + 1)[:, None] * rotation))
+    return split(np.exp(np.array(POWERS)[:, None] * rotation))
 
 
 def split(z: np.ndarray) -> np.ndarray:

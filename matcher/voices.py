@@ -16,6 +16,7 @@ from matcher.theta import Theta
 N_VOICES = 256
 N_SPARE = 16  # slots for voices that fade out because another took their place
 N_MODES = ftm.N_MODES**2
+N_POWERS = len(modal.POWERS)
 SLOTS = 3  # of programs for each pad: one sounds, one waits, one is written
 BLOCK = 2048  # samples that render takes at most
 OVER = 1e-5  # a voice that can sum to no more is over (-100 dB of full scale)
@@ -27,7 +28,7 @@ PROGRAM = np.dtype(
     [
         ("n_modes", np.int64),
         ("impulse", np.float32, N_MODES),  # amplitudes that a strike of 1 adds, longest first
-        ("powers", np.float32, (modal.PASS, 2, N_MODES)),
+        ("powers", np.float32, (N_POWERS, 2, N_MODES)),
     ],
     align=True,
 )
@@ -51,7 +52,7 @@ VOICE = np.dtype(
         ("serial", np.int64),
         ("n_modes", np.int64),  # those that still sound
         ("state", np.float32, (2, N_MODES)),
-        ("powers", np.float32, (modal.PASS, 2, N_MODES)),
+        ("powers", np.float32, (N_POWERS, 2, N_MODES)),
         ("gain", np.float32),
         ("ramp_from", np.float32),  # gain, where its ramp began and where it ends
         ("ramp_to", np.float32),
@@ -252,7 +253,7 @@ def _start(pool, pad):
     voice.ramp, voice.fresh, voice.fading, voice.level = 0, 0, 0, np.inf
     for i in range(program.n_modes):
         voice.state[0, i] = voice.state[1, i] = 0
-        for k in range(modal.PASS):
+        for k in range(N_POWERS):
             voice.powers[k, 0, i] = program.powers[k, 0, i]
             voice.powers[k, 1, i] = program.powers[k, 1, i]
     return free
