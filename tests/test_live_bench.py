@@ -27,7 +27,7 @@ def test_it_measures_every_part(short, capsys):
     assert list(figures["theta_latency_ms"]) == ["first", "full"]
     for row in times:
         assert 0 < row["median"] <= row["p99"] <= row["worst"]
-    assert len(bench.lines(figures)) == 11
+    assert len(bench.lines(figures)) == 10
 
 
 def test_the_plain_kernel_says_what_the_bank_says():

@@ -1,0 +1,79 @@
+"""Count callbacks of 64 frames while another thread of this process holds the interpreter's lock.
+
+Arguments: native or python, idle or busy, seconds. Prints how many ran and how many came too late.
+"""
+
+import os
+import sys
+import threading
+import time
+
+import numpy as np
+import sounddevice
+
+from matcher import callback as native
+from matcher import devices, voices
+from matcher.kit import Pad
+from matcher.theta import Theta
+
+BLOCK = 64
+N_PADS = 16
+DRUM = Theta(2 * np.pi * 60, 2.5, 1e-4, 1e-3, 0.9)
+
+
+def load(state) -> None:
+    """Sixteen drums that ring."""
+    record = state[0]
+    for i in range(N_PADS):
+        voices.write_pad(record["pool"]["pads"][i], Pad(36, gain_db=-40), 48000)
+        voices.write_program(record["pool"]["programs"][i * voices.SLOTS], DRUM, 48000)
+        native.send(record, 0, native.PROGRAM, i, i * voices.SLOTS, 0.0, -1)
+        native.send(record, 0, native.STRIKE, i, 0, 1.0, -1)
+
+
+def hold() -> None:
+    """In slices: the interpreter asks for its lock back after 5 ms, as it does by default."""
+    while True:
+        pass
+
+
+def main(kind: str, load_of: str, seconds: float) -> None:
+    device = devices.find_device("system", "output")
+    if kind == "native":
+        stream = devices.Stream(device, device, BLOCK)
+        state, close = stream.state, stream.close
+        load(state)
+    else:
+        state = native.make_state(48000, 2, 2)
+        load(state)
+        late = [0, 0]
+
+        def callback(heard, played, frames, at, status):
+            native.process(state[0], heard, played)
+            late[0] += bool(status.output_underflow)
+
+        native.process(state[0], np.zeros((1, 2), np.float32), np.zeros((1, 2), np.float32))
+        stream = sounddevice.Stream(
+            samplerate=48000, blocksize=BLOCK, channels=2, dtype="float32", latency="low",
+            callback=callback,
+        )  # fmt: skip
+        stream.start()
+        close = stream.stop
+    time.sleep(0.5)
+    if load_of == "busy":
+        threading.Thread(target=hold, daemon=True).start()
+
+    def counted() -> tuple[int, int]:
+        under = state["underflows"][0] if kind == "native" else late[0]
+        return int(state["blocks"][0]), int(under)
+
+    before, began = counted(), time.monotonic()
+    time.sleep(seconds)
+    after, took = counted(), time.monotonic() - began
+    print(after[0] - before[0], after[1] - before[1], took, flush=True)
+    close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))
+    os._exit(0)  # the busy thread does not end

@@ -1,0 +1,46 @@
+"""The native callback against one in Python, in one process whose interpreter is busy."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BLOCK, RATE = 64, 48000
+
+
+@pytest.fixture
+def graph(monkeypatch):
+    if shutil.which("jackd") is None:
+        pytest.skip("no JACK server here: jackd2 is not installed")
+    from tests.e2e.rig import Server
+
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "")  # given back after the test
+    monkeypatch.setenv("JACK_NO_START_SERVER", "")
+    server = Server(BLOCK)
+    yield
+    server.stop()
+
+
+def count(kind: str, load: str, seconds: float) -> tuple[int, int, float]:
+    """Callbacks that ran, under-runs, and callbacks that there should have been."""
+    script = Path(__file__).with_name("gil.py")
+    done = subprocess.run(
+        [sys.executable, script, kind, load, str(seconds)],
+        capture_output=True, text=True, timeout=seconds + 60, check=True,
+    )  # fmt: skip
+    ran, late, took = done.stdout.split()
+    return int(ran), int(late), float(took) * RATE / BLOCK
+
+
+def test_the_callback_runs_while_the_interpreter_is_held(graph, long):
+    seconds = 60 if long else 4
+    shares = {}
+    for kind in ("native", "python"):
+        for load in ("idle", "busy"):
+            ran, late, due = count(kind, load, seconds)
+            shares[kind, load] = ran / due
+            print(f"{kind}, interpreter {load}: {ran} of {due:.0f} callbacks, {late} under-runs")
+    assert shares["native", "busy"] > 1.2 * shares["python", "busy"]
+    assert shares["native", "busy"] > 0.8 * shares["native", "idle"]
