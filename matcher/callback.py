@@ -11,11 +11,12 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from llvmlite import ir
 from numba import carray, cfunc, from_dtype, types
 from numba.extending import intrinsic
 
-from matcher import detector, voices
-from matcher.modal import native
+from matcher import detector, jack_midi, voices
+from matcher.compiled import fence, native
 
 HEARD = 2**20  # samples that stay in the ring: 22 s at 48 kHz, 5.5 s at 192 kHz
 QUEUE = 1024  # commands or events that can wait
@@ -53,8 +54,14 @@ STATE = np.dtype(
         ("output_gain", np.float64),
         ("listening", np.int64),  # 1: hits are looked for
         ("armed", np.int64),  # the pad that a hit plays, below 0 none
+        ("pad_of", np.int64, 128),  # of each MIDI note, below 0 none
+        ("midi", np.int64),  # address of jack_midi.MESSAGES whose notes are played here, or 0
+        ("cycle_of", np.int64),  # address of jack_last_frame_time
         # where it stands
         ("time", np.int64),  # frames since the stream started
+        ("midi_read", np.int64),  # messages
+        ("cycle", np.int64),  # JACK's frame at which its cycle began, and frames played since
+        ("cycle_played", np.int64),
         ("growing", np.int64),  # voice of a hit whose velocity is not known yet, below 0 none
         ("own", np.float64),  # power of what we play, as long as the room may hold it
         ("left", np.float32, LONGEST_BLOCK),
@@ -87,14 +94,16 @@ class Event(NamedTuple):
 
 
 @intrinsic
-def fence(typing_context):
-    """Nothing before it is seen by another thread after what comes behind it."""
+def _cycle_of(typing_context, function, client):
+    """jack_last_frame_time, given by address, of a client: the frame at which this cycle began."""
 
     def emit(context, builder, signature, arguments):
-        builder.fence("seq_cst")
-        return context.get_dummy_value()
+        pointer = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.IntType(32), [pointer]).as_pointer()
+        function = builder.inttoptr(arguments[0], kind)
+        return builder.call(function, [builder.inttoptr(arguments[1], pointer)])
 
-    return types.void(), emit
+    return types.uint32(types.int64, types.int64), emit
 
 
 def make_state(sample_rate: float, channels_in: int, channels_out: int, settings=None):
@@ -104,7 +113,7 @@ def make_state(sample_rate: float, channels_in: int, channels_out: int, settings
     record["pool"] = voices.make_pool(sample_rate)[0]
     detector.configure(record["detector"], settings or detector.Settings(), sample_rate)
     record["channels_in"], record["channels_out"] = channels_in, channels_out
-    record["input_channel"] = record["armed"] = record["growing"] = -1
+    record["input_channel"] = record["armed"] = record["growing"] = record["pad_of"] = -1
     record["input_gain"] = record["output_gain"] = 1
     return state
 
@@ -140,6 +149,8 @@ def _fence():
 @native
 def process(state, x, out):
     """One block: x (frames, channels_in), out (frames, channels_out), both interleaved float32."""
+    if state.midi != 0:
+        _follow_cycle(state)
     start = 0
     while start < out.shape[0]:
         stop = min(start + LONGEST_BLOCK, out.shape[0])
@@ -158,13 +169,16 @@ def _process(state, x, out):
     at, mark = 0, 0
     while True:
         due, offset = _next_command(state, n)
+        played, strikes = _next_note(state, n)
         hit = state.marks[mark, 0] if mark < n_marks else n
-        until = min(hit, offset if due else n)
+        until = min(hit, offset, played)
         if until > at:
             voices.render(state.pool, left[at:until], right[at:until])
             at = until
-        if due and offset <= hit:
+        if due and offset == until:
             _obey(state, offset)
+        elif strikes and played == until:
+            _play_note(state, played)
         elif mark < n_marks:
             _grow(state, state.marks[mark, 1], hit)
             mark += 1
@@ -176,6 +190,7 @@ def _process(state, x, out):
         )
     _put_out(state, left, right, out)
     state.time += n
+    state.cycle_played += n
 
 
 @native
@@ -245,7 +260,61 @@ def _next_command(state, n):
         return False, n
     fence()
     offset = state.commands[state.commands_out % QUEUE].time - state.time
-    return offset < n, max(0, offset)
+    return offset < n, min(max(0, offset), n)
+
+
+@native
+def _follow_cycle(state):
+    """Count the frames since JACK's cycle began; PortAudio may call several times in one."""
+    messages = carray(jack_midi.messages_at(state.midi), 1)[0]
+    cycle = np.int64(_cycle_of(state.cycle_of, messages.client))
+    if cycle != state.cycle:
+        state.cycle, state.cycle_played = cycle, 0
+
+
+@native
+def _next_note(state, n):
+    """The offset at which the next note is due, n where none is in this block; whether one is."""
+    if state.midi == 0:
+        return n, False
+    messages = carray(jack_midi.messages_at(state.midi), 1)[0]
+    state.midi_read = max(state.midi_read, messages.count - jack_midi.SIZE)
+    while state.midi_read != messages.count:
+        fence()
+        row = messages.rows[state.midi_read % jack_midi.SIZE]
+        pad = np.int64(-1)
+        if row.length == 3 and row.data[0] & 0xF0 == 0x90 and row.data[2] > 0:
+            pad = state.pad_of[row.data[1] & 0x7F]
+        if pad >= 0:
+            now = state.cycle + state.cycle_played
+            since = (row.frame - now) & 0xFFFFFFFF  # JACK counts in 32 bits
+            since -= (since >> 31) << 32
+            # a period later: whether JACK called our MIDI before our audio makes no difference
+            offset = since + max(messages.period, n)
+            return min(max(0, offset), n), offset < n
+        state.midi_read += 1
+    return n, False
+
+
+@native
+def _play_note(state, offset):
+    """Strike the pad of the note that is due."""
+    messages = carray(jack_midi.messages_at(state.midi), 1)[0]
+    row = messages.rows[state.midi_read % jack_midi.SIZE]
+    note, velocity = np.int64(row.data[1]), np.int64(row.data[2] & 0x7F)
+    _strike(state, state.pad_of[note & 0x7F], velocity / 127, offset, note_tag(note, velocity))
+    state.midi_read += 1
+
+
+@native
+def note_tag(note, velocity):
+    """The tag of what a note did that the callback played by itself: below -1."""
+    return -2 - (note * 128 + velocity)
+
+
+def note_of(tag: int) -> tuple[int, int]:
+    """Note and velocity of a tag below -1."""
+    return divmod(-2 - tag, 128)
 
 
 @native
@@ -253,16 +322,20 @@ def _obey(state, offset):
     command = state.commands[state.commands_out % QUEUE]
     pad, pool = command.pad, state.pool
     if command.kind == STRIKE:
-        gain = voices.curve_gain(pool.pads[pad].bend, command.amount)
-        struck = gain > 0 and voices.strike(pool, pad, gain)
-        kind = STRUCK if struck else REFUSED
-        _tell(state, state.time + offset, kind, pad, 0, gain, command.tag)
+        _strike(state, pad, command.amount, offset, command.tag)
     elif command.kind == PROGRAM:
         voices.set_program(pool, pad, command.slot)
     elif command.kind == SILENCE:
         voices.silence(pool, max(1, int(voices.STEAL_S * pool.sample_rate)))
     fence()
     state.commands_out += 1
+
+
+@native
+def _strike(state, pad, velocity, offset, tag):
+    gain = voices.curve_gain(state.pool.pads[pad].bend, velocity)
+    struck = gain > 0 and voices.strike(state.pool, pad, gain)
+    _tell(state, state.time + offset, STRUCK if struck else REFUSED, pad, 0, gain, tag)
 
 
 @native

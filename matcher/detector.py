@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from matcher.modal import native
+from matcher.compiled import native
 
 EDGES_HZ = (150.0, 600.0, 2400.0)  # between the bands
 FAST_S = (0.0036, 0.0022, 0.0013, 0.0008)  # of each band's level

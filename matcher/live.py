@@ -25,6 +25,7 @@ from matcher.theta import Theta
 STAGES_S = (0.1, 0.35, 1.0, N_SAMPLES / SAMPLE_RATE)  # heard of a hit when theta is inferred anew
 SPARE_S = 0.002  # heard behind a stage, for the resampler
 RETRY_S = 1.0  # between two tries to open a device that is gone
+DROP_S = 0.05  # longer than any callback takes
 MODES = ("match", "trigger")
 
 
@@ -98,8 +99,7 @@ class Live:
     def close(self) -> bool:
         """Stop; False where PortAudio hangs."""
         self._work.put(None)
-        if self._midi is not None:
-            self._midi.close()
+        self._drop_midi()
         return self._stream is None or self._stream.close()
 
     # what the other process asks for
@@ -111,6 +111,8 @@ class Live:
         for i, (old, new) in enumerate(zip(before.pads, kit.pads)):
             if old != new:
                 self._put_pad(i, program=old.tuned != new.tuned)
+        if self._stream is not None:
+            self._map_notes()
 
     def set_setup(self, **changes) -> None:
         """Change mode, armed, settings or input_gain_db."""
@@ -165,6 +167,7 @@ class Live:
                 return
             name = self._stream.output.name
             self.say("device", state="lost", name=name)
+            self._drop_midi()
             if not self._stream.close():
                 raise Stuck(name)
             self._stream = None
@@ -192,6 +195,7 @@ class Live:
         self._slots, self._sent = [0] * N_PADS, [-1] * N_PADS
         self._hits = []
         self._apply_setup()
+        self._drop_midi()  # what runs on JACK now may not have before
         for i in range(N_PADS):
             self._put_pad(i)
         heard, played = self._stream.latency_s
@@ -244,6 +248,7 @@ class Live:
             self._next_midi_try = now + RETRY_S
             try:
                 self._midi = midi.Inputs(self.setup.midi_in)
+                self._play_natively()
             except ValueError as error:
                 if str(error) != self._midi_said:
                     self.say("device", state="missing", name=str(error))
@@ -251,10 +256,36 @@ class Live:
                 return []
         return self._midi.poll()
 
+    def _play_natively(self) -> None:
+        """Have the audio callback read JACK's notes by itself, where both run on JACK."""
+        source = self._midi.jack
+        if source is None or self._stream is None or "JACK" not in self._stream.output.api:
+            return
+        r = self._record
+        r["cycle_of"] = source.clock_address
+        r["midi_read"] = source.state["count"][0]
+        r["midi"] = source.state.ctypes.data
+        self._map_notes()
+
+    def _map_notes(self) -> None:
+        pads = [self.kit.pad_of(note) for note in range(128)]
+        self._record["pad_of"] = [-1 if pad is None else pad for pad in pads]
+
+    def _drop_midi(self) -> None:
+        if self._stream is not None and self._record["midi"] != 0:
+            self._record["midi"] = 0
+            time.sleep(DROP_S)  # until the callback that may be reading it is over
+        if self._midi is not None:
+            self._midi.close()
+            self._midi = None
+
     def _take(self, message: midi.Message) -> None:
         if message.kind != midi.NOTE_ON:
             return
         pad = self.kit.pad_of(message.number)
+        played = self._stream is not None and self._record["midi"] != 0
+        if message.port == midi.JACK and played and pad is not None:
+            return  # the callback tells what became of it
         if pad is None or self._stream is None:
             self._say_note(message.number, message.value, pad)
             return
@@ -285,6 +316,9 @@ class Live:
                 self._hits.append(_Hit(pad, event.time))
         elif event.kind == native.IGNORED:
             self.say("ignored", at, reason=detector.REASONS[event.reason])
+        elif event.tag < -1:
+            pad = event.pad if event.kind == native.STRUCK else None
+            self._say_note(*native.note_of(event.tag), pad, at)
         elif event.tag in self._notes:
             pad = event.pad if event.kind == native.STRUCK else None
             self._say_note(*self._notes.pop(event.tag), pad, at)

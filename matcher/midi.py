@@ -1,14 +1,18 @@
 """MIDI input: several ports at once, by name, on whatever API works here; plugged in at any time.
 
-Messages are polled: a callback of RtMidi would take the interpreter's lock in the driver's own
-thread. python-rtmidi is loaded when first needed; without it everything else works.
+Messages of RtMidi are polled: its callback would take the interpreter's lock in the driver's own
+thread. JACK's are read natively, so that notes need not wait for anyone (matcher.jack_midi).
+python-rtmidi is loaded when first needed; without it everything else works.
 """
 
 import re
 import time
 from typing import NamedTuple
 
-NAME = "Drum matcher"
+from matcher import jack_midi
+
+NAME = jack_midi.CLIENT
+JACK = "JACK"  # the port that messages of JACK are from
 WAITING = 8192  # messages that RtMidi keeps between two polls
 ECHO_S = 0.02  # within which the same message of another port is the same
 LOOK_S = 1.0  # between two looks for ports that came or went
@@ -28,30 +32,77 @@ class Message(NamedTuple):
 class Inputs:
     """All MIDI inputs that are wanted, as they come and go.
 
-    wanted: parts of port names; every port where there is none. A virtual port is opened where the
-    system has such. Raises ValueError where there is no MIDI at all.
+    wanted: parts of port names; every port where there is none. JACK's are read natively
+    (matcher.jack_midi), those of other systems through RtMidi. Raises ValueError where there is no
+    MIDI at all.
     """
 
     def __init__(self, wanted: tuple[str, ...] = ()):
+        self.jack, self._ports = _start(wanted)
+        self._looked = time.monotonic()
+
+    @property
+    def names(self) -> list[str]:
+        """Ports that we hear."""
+        return [name for part in (self._ports, self.jack) if part for name in part.names]
+
+    def poll(self) -> list[Message]:
+        """What has come since the last call, of all ports in turn; looks for ports now and then."""
+        now = time.monotonic()
+        if now - self._looked > LOOK_S:
+            self._looked = now
+            for part in (self._ports, self.jack):
+                if part is not None:
+                    part.look()
+        messages = self._ports.poll() if self._ports is not None else []
+        if self.jack is not None:
+            parsed = (parse(JACK, now, data) for data in self.jack.poll())
+            messages += [message for message in parsed if message is not None]
+        return messages
+
+    def close(self) -> None:
+        """Close every port."""
+        for part in (self._ports, self.jack):
+            if part is not None:
+                part.close()
+        self._ports = self.jack = None
+
+
+def _start(wanted: tuple[str, ...]):
+    """A jack_midi.Source and _Ports, either None where its system is not there."""
+    ports = source = None
+    reasons = []
+    try:
+        ports = _Ports(wanted)
+    except ValueError as error:
+        reasons.append(str(error))
+    try:
+        source = jack_midi.Source(wanted, bridged=ports is None)
+    except ValueError as error:
+        reasons.append(str(error))
+    if ports is None and source is None:
+        raise ValueError(f"no MIDI: {'; '.join(reasons)}")
+    return source, ports
+
+
+class _Ports:
+    """Inputs of the first system beside JACK that starts."""
+
+    def __init__(self, wanted: tuple[str, ...]):
         self._rtmidi = _library()
-        self.wanted = tuple(wanted)
+        self.wanted = wanted
         self.api, self._watcher = _first_api_that_works(self._rtmidi)
-        self._ports, self._looked = {}, float("-inf")
+        self._open, self._virtual = {}, self._open_virtual()
         self._recent: list[Message] = []  # of other ports than the virtual one
-        self._virtual = self._open_virtual()
         self.look()
 
     @property
     def names(self) -> list[str]:
-        """Open ports."""
-        return [*self._ports, *([NAME] if self._virtual else [])]
+        return [*self._open, *([NAME] if self._virtual else [])]
 
     def poll(self) -> list[Message]:
-        """What has come since the last call, of all ports in turn; looks for ports now and then."""
-        if time.monotonic() - self._looked > LOOK_S:
-            self.look()
         messages = []
-        for name, port in self._ports.items():
+        for name, port in self._open.items():
             messages += _drain(name, port)
         if self._virtual is not None:
             # a port that someone has also connected to ours by hand speaks twice
@@ -67,26 +118,24 @@ class Inputs:
 
     def look(self) -> None:
         """Open wanted ports that have come and drop those that have gone."""
-        self._looked = time.monotonic()
         there = self._there()
-        for name in set(self._ports) - set(there):
-            self._ports.pop(name).delete()
+        for name in set(self._open) - set(there):
+            self._open.pop(name).delete()
         for name in there:
-            if name not in self._ports and self._is_wanted(name):
+            if name not in self._open and self._is_wanted(name):
                 port = self._new_input()
                 try:  # by its place now: numbers change as ports come and go
                     port.open_port(self._there().index(name), name=f"from {name}"[:60])
                 except (self._rtmidi.RtMidiError, ValueError, OSError):
                     port.delete()  # gone again, or held by another program
                 else:
-                    self._ports[name] = port
+                    self._open[name] = port
 
     def close(self) -> None:
-        """Close every port."""
-        for port in [*self._ports.values(), self._virtual, self._watcher]:
+        for port in [*self._open.values(), self._virtual, self._watcher]:
             if port is not None:
                 port.delete()
-        self._ports, self._virtual = {}, None
+        self._open, self._virtual = {}, None
 
     def _there(self) -> list[str]:
         return list_names(self._watcher.get_ports())
@@ -133,10 +182,10 @@ def parse(port: str, time_s: float, data: list[int]) -> Message | None:
 
 
 def list_inputs() -> list[str]:
-    """Names of the ports that one could listen to. Raises ValueError where there is no MIDI."""
-    _, watcher = _first_api_that_works(_library())
-    names = list_names(watcher.get_ports())
-    watcher.delete()
+    """Names of the ports that we could hear. Raises ValueError where there is no MIDI."""
+    inputs = Inputs()
+    names = [name for name in inputs.names if name != NAME]
+    inputs.close()
     return names
 
 
@@ -154,20 +203,18 @@ def _library():
     try:
         import rtmidi
     except ImportError as error:
-        raise ValueError(
-            "no MIDI: the package python-rtmidi is missing or cannot be loaded"
-        ) from error
+        raise ValueError("the package python-rtmidi is missing or cannot be loaded") from error
     return rtmidi
 
 
 def _first_api_that_works(rtmidi):
-    """The first API that starts, and a MidiIn of it that watches ports."""
+    """The first API beside JACK that starts, and a MidiIn of it that watches ports."""
     reasons = []
     for api in rtmidi.get_compiled_api():
-        if api == getattr(rtmidi, "API_RTMIDI_DUMMY", None):
+        if api in (rtmidi.API_RTMIDI_DUMMY, rtmidi.API_UNIX_JACK):
             continue
         try:
             return api, rtmidi.MidiIn(api, name=f"{NAME} ports")
         except rtmidi.RtMidiError as error:
             reasons.append(f"{rtmidi.get_api_display_name(api)}: {error}")
-    raise ValueError(f"no MIDI: no system of it starts here ({'; '.join(reasons) or 'none'})")
+    raise ValueError("; ".join(reasons) or "the system has none")

@@ -18,11 +18,6 @@ FADE = 0.9  # modes fade out from here, as a share of the Nyquist frequency, to 
 SILENCE = 1e-9  # a mode below this share of all modes together is over (-180 dB)
 
 
-def native(function):
-    """Compile a function that the audio callback calls: no interpreter, no exceptions."""
-    return njit(nogil=True, cache=True, error_model="numpy")(function)
-
-
 @njit(fastmath=True, nogil=True, cache=True, error_model="numpy")
 def add_modes(state, powers, n_modes, out):
     """Add the next samples of the first n_modes modes to `out` and advance `state`, both in place.

@@ -9,8 +9,8 @@ and never waits.
 import numpy as np
 
 from matcher import ftm, modal
+from matcher.compiled import native
 from matcher.kit import CURVES, N_PADS, Pad, bent
-from matcher.modal import native
 from matcher.theta import Theta
 
 N_VOICES = 256
