@@ -11,6 +11,7 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import matcher
+from matcher.kit import TURNED
 from matcher.theta import PRESETS, Theta, describe
 
 RATES = (8000, 384000)  # Hz, of written sound
@@ -132,6 +133,11 @@ def _add_live(commands, form) -> None:
     live.add_argument("--pad", type=int, default=1, metavar="N", help="that hits set; default 1")
     live.add_argument("--mode", choices=("match", "trigger"), default="match",
                       help="match: a hit sets the pad's drum; trigger: it plays it")  # fmt: skip
+    live.add_argument("--control", action="append", default=[], metavar="CC=NAME",
+                      help="what a MIDI controller turns on the pad: "
+                      f"{', '.join(TURNED)}; again for more")  # fmt: skip
+    live.add_argument("--listen", action="store_true",
+                      help="first set gain and detection by four hits")  # fmt: skip
     live.add_argument("--model", type=Path, metavar="FILE", help="default: the shipped model")
     live.add_argument("--json", action="store_true", help="print one line of JSON for each event")
     live.set_defaults(run=_live, options=live)
@@ -195,6 +201,8 @@ def _devices(arguments) -> None:
     audio, ports, missing = [], [], []
     try:
         audio = devices.list_devices()
+        if not audio:
+            missing.append("no audio device; connect one, or start a sound server")
     except ValueError as error:
         missing.append(str(error))
     try:
@@ -214,8 +222,6 @@ def _devices(arguments) -> None:
         )
     for port in ports:
         print(f"MIDI {port}")
-    if not audio and not missing:
-        print("no audio device")
     for sentence in missing:
         print(sentence)
 
@@ -233,11 +239,13 @@ def _live(arguments) -> None:
     setup = Setup(
         input=arguments.input, output=arguments.output, midi_in=tuple(arguments.midi_in),
         block=arguments.block, model=arguments.model or SHIPPED, kit=kit, mode=arguments.mode,
-        armed=arguments.pad - 1,
+        armed=arguments.pad - 1, controllers=dict(map(_control, arguments.control)),
     )  # fmt: skip
     with Engine(setup) as engine, suppress(KeyboardInterrupt):
         while True:
             event = engine.events.get()
+            if event["event"] == "ready" and arguments.listen:
+                engine.listen()
             print(json.dumps(event) if arguments.json else _sentence(event), flush=True)
 
 
@@ -246,6 +254,16 @@ def _bench(arguments) -> None:
 
     figures = bench.run()
     print(json.dumps(figures, indent=2) if arguments.json else "\n".join(bench.lines(figures)))
+
+
+def _control(text: str) -> tuple[int, str]:
+    number, _, name = text.partition("=")
+    if not number.isdecimal() or name not in TURNED:
+        raise ValueError(
+            f"control is {text!r}, allowed is a controller's number, =, and one of: "
+            f"{', '.join(TURNED)}"
+        )
+    return int(number), name
 
 
 def _sentence(event: dict) -> str:
@@ -265,6 +283,20 @@ def _sentence(event: dict) -> str:
     if kind == "note":
         where = f"pad {event['pad']}" if event["pad"] else "no pad"
         return f"{at}note {event['note']}, velocity {event['velocity']}: {where}"
+    if kind == "control":
+        turned = (
+            f"pad {event['pad']}, {event['turns']} {event['to']:.4g}"
+            if event["pad"]
+            else (f"{event['turns']}: nothing on the pad" if event["turns"] else "turns nothing")
+        )
+        return f"{at}controller {event['controller']}, {event['value']}: {turned}"
+    if kind == "listened":
+        clipped = "; the input clips, turn it down" if event["clipped"] else ""
+        return (
+            f"{at}set by {event['hits']} hits: gain {event['gain_db']:+g} dB, threshold "
+            f"{event['threshold_db']:g} dB, sensitivity {event['sensitivity']:g}, mask "
+            f"{event['mask_ms']:g} ms{clipped}"
+        )
     if kind == "device":
         return f"{at}{event['state']}: {event['name']}"
     return f"{at}{event['message']}"

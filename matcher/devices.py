@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from matcher import callback as native
+from matcher.hush import hush
 
 LONGEST_LATENCY_S = 5.0  # PortAudio reports nonsense above it: unknown
 LOST_S = 0.8  # without a callback, after which a stream counts as lost
@@ -33,6 +34,7 @@ class Device(NamedTuple):
 
 
 def _portaudio():
+    hush()
     try:
         import sounddevice
     except (ImportError, OSError) as error:

@@ -13,17 +13,21 @@ import queue
 import sys
 import threading
 import time
+from collections import deque
 from dataclasses import replace
 from pathlib import Path
 
-from matcher import detector
+from matcher.detector import Settings
+from matcher.encoder import SHIPPED
 from matcher.kit import Kit
-from matcher.live import Live, Setup, Stuck
+from matcher.live import LEARNED, Live, Setup, Stuck
 from matcher.theta import Theta
 
+N_MESSAGES = 64  # that the monitor keeps
 TURN_S = 0.001  # of the engine's main thread
 SNAPSHOT_S = 0.05
 STOP_S = 3.0  # after which the process is killed
+RETRY_S = 5.0  # before another try where even the shipped model is no good
 AGAIN_S = 0.5  # before a process that ended is replaced
 
 
@@ -38,6 +42,7 @@ class Engine:
         self.setup, self.kit = setup, setup.kit
         self.events: queue.SimpleQueue = queue.SimpleQueue()
         self._snapshot = {"running": False}
+        self._messages: deque = deque(maxlen=N_MESSAGES)
         self._began, self._closing = time.monotonic(), False
         self._lock = threading.Lock()
         self._start()
@@ -67,7 +72,7 @@ class Engine:
         """match: a hit sets the armed pad's drum; trigger: it plays it."""
         self._change(mode=mode)
 
-    def set_detection(self, settings: detector.Settings) -> None:
+    def set_detection(self, settings: Settings) -> None:
         """How hits are looked for."""
         self._change(settings=settings)
 
@@ -86,6 +91,30 @@ class Engine:
     def load_model(self, path: str | Path) -> None:
         """Use another model; an `error` event says where it is no good, and the old one stays."""
         self._ask("load_model", path)
+
+    def set_controllers(self, controllers: dict[int, str]) -> None:
+        """What MIDI controllers turn on the armed pad: their numbers, and names of kit.TURNED."""
+        self._change(controllers=controllers)
+
+    def learn(self, what: str | None) -> None:
+        """Give one of kit.TURNED the next controller, or the armed pad ("note") the next note.
+
+        A `learned` event says which it was. None: nothing any more.
+        """
+        if what is not None and what not in LEARNED:
+            raise ValueError(f"learn is {what!r}, allowed is one of: {', '.join(LEARNED)}")
+        self._ask("learn", what)
+
+    def listen(self) -> None:
+        """Set gain, threshold, sensitivity and mask by the next few hits.
+
+        A `listened` event says to what, or an `error` event why not.
+        """
+        self._ask("listen")
+
+    def messages(self) -> list[dict]:
+        """The last notes and controllers, oldest first, each with what became of it."""
+        return list(self._messages)
 
     def snapshot(self) -> dict:
         """Levels, load and counters, at most SNAPSHOT_S old."""
@@ -135,18 +164,47 @@ class Engine:
                 with self._lock:
                     self._start()
                 continue
-            if not isinstance(message, dict):
-                continue
-            if message["event"] == "snapshot":
+            if isinstance(message, ValueError):  # the process could not start
+                self.events.put(self._event("error", message=str(message)))
+                if self.setup.model == SHIPPED:
+                    time.sleep(RETRY_S)
+                else:
+                    self.setup = replace(self.setup, model=SHIPPED)
+            elif not isinstance(message, dict):
+                pass  # it has started
+            elif message["event"] == "snapshot":
                 self._snapshot = message
             else:
                 self._follow(message)
                 self.events.put(message)
 
+    def _event(self, kind: str, **more) -> dict:
+        return {"event": kind, "time_s": round(time.monotonic() - self._began, 6), **more}
+
     def _follow(self, event: dict) -> None:
-        """Keep the kit here as it is there."""
-        if event["event"] == "theta":
-            self.kit = self.kit.with_pad(event["pad"] - 1, theta=Theta(**event["theta"]))
+        """Keep here what a process that replaces this one has to know."""
+        kind, pad = event["event"], (event.get("pad") or 0) - 1
+        if kind in ("note", "control"):
+            self._messages.append(event)
+        if kind == "theta":
+            self.kit = self.kit.with_pad(pad, theta=Theta(**event["theta"]))
+        elif kind == "control" and event["to"] is not None:
+            self.kit = self.kit.with_value(pad, event["turns"], event["to"])
+        elif kind == "learned" and event["what"] == "note":
+            self.kit = self.kit.with_note(pad, event["number"])
+        elif kind == "learned":
+            controllers = {
+                cc: name for cc, name in self.setup.controllers.items() if name != event["what"]
+            }
+            self.setup = replace(
+                self.setup, controllers=controllers | {event["number"]: event["what"]}
+            )
+        elif kind == "model":
+            self.setup = replace(self.setup, model=Path(event["path"]))
+        elif kind == "listened":
+            names = Settings.RANGES
+            settings = Settings(**{name: event[name] for name in names})
+            self.setup = replace(self.setup, settings=settings, input_gain_db=event["gain_db"])
 
 
 def _serve(pipe, setup: Setup, began: float) -> None:

@@ -15,6 +15,7 @@ from numba import carray, cfunc, from_dtype, types
 from numba.extending import intrinsic
 
 from matcher.compiled import fence, native
+from matcher.hush import hush
 
 CLIENT = "Drum matcher"
 MIDI_TYPE = b"8 bit raw midi"
@@ -126,7 +127,8 @@ class Source:
 
 @cache
 def library():
-    """libjack, quiet; ValueError where there is none."""
+    """libjack; ValueError where there is none."""
+    hush()
     try:
         jack = ctypes.CDLL(ctypes.util.find_library("jack") or "libjack.so.0")
     except OSError as error:

@@ -40,6 +40,7 @@ RANGES = {
     "choke": (0, N_CHOKE_GROUPS),
 }
 RANGE = PRESETS["live"]  # of theta
+TURNED = (*Theta._fields, "gain_db", "pan", "tune")  # what a controller can turn
 
 
 def curve_gain(curve: str, velocity: float) -> float:
@@ -97,6 +98,14 @@ class Pad:
         return 10 ** (self.gain_db / 20) * curve_gain(self.curve, velocity)
 
 
+def value_at(name: str, share: float) -> float:
+    """One of TURNED at a share, 0 to 1, of its range."""
+    if name in Theta._fields:
+        return float(RANGE[name].from_nu(2 * share - 1))
+    low, high = RANGES[name]
+    return low + share * (high - low)
+
+
 def _empty_pads() -> tuple[Pad, ...]:
     return tuple(Pad(FIRST_NOTE + i) for i in range(N_PADS))
 
@@ -120,6 +129,21 @@ class Kit:
         """The kit with pad `index` (0 to N_PADS - 1) changed."""
         pads = list(self.pads)
         pads[index] = replace(pads[index], **changes)
+        return replace(self, pads=tuple(pads))
+
+    def with_value(self, index: int, name: str, value: float) -> "Kit":
+        """The kit with one of TURNED at another value; as it is where the pad has no theta."""
+        pad = self.pads[index]
+        if name not in Theta._fields:
+            return self.with_pad(index, **{name: value})
+        return self.with_pad(index, theta=pad.theta and pad.theta._replace(**{name: value}))
+
+    def with_note(self, index: int, note: int) -> "Kit":
+        """The kit with a note on a pad; a pad that had it gets this one's."""
+        pads, other = list(self.pads), self.pad_of(note)
+        if other is not None:
+            pads[other] = replace(pads[other], note=pads[index].note)
+        pads[index] = replace(pads[index], note=note)
         return replace(self, pads=tuple(pads))
 
     def pad_of(self, note: int) -> int | None:

@@ -9,16 +9,16 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from matcher import callback as native
-from matcher import detector, devices, midi, voices
+from matcher import detector, devices, listening, midi, voices
 from matcher.encoder import SHIPPED, Encoder
 from matcher.features import N_SAMPLES, SAMPLE_RATE
-from matcher.kit import N_PADS, RANGE, Kit
+from matcher.kit import N_PADS, RANGE, TURNED, Kit, value_at
 from matcher.matching import SHORTEST, to_analysis_rate
 from matcher.theta import Theta
 
@@ -26,6 +26,9 @@ STAGES_S = (0.1, 0.35, 1.0, N_SAMPLES / SAMPLE_RATE)  # heard of a hit when thet
 SPARE_S = 0.002  # heard behind a stage, for the resampler
 RETRY_S = 1.0  # between two tries to open a device that is gone
 DROP_S = 0.05  # longer than any callback takes
+LISTEN_HITS, LISTEN_S = 4, 15.0  # set-up by listening ends after so many hits, or so long
+LISTEN_LOOK_S, LISTEN_REST_S = 0.25, 0.6  # between two looks; after the last hit
+LEARNED = ("note", *TURNED)  # what the next message can be given to
 MODES = ("match", "trigger")
 
 
@@ -43,8 +46,16 @@ class Setup:
     armed: int = 0  # pad, 0 to N_PADS - 1
     settings: detector.Settings = field(default_factory=detector.Settings)
     input_gain_db: float = 0.0
+    controllers: dict[int, str] = field(default_factory=dict)  # MIDI controller: one of TURNED
 
     def __post_init__(self):
+        for number, name in self.controllers.items():
+            if not 0 <= number <= 127:
+                raise ValueError(f"controller is {number}, allowed is 0 to 127")
+            if name not in TURNED:
+                raise ValueError(
+                    f"controller {number} turns {name!r}, allowed is one of: {', '.join(TURNED)}"
+                )
         if self.mode not in MODES:
             raise ValueError(f"mode is {self.mode!r}, allowed is one of: {', '.join(MODES)}")
         devices.check_block(self.block)
@@ -84,17 +95,26 @@ class Live:
         self._worker = threading.Thread(target=self._match_hits, name="worker", daemon=True)
         self._worker.start()
         self._midi, self._midi_said = None, None
+        self._learning = None
+        self._listening, self._next_look = None, 0.0  # frame where it began
         self._next_midi_try = 0.0
 
     def step(self) -> None:
         """One turn of the main thread."""
         self._watch_devices()
+        turns = {}
         for message in self._poll_midi():
-            self._take(message)
+            if message.kind == midi.CONTROL:
+                turns[message.number] = message.value  # of many since the last turn the newest
+            else:
+                self._take(message)
+        for number, value in turns.items():
+            self._turn(number, value)
         if self._stream is not None:
             for event in native.receive(self._record):
                 self._tell(event)
             self._hand_over()
+            self._follow_listening()
 
     def close(self) -> bool:
         """Stop; False where PortAudio hangs."""
@@ -115,7 +135,7 @@ class Live:
             self._map_notes()
 
     def set_setup(self, **changes) -> None:
-        """Change mode, armed, settings or input_gain_db."""
+        """Change mode, armed, settings, input_gain_db or controllers."""
         self.setup = replace(self.setup, **changes)
         self._apply_setup()
 
@@ -130,8 +150,18 @@ class Live:
             native.send(self._record, 0, native.SILENCE, 0, 0, 0.0, -1)
 
     def load_model(self, path: str | Path) -> None:
-        """Use another model; the old one stays where it is no good, and ValueError says why."""
-        self.encoder = Encoder(path)
+        """Use another model once it is loaded; where it is no good the old one stays."""
+        threading.Thread(target=self._load, args=(Path(path),), name="model", daemon=True).start()
+
+    def learn(self, what: str | None) -> None:
+        """Give the next controller, or for "note" the next note, to the armed pad; None: do not."""
+        self._learning = what
+
+    def listen(self) -> None:
+        """Set gain, threshold, sensitivity and mask by the next few hits."""
+        if self._stream is None or self._stream.input is None:
+            raise ValueError("there is no input to listen to; connect a microphone")
+        self._listening = int(self._record["time"])
 
     def snapshot(self) -> dict:
         """Levels, load and counters; levels since the last call."""
@@ -237,6 +267,8 @@ class Live:
                 voices.write_program(r["pool"]["programs"][slot], pad.tuned, rate)
             self._sent[i] = int(r["commands_in"])
             native.send(r, 0, native.PROGRAM, i, slot, 0.0, -1)
+            if i == self.setup.armed:
+                self._apply_setup()  # a drum that rings longer is cancelled longer
 
     # MIDI
 
@@ -279,9 +311,43 @@ class Live:
             self._midi.close()
             self._midi = None
 
+    def _turn(self, number: int, value: int) -> None:
+        """Turn what a controller is mapped to."""
+        armed = self.setup.armed
+        if self._learning in TURNED:
+            controllers = {
+                cc: name for cc, name in self.setup.controllers.items() if name != self._learning
+            }
+            self.setup = replace(self.setup, controllers=controllers | {number: self._learning})
+            self.say("learned", what=self._learning, number=number, pad=armed + 1)
+            self._learning = None
+        name, to = self.setup.controllers.get(number), None
+        if name is not None and (name not in Theta._fields or self.kit.pads[armed].theta):
+            to = value_at(name, value / 127)
+            with self._lock:
+                before = self.kit.pads[armed].tuned
+                self.kit = self.kit.with_value(armed, name, to)
+            self._put_pad(armed, program=self.kit.pads[armed].tuned != before)
+        self.say(
+            "control", controller=number, value=value, turns=name, to=to,
+            pad=None if to is None else armed + 1,
+        )  # fmt: skip
+
+    def _learn_note(self, note: int) -> None:
+        """Give a note to the armed pad; a pad that had it gets the armed one's."""
+        armed = self.setup.armed
+        with self._lock:
+            self.kit = self.kit.with_note(armed, note)
+        if self._stream is not None:
+            self._map_notes()
+        self._learning = None
+        self.say("learned", what="note", number=note, pad=armed + 1)
+
     def _take(self, message: midi.Message) -> None:
         if message.kind != midi.NOTE_ON:
             return
+        if self._learning == "note":
+            self._learn_note(message.number)
         pad = self.kit.pad_of(message.number)
         played = self._stream is not None and self._record["midi"] != 0
         if message.port == midi.JACK and played and pad is not None:
@@ -327,6 +393,29 @@ class Live:
         """Seconds from the engine's start to a frame of the stream."""
         return self._stream_began - self._began + frame / self._stream.sample_rate
 
+    def _follow_listening(self) -> None:
+        """Where set-up by listening is under way: enough heard?"""
+        now, clock = int(self._record["time"]), time.monotonic()
+        if self._listening is None or clock < self._next_look:
+            return
+        self._next_look = clock + LISTEN_LOOK_S
+        rate = self._stream.sample_rate
+        limit = round(min(LISTEN_S, 0.9 * native.HEARD / rate) * rate)
+        began = self._listening
+        gain = float(self._record["input_gain"])
+        x = self._record["heard"][np.arange(began, now) % native.HEARD] / gain
+        onsets = listening.hits_in(x, rate)
+        rested = bool(onsets) and len(x) - onsets[-1] > LISTEN_REST_S * rate
+        if now - began < limit and not (len(onsets) >= LISTEN_HITS and rested):
+            return
+        self._listening = None
+        advice = listening.set_up(x, rate, self.setup.settings)
+        self.set_setup(settings=advice.settings, input_gain_db=advice.gain_db)
+        self.say(
+            "listened", hits=advice.hits, gain_db=advice.gain_db, clipped=advice.clipped,
+            **asdict(advice.settings),
+        )  # fmt: skip
+
     def _hand_over(self) -> None:
         """Give the worker every hit of which enough has been heard for its next stage."""
         r, rate = self._record, self._stream.sample_rate
@@ -348,6 +437,14 @@ class Live:
             hit.stage += 1
             if final:
                 self._hits.remove(hit)
+
+    def _load(self, path: Path) -> None:
+        try:
+            self.encoder = Encoder(path)
+        except ValueError as error:
+            self.say("error", message=str(error))
+        else:
+            self.say("model", path=str(path))
 
     def _warm_up(self) -> None:
         """Have everything compiled that the first hit needs."""

@@ -10,6 +10,7 @@ import time
 from typing import NamedTuple
 
 from matcher import jack_midi
+from matcher.hush import hush
 
 NAME = jack_midi.CLIENT
 JACK = "JACK"  # the port that messages of JACK are from
@@ -200,6 +201,7 @@ def list_names(ports: list[str]) -> list[str]:
 
 
 def _library():
+    hush()
     try:
         import rtmidi
     except ImportError as error:

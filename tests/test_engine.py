@@ -1,10 +1,12 @@
 import queue
+import shutil
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from matcher.encoder import SHIPPED
 from matcher.engine import Engine
 from matcher.kit import Kit
 from matcher.live import Setup
@@ -76,3 +78,39 @@ def test_a_process_that_dies_is_replaced(silent):
 def test_a_setup_that_is_not_allowed(settings, said):
     with pytest.raises(ValueError, match=said):
         Setup(**settings)
+
+
+@pytest.mark.parametrize("controllers", [{200: "tau"}, {3: "loudness"}])
+def test_controllers_that_are_not_allowed(controllers):
+    with pytest.raises(ValueError, match="controller"):
+        Setup(controllers=controllers)
+
+
+def test_a_model_that_turned_to_garbage_is_replaced_by_the_shipped_one(silent, tmp_path):
+    path = tmp_path / "mine.onnx"
+    shutil.copy(SHIPPED, path)
+    with Engine(Setup(output="no such device", model=path)) as engine:
+        wait_for(engine, lambda e: e["event"] == "device")
+        path.write_bytes(b"garbage")
+        engine._process.kill()
+        said = wait_for(engine, lambda e: e["event"] == "error")
+        assert "mine.onnx is not an ONNX model" in said["message"]
+        wait_for(engine, lambda e: e["event"] == "device")
+        assert engine._process.is_alive()
+
+
+def test_a_model_that_was_loaded_stays_when_the_process_is_replaced(silent, tmp_path):
+    path = tmp_path / "mine.onnx"
+    shutil.copy(SHIPPED, path)
+    with Engine(Setup(output="no such device")) as engine:
+        engine.load_model(path)
+        wait_for(engine, lambda e: e["event"] == "model" and e["path"] == str(path))
+        assert engine.setup.model == path
+
+
+def test_what_cannot_be_learned_or_heard(silent):
+    with Engine(Setup(output="no such device")) as engine:
+        with pytest.raises(ValueError, match="learn is 'loudness'"):
+            engine.learn("loudness")
+        engine.listen()
+        assert "no input" in wait_for(engine, lambda e: e["event"] == "error")["message"]

@@ -33,25 +33,30 @@ def kit(tmp_path):
 
 
 @pytest.fixture
-def stage(monkeypatch, kit):
-    """Call it for a server, the app on it with that kit, and the cables between them."""
+def stack(monkeypatch):
+    """For what a test starts on JACK; all of it is stopped in the end."""
     if shutil.which("jackd") is None:
         pytest.skip("no JACK server here: jackd2 is not installed")
-    from tests.e2e.rig import App, Cables, Server
-
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "")  # given back after the test
     monkeypatch.setenv("JACK_NO_START_SERVER", "")
     with contextlib.ExitStack() as stack:
+        yield stack
 
-        def start(*arguments, period: int = 128, busy: bool = False):
-            server = Server(period)
-            stack.callback(server.stop)
-            app = App("--kit", kit, *arguments, busy=busy)
-            stack.callback(app.stop)
-            app.wait_for("ready", 60)
-            cables = Cables()
-            stack.callback(cables.close)
-            cables.wire()
-            return server, app, cables
 
-        yield start
+@pytest.fixture
+def stage(stack, kit):
+    """Call it for a server, the app on it with that kit, and the cables between them."""
+    from tests.e2e.rig import App, Cables, Server
+
+    def start(*arguments, period: int = 128, busy: bool = False):
+        server = Server(period)
+        stack.callback(server.stop)
+        app = App("--kit", kit, *arguments, busy=busy)
+        stack.callback(app.stop)
+        app.wait_for("ready", 60)
+        cables = Cables()
+        stack.callback(cables.close)
+        cables.wire()
+        return server, app, cables
+
+    return start

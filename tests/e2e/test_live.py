@@ -9,7 +9,7 @@ import soxr
 
 from matcher import modal
 from matcher.live import STAGES_S
-from matcher.theta import Theta
+from matcher.theta import PRESETS, Theta
 from tests.conftest import DATA
 
 RATE = 48000
@@ -139,3 +139,70 @@ def test_our_own_sound_does_not_run_away(stage):
     assert len(hits) == len(times)
     out = cables.play(tail_s=1.0)
     assert not out[-4800:].any()
+
+
+def test_a_controller_turns_the_drum(stage):
+    _, app, cables = stage("--control", "20=tau", "--control", "7=gain_db")
+    loud = cables.play(notes=[(1000, (NOTE_ON, FIRST, 100))], tail_s=1.5)
+    turn = [(1000, (0xB0, 20, 127)), (1001, (0xB0, 7, 100)), (1002, (0xB0, 99, 1))]
+    cables.play(notes=turn, tail_s=0.3)
+    said = app.wait_for("control", controller=20)
+    assert (said["turns"], said["pad"], said["value"]) == ("tau", 1, 127)
+    assert said["to"] == pytest.approx(PRESETS["live"]["tau"].high)
+    assert app.wait_for("control", controller=7)["to"] == pytest.approx(-60 + 72 * 100 / 127)
+    assert app.wait_for("control", controller=99)["turns"] is None
+    long = cables.play(notes=[(1000, (NOTE_ON, FIRST, 100))], tail_s=1.5)
+    late = slice(RATE, RATE + 9600)
+    assert np.abs(long[late]).max() > 10 * np.abs(loud[late]).max()  # 1 s later it still rings
+    assert np.abs(long).max() < np.abs(loud).max()
+
+
+def test_detection_is_set_by_listening(stage):
+    _, app, cables = stage("--listen", "--mode", "trigger")
+    x = at(recording(peak=0.03), 0.5, 1.7, 2.9, 4.1)
+    x += 1e-4 * np.random.default_rng(0).standard_normal(len(x)).astype(np.float32)
+    cables.play(x, tail_s=2.0)
+    said = app.wait_for("listened")
+    assert said["hits"] == 4
+    assert said["gain_db"] == pytest.approx(-3 - 20 * np.log10(0.03), abs=1.5)
+    assert not said["clipped"]
+    app.drain(0.2)
+    cables.play(x, tail_s=1.0)
+    hits = [e for e in app.drain(1) if e["event"] == "hit"]
+    assert len(hits) == 4
+
+
+def test_notes_and_controllers_are_learned(stack, kit):
+    from matcher.engine import Engine
+    from matcher.kit import load_kit
+    from matcher.live import Setup
+    from tests.e2e.rig import Cables, Server
+
+    def told(kind: str) -> dict:
+        while (event := engine.events.get(timeout=30))["event"] != kind:
+            pass
+        return event
+
+    stack.callback(Server().stop)
+    engine = stack.enter_context(Engine(Setup(kit=load_kit(kit)[0], armed=1)))
+    told("ready")
+    cables = Cables()
+    stack.callback(cables.close)
+    cables.wire()
+    engine.learn("note")
+    cables.play(notes=[(500, (NOTE_ON, 60, 90))], tail_s=0.3)
+    assert told("learned") | {"time_s": 0} == {
+        "event": "learned", "time_s": 0, "what": "note", "number": 60, "pad": 2,
+    }  # fmt: skip
+    assert engine.kit.pads[1].note == 60
+    out = cables.play(notes=[(500, (NOTE_ON, 60, 90))], tail_s=0.3)
+    assert out.any()
+    engine.learn("D")
+    cables.play(notes=[(500, (0xB0, 30, 0))], tail_s=0.3)
+    assert told("learned")["what"] == "D"
+    told("control")
+    assert engine.setup.controllers == {30: "D"}
+    lowest = PRESETS["live"]["D"].low
+    assert np.isclose(engine.kit.pads[1].theta.D, lowest)
+    became = [(m["event"], m["pad"]) for m in engine.messages()]
+    assert became[-2:] == [("note", 2), ("control", 2)]

@@ -1,0 +1,38 @@
+"""Keep the C libraries of sound systems from writing to stderr.
+
+They report every device and server that is not there, and what of it matters is said in our own
+words.
+"""
+
+import ctypes
+import ctypes.util
+from functools import cache
+
+from numba import cfunc, types
+
+
+@cache
+def _nothing():
+    """A C function that takes whatever it gets and does nothing."""
+
+    @cfunc(types.void(types.voidptr))
+    def nothing(text):
+        pass
+
+    return nothing
+
+
+@cache
+def hush() -> None:
+    """Silence JACK's and ALSA's libraries in this process, where they are there."""
+    setters = {
+        "jack": ("jack_set_error_function", "jack_set_info_function"),
+        "asound": ("snd_lib_error_set_handler",),
+    }
+    for name, functions in setters.items():
+        path = ctypes.util.find_library(name)
+        if path is None:
+            continue
+        library = ctypes.CDLL(path)
+        for function in functions:
+            getattr(library, function)(ctypes.c_void_p(_nothing().address))
