@@ -10,6 +10,11 @@ from matcher.theta import PRESETS, Theta
 DATA = Path(__file__).parent / "data"
 
 
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="as long and as many as docs report")
+    parser.addoption("--drums", type=Path, default=DATA, help="folder of recordings with hits.csv")
+
+
 @pytest.fixture(scope="session")
 def hits() -> list[dict]:
     """The rows of tests/data/hits.csv, with the path of each recording."""

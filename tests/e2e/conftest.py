@@ -10,12 +10,6 @@ from matcher.theta import Theta
 DRUM = Theta(2 * np.pi * 140, 0.1, 0.05, 0.01, 0.8)
 
 
-def pytest_addoption(parser):
-    parser.addoption(
-        "--long", action="store_true", help="end to end: as long and as many as docs report"
-    )
-
-
 @pytest.fixture
 def long(request) -> bool:
     return request.config.getoption("--long")
