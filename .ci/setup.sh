@@ -41,6 +41,13 @@ ensure_python() {
   python_is_ready || die "Python 3.11 or newer is needed; this system's own is older."
 }
 
+# python-rtmidi has no wheels for the newest Pythons; without it MIDI comes by JACK and PipeWire alone
+build_rtmidi() {
+  install_system "building python-rtmidi" g++ python3-dev pkg-config libasound2-dev libjack-jackd2-dev
+  "$1/.venv/bin/python" -m pip install --quiet python-rtmidi ||
+    printf 'python-rtmidi could not be built: MIDI works through JACK and PipeWire alone.\n' >&2
+}
+
 # install_into_venv TOP KIND WHAT: pip install -e WHAT, once for each version of pyproject.toml
 install_into_venv() {
   local top=$1 stamp=$1/.venv/installed-$2
@@ -50,5 +57,6 @@ install_into_venv() {
   fi
   cmp -s "$top/pyproject.toml" "$stamp" && return
   (cd "$top" && .venv/bin/python -m pip install --quiet --editable "$3")
+  "$top/.venv/bin/python" -c 'import rtmidi' 2>/dev/null || build_rtmidi "$top"
   cp "$top/pyproject.toml" "$stamp"
 }

@@ -1,4 +1,4 @@
-"""Performances composed from recordings of single hits, so that the truth is known to the sample."""
+"""Performances composed of recorded single hits, so that the truth is known to the sample."""
 
 import csv
 from dataclasses import dataclass
