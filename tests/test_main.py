@@ -216,3 +216,21 @@ def test_bad_input_is_one_sentence_and_status_2(tmp_path, case):
 
 def test_the_model_that_ships_is_one_file_without_external_data():
     onnx.checker.check_model(onnx.load(SHIPPED, load_external_data=False), full_check=True)
+
+
+def test_where_there_is_no_sound_it_says_so_once_and_the_libraries_keep_quiet(monkeypatch):
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "none-of-this-name")
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    command = [sys.executable, "-m", "matcher", "devices", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert set(found) == {"audio", "midi_in", "missing"}
+    assert bool(found["audio"]) or any("audio" in sentence for sentence in found["missing"])
+
+
+@pytest.mark.parametrize("control", ["20", "x=tau", "20=loudness", "=tau"])
+def test_a_control_that_is_none(control):
+    done = drum_matcher("live", "--control", control)
+    assert done.returncode == 2
+    assert f"control is {control!r}" in done.stderr
