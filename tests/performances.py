@@ -12,6 +12,7 @@ from matcher.detector import Found, Settings, detect, make_detector
 
 RATE = 48000
 BEFORE = 48  # samples of a recording kept before its onset
+FADE = 2400  # samples, at the end of a recording
 OTHER_S = 1.0  # of a sound that is no drum
 NEAR_S = 0.010  # a hit found that near to a true one is that one
 
@@ -77,6 +78,7 @@ def load(folder: Path) -> list[Recording]:
             onset = round(float(row["onset_s"]) * RATE)
             start = max(0, onset - BEFORE)
             x = x[start:] / np.abs(x).max()
+            x[-FADE:] *= np.linspace(1, 0, min(FADE, len(x)))  # some are cut off, with a click
             recordings.append(Recording(x, onset - start, row["instrument"], row["is_drum"] == "1"))
     return recordings
 
