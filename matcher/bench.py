@@ -16,6 +16,7 @@ from numba import njit
 import matcher
 from matcher import callback as native
 from matcher import modal, voices
+from matcher.compiled import native as compiled
 from matcher.encoder import Encoder
 from matcher.engine import Engine
 from matcher.features import N_SAMPLES
@@ -111,7 +112,7 @@ def _read(path: str) -> str:
         return ""
 
 
-@njit(fastmath=True, nogil=True, cache=True, error_model="numpy")
+@compiled(fastmath=True)
 def _plain(state, powers, n_modes, out):
     """add_modes with one rotation a sample."""
     for t in range(out.shape[0]):

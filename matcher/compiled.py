@@ -1,12 +1,31 @@
 """What compiled code of the audio thread shares."""
 
+import hashlib
+from functools import cache
+from pathlib import Path
+
 from numba import njit, types
 from numba.extending import intrinsic
 
 
-def native(function):
-    """Compile a function that the audio callback calls: no interpreter, no exceptions."""
-    return njit(nogil=True, cache=True, error_model="numpy")(function)
+def native(function=None, **options):
+    """Compile a function that the audio callback calls: no interpreter, no exceptions.
+
+    What is compiled is kept on disk until any file of this package changes. Numba by itself looks
+    at the function's own file, and would go on with old code of what the function calls.
+    """
+    if function is None:
+        return lambda function: native(function, **options)
+    compiled = njit(nogil=True, cache=True, error_model="numpy", **options)(function)
+    compiled._cache._cache_file._source_stamp = _sources()
+    return compiled
+
+
+@cache
+def _sources() -> str:
+    """A digest of this package's files."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
 @intrinsic

@@ -13,15 +13,18 @@ import numpy as np
 
 from matcher.compiled import native
 
-EDGES_HZ = (150.0, 600.0, 2400.0)  # between the bands
-FAST_S = (0.0036, 0.0022, 0.0013, 0.0008)  # of each band's level
-ATTACK_S = (0.018, 0.0165, 0.015, 0.0135)  # of its slow envelope
-RELEASE_S = (0.098, 0.059, 0.036, 0.022)
-WEIGHTS = (0.17, 0.21, 0.28, 0.34)
-MOST_DB = 28.0  # a band's rise counts no further
-NOVELTY_DB = (6.0, 2.5)  # weighted rise of the bands that makes a hit, at sensitivity 0 and 1
-SHARE = 0.4  # of what rings that must be new: partials that beat are not
-FLOOR = 0.014  # of the threshold: what a band's envelope never falls below
+# Found by search on performances composed of recorded hits; tests/performances.py scores others.
+EDGES_HZ = (335.0, 1340.0, 5360.0, 15640.0)  # between the bands
+FAST_S = (0.00425, 0.00166, 0.00065, 0.00025, 0.0001)  # of each band's level
+ATTACK_S = (0.0375, 0.0175, 0.0081, 0.0038, 0.0018)  # of its slow envelope
+RELEASE_S = (0.126, 0.075, 0.0445, 0.0265, 0.0157)
+WEIGHTS = (0.172, 0.185, 0.199, 0.214, 0.23)
+MOST_DB = 22.3  # a band's rise counts no further
+NOVELTY_DB = (5.8, 2.2)  # weighted rise of the bands that makes a hit, at sensitivity 0 and 1
+SHARE = 0.055  # of what rings that must be new: partials that beat are not
+SHARES = (1.0, 11.0, 121.5, 1340.0, 14765.0)  # weight of a band's power there: strokes are bright
+FLOOR = 0.00285  # of the threshold: what a band's envelope never falls below
+OWN_RISE = 4.0  # how much more must be new for each share of our own sound in what is heard
 LEVEL_S = 0.001  # of the level that is held against the threshold
 HOLD_S = 0.3  # decay of an unknown drum, for retrigger cancel
 DC_HZ = 15.0
@@ -42,7 +45,7 @@ class Settings:
     sensitivity: float = 0.6  # 0: only what stands out far; 1: whatever rises
     scan_ms: float = 3.0  # in which a hit's velocity is taken
     mask_ms: float = 20.0  # after a hit in which there is no other
-    cancel: float = 0.5  # how much more a hit must stand out from a drum that still rings
+    cancel: float = 0.1  # how much more a hit must stand out from a drum that still rings
     leak_db: float = -10.5  # our own loudspeaker at the microphone, at most
 
     RANGES: ClassVar = {
@@ -144,10 +147,10 @@ def feed(d, x, own):
             below = d.low_pass[k, 1]
         d.fast[k] += d.a_fast[k] * (band * band - d.fast[k])
         before = d.slow[k] + d.floor
-        ring += before
+        ring += SHARES[k] * before
         if d.fast[k] > before:
-            rise += d.fast[k] - before
-            novelty += WEIGHTS[k] * min(10 * np.log10(d.fast[k] / before), MOST_DB)
+            rise += SHARES[k] * (d.fast[k] - before)
+            novelty += min(10 * np.log10(d.fast[k] / before), MOST_DB) * WEIGHTS[k]
     state = _decide(d, novelty if rise > SHARE * ring else 0.0, own)
     for k in range(N_BANDS):
         attack = 1.0 if d.scanning > 0 else d.a_slow[k]
@@ -179,7 +182,7 @@ def _decide(d, novelty, own):
     below_ring = 10 * np.log10(d.kept / d.level) if d.kept > d.level else 0.0  # dB
     if novelty < d.novelty + d.cancel * below_ring:
         return _ignore(d, CANCELLED)
-    if d.level < d.leak * own:
+    if d.level < d.leak * own or novelty < d.novelty * (1 + OWN_RISE * d.leak * own / d.level):
         return _ignore(d, OWN)
     d.scanning, d.masked = d.scan, d.mask
     d.refused = 0

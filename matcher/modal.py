@@ -6,9 +6,9 @@ more to fetch than to multiply), then advances the state.
 """
 
 import numpy as np
-from numba import njit
 
 from matcher import ftm
+from matcher.compiled import native
 from matcher.theta import Theta
 
 POWERS = (1, 2, 4, 8)  # of each rotation that are stored; the last is a pass of the kernel
@@ -18,7 +18,7 @@ FADE = 0.9  # modes fade out from here, as a share of the Nyquist frequency, to 
 SILENCE = 1e-9  # a mode below this share of all modes together is over (-180 dB)
 
 
-@njit(fastmath=True, nogil=True, cache=True, error_model="numpy")
+@native(fastmath=True)
 def add_modes(state, powers, n_modes, out):
     """Add the next samples of the first n_modes modes to `out` and advance `state`, both in place.
 

@@ -54,10 +54,10 @@ def test_a_quiet_hit_is_refused_by_the_threshold_and_says_so():
 
 
 def test_the_mask_time_hides_a_second_hit():
-    x = take([0.5, 0.53])
+    x = take([0.5, 0.53], [0.2, 0.5])
     assert len(hits(hear(x, mask_ms=5.0))) == 2
     found = hear(x, mask_ms=50.0)
-    assert len(hits(found)) == 1
+    assert not [f for f in hits(found) if 0.51 < f.onset / RATE < 0.55]
     assert "mask time" in {f.reason for f in found}
 
 

@@ -19,7 +19,7 @@ def recordings(request):
 
 @pytest.mark.parametrize("name", SCENES)
 def test_hits_are_found(recordings, name, request):
-    hits = 304 if request.config.getoption("--long") else 80
+    hits = 960 if request.config.getoption("--long") else 80
     scene = SCENES[name]
     x, onsets, between = compose(recordings, scene, hits, seed=0)
     found = score(hear(x, scene), onsets, between)

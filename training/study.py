@@ -72,6 +72,9 @@ SQUARES = {"power": 2, "clip": 0.5}
 VARIANTS = {
     "PNP, constant lambda": PNP | ANY_SOUND | {"damping": "constant", "damping_start": 10.0},
     "PNP, adaptive lambda": PNP | ANY_SOUND | {"damping": "adaptive", "learning_rate": 3e-5},
+    "multi-scale STFT, a tenth of the rate": {"loss": "mss", "learning_rate": 3e-5} | FRESH,
+    "JTFS, a tenth of the rate": {"loss": "jtfs", "shards_per_epoch": 1, "learning_rate": 3e-5}
+    | FRESH,
     "P, distance": {"power": 1} | FRESH,
     "PNP, squares": PNP | ANY_SOUND | {"power": 2},
     "PNP, squares, clipped at the median": PNP | ANY_SOUND | SQUARES,
