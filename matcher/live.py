@@ -96,12 +96,15 @@ class Live:
         self._worker.start()
         self._midi, self._midi_said = None, None
         self._learning = None
+        self._later: queue.SimpleQueue = queue.SimpleQueue()  # for the main thread to do
         self._listening, self._next_look = None, 0.0  # frame where it began
         self._next_midi_try = 0.0
 
     def step(self) -> None:
         """One turn of the main thread."""
         self._watch_devices()
+        while not self._later.empty():
+            self._later.get()()
         turns = {}
         for message in self._poll_midi():
             if message.kind == midi.CONTROL:
@@ -409,7 +412,19 @@ class Live:
         if now - began < limit and not (len(onsets) >= LISTEN_HITS and rested):
             return
         self._listening = None
-        advice = listening.set_up(x, rate, self.setup.settings)
+        settings = self.setup.settings
+        thread = threading.Thread(target=self._consider, args=(x, rate, settings), daemon=True)
+        thread.start()
+
+    def _consider(self, x: np.ndarray, rate: float, settings: detector.Settings) -> None:
+        try:
+            advice = listening.set_up(x, rate, settings)
+        except ValueError as error:
+            self.say("error", message=str(error))
+        else:
+            self._later.put(lambda: self._take_advice(advice))
+
+    def _take_advice(self, advice: listening.Advice) -> None:
         self.set_setup(settings=advice.settings, input_gain_db=advice.gain_db)
         self.say(
             "listened", hits=advice.hits, gain_db=advice.gain_db, clipped=advice.clipped,
