@@ -198,6 +198,7 @@ def _listen(state, x):
     """Keep what is heard and look for hits; marks (offset, kind of detector.feed)."""
     n_marks, channel, gain = 0, state.input_channel, state.input_gain
     d = state.detector
+    d.time = state.time  # it does not count while nobody listens
     peak = state.input_peak
     for t in range(x.shape[0]):
         value = 0.0

@@ -1,4 +1,4 @@
-"""Audio devices: list them, find one by name, stream by the native callback, notice a loss.
+"""Audio devices: list them, find them by name, stream by the native callback, notice a loss.
 
 PortAudio is loaded when first needed; without it everything else of Drum matcher works. Its `stop`
 and `close` hang for ever once a JACK server has died, so a stream is only ever closed in a thread
@@ -17,6 +17,7 @@ from matcher.hush import hush
 LONGEST_LATENCY_S = 5.0  # PortAudio reports nonsense above it: unknown
 LOST_S = 0.8  # without a callback, after which a stream counts as lost
 CLOSE_S = 1.0
+APIS = ("ASIO", "JACK", "Core Audio", "WASAPI", "WDM-KS", "ALSA", "DirectSound", "MME")
 BLOCKS = (0, 16, 2048)  # 0: as the driver likes; else from, to
 
 
@@ -66,28 +67,54 @@ def list_devices() -> list[Device]:
     ]  # fmt: skip
 
 
-def find_device(wanted: str | int | None, kind: str) -> Device | None:
-    """The device of a number or of a part of its name; the system's own where None is wanted.
+def find_pair(source: str | int | None, output: str | int | None) -> tuple:
+    """The input and the output device, each by number or part of its name, of one system.
 
-    kind: "input" or "output". None where nothing is wanted and the system has none. Raises
-    ValueError, naming what there is, where no device or several fit.
+    None for the system's own; None where nothing is wanted and there is none. Where a device is
+    there on several systems, that of the fastest is taken. Raises ValueError, naming what there is,
+    where no device or several fit.
     """
-    sounddevice = _portaudio()
+    found, near = {}, None
+    # what is named decides on which system the other one is
+    for kind, wanted in sorted((("output", output), ("input", source)), key=lambda w: w[1] is None):
+        found[kind] = _find(wanted, kind, near)
+        near = near or (found[kind] and found[kind].api)
+    heard, played = found["input"], found["output"]
+    if heard and played and heard.api != played.api:
+        if source is not None:
+            raise ValueError(
+                f"input {heard.name} is on {heard.api} and output {played.name} on {played.api}; "
+                "choose two of one system"
+            )
+        heard = None  # nobody asked for it
+    return heard, played
+
+
+def _find(wanted: str | int | None, kind: str, near: str | None) -> Device | None:
+    """The device of a kind that is wanted, of API `near` where there is a choice."""
     usable = [d for d in list_devices() if getattr(d, f"channels_{kind[:-3]}") > 0]
+    usable.sort(key=lambda d: (d.api != near, _rank(d.api)))
     if wanted is None:
-        number = sounddevice.default.device[kind == "output"]
-        own = [d for d in usable if d.number == number]
-        return (own or usable or [None])[0]
-    names = ", ".join(f"{d.number} {d.name}" for d in usable) or "none"
+        own = _portaudio().query_hostapis()
+        own = {api["name"]: api[f"default_{kind}_device"] for api in own}
+        usable.sort(key=lambda d: (d.api != near, _rank(d.api), d.number != own[d.api]))
+        return usable[0] if usable else None
+    names = ", ".join(f"{d.number} {d.name}" for d in sorted(usable)) or "none"
     if isinstance(wanted, int) or str(wanted).isdecimal():
         fit = [d for d in usable if d.number == int(wanted)]
     else:
         fit = [d for d in usable if str(wanted).lower() in d.name.lower()]
         fit = [d for d in fit if d.name.lower() == str(wanted).lower()] or fit
+        fit = [d for d in fit if d.api == fit[0].api]
     if len(fit) != 1:
         many = "several devices fit" if fit else "there is no such device"
         raise ValueError(f"{kind} is {wanted!r}: {many}; allowed is one of: {names}")
     return fit[0]
+
+
+def _rank(api: str) -> int:
+    """The place of an API in APIS, which is by how soon they play."""
+    return next((i for i, name in enumerate(APIS) if name in api), len(APIS))
 
 
 class Stream:

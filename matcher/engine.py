@@ -28,6 +28,7 @@ TURN_S = 0.001  # of the engine's main thread
 SNAPSHOT_S = 0.05
 STOP_S = 3.0  # after which the process is killed
 RETRY_S = 5.0  # before another try where even the shipped model is no good
+STUCK = 3  # exit status of a process in which PortAudio hangs
 AGAIN_S = 0.5  # before a process that ended is replaced
 
 
@@ -46,7 +47,10 @@ class Engine:
         self._began, self._closing = time.monotonic(), False
         self._lock = threading.Lock()
         self._start()
-        first = self._pipe.recv()  # that it has started, or why not
+        try:
+            first = self._pipe.recv()  # that it has started, or why not
+        except EOFError:
+            first = ValueError("the audio engine's process ended as it started; try again")
         if isinstance(first, ValueError):
             self._process.join(STOP_S)
             raise first
@@ -122,7 +126,8 @@ class Engine:
 
     def close(self) -> None:
         """End the process."""
-        self._closing = True
+        with self._lock:
+            self._closing = True
         self._ask("quit")
         self._process.join(STOP_S)
         if self._process.is_alive():  # PortAudio hangs
@@ -160,8 +165,13 @@ class Engine:
                 self._snapshot = {"running": False}
                 self._process.kill()
                 self._process.join()
+                if self._process.exitcode != STUCK:
+                    message = "the audio engine ended by itself and is started again"
+                    self.events.put(self._event("error", message=message))
                 time.sleep(AGAIN_S)
                 with self._lock:
+                    if self._closing:
+                        return
                     self._start()
                 continue
             if isinstance(message, ValueError):  # the process could not start
@@ -237,7 +247,7 @@ def _serve(pipe, setup: Setup, began: float) -> None:
             return
         except Stuck:
             time.sleep(0.05)  # what was said goes out
-            os._exit(1)  # PortAudio's own clean-up would hang or abort
+            os._exit(STUCK)  # PortAudio's own clean-up would hang or abort
         now = time.monotonic()
         if now >= next_snapshot:
             next_snapshot = now + SNAPSHOT_S

@@ -63,6 +63,7 @@ class Source:
         self._jack.jack_on_shutdown(self._client, shut_down.address, data)
         self._read, self._names = 0, []
         if not port or self._jack.jack_activate(self._client) != 0:
+            self.close()
             raise ValueError("JACK: its server takes no MIDI input")
         self.look()
 

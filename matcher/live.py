@@ -25,6 +25,7 @@ from matcher.theta import Theta
 STAGES_S = (0.1, 0.35, 1.0, N_SAMPLES / SAMPLE_RATE)  # heard of a hit when theta is inferred anew
 SPARE_S = 0.002  # heard behind a stage, for the resampler
 RETRY_S = 1.0  # between two tries to open a device that is gone
+CLOCK_S = 0.25  # that the frames may be ahead of or behind the time of day
 DROP_S = 0.05  # longer than any callback takes
 LISTEN_HITS, LISTEN_S = 4, 15.0  # set-up by listening ends after so many hits, or so long
 LISTEN_LOOK_S, LISTEN_REST_S = 0.25, 0.6  # between two looks; after the last hit
@@ -88,6 +89,7 @@ class Live:
         self._slots = [0] * N_PADS
         self._sent = [-1] * N_PADS  # the command that put a pad's last program
         self._lock = threading.Lock()  # of programs: the worker and the main thread write them
+        self._send_lock = threading.Lock()  # of the ring of commands: it takes one writer
         self._tag, self._notes = 0, {}
         self._hits = []
         self._warm_up()
@@ -145,12 +147,12 @@ class Live:
     def strike(self, pad: int, velocity: float) -> None:
         """Play a pad now, velocity in [0, 1]."""
         if self._stream is not None:
-            native.send(self._record, 0, native.STRIKE, pad, 0, velocity, -1)
+            self._send(self._record, native.STRIKE, pad, amount=velocity)
 
     def silence(self) -> None:
         """Fade out everything."""
         if self._stream is not None:
-            native.send(self._record, 0, native.SILENCE, 0, 0, 0.0, -1)
+            self._send(self._record, native.SILENCE)
 
     def load_model(self, path: str | Path) -> None:
         """Use another model once it is loaded; where it is no good the old one stays."""
@@ -174,6 +176,8 @@ class Live:
         names = ("blocks", "underflows", "overflows", "dropped", "bad_samples", "limited")
         numbers = {name: int(r[name]) for name in names}
         frames, rate = int(r["time"]), self._stream.sample_rate
+        if abs(self._frame_zero() - self._stream_began) > CLOCK_S:  # drop-outs, or another clock
+            self._stream_began = self._frame_zero()
         numbers |= {
             "running": True,
             "sample_rate": rate,
@@ -203,7 +207,7 @@ class Live:
             self._drop_midi()
             if not self._stream.close():
                 raise Stuck(name)
-            self._stream = None
+            self._stream = self._listening = None
         if now < self._next_try:
             return
         self._next_try = now + RETRY_S
@@ -218,14 +222,14 @@ class Live:
 
     def _open(self) -> None:
         setup = self.setup
-        output = devices.find_device(setup.output, "output")
+        source, output = devices.find_pair(setup.input, setup.output)
         if output is None:
             raise ValueError("no audio output device; connect one, or start a sound server")
-        source = devices.find_device(setup.input, "input")
         self._stream = devices.Stream(source, output, setup.block)
-        self._stream_began = time.monotonic()
         self._said = ""
-        self._slots, self._sent = [0] * N_PADS, [-1] * N_PADS
+        self._stream_began = self._frame_zero()
+        with self._lock:
+            self._slots, self._sent = [0] * N_PADS, [-1] * N_PADS
         self._hits = []
         self._apply_setup()
         self._drop_midi()  # what runs on JACK now may not have before
@@ -239,24 +243,32 @@ class Live:
         )  # fmt: skip
 
     def _apply_setup(self) -> None:
-        if self._stream is None:
+        stream, setup = self._stream, self.setup
+        if stream is None:
             return
-        r, setup = self._record, self.setup
+        r = stream.state[0]
         armed = self.kit.pads[setup.armed]
         decay = armed.theta.tau if armed.theta is not None else 0.0
-        detector.configure(r["detector"], setup.settings, self._stream.sample_rate, decay)
+        detector.configure(r["detector"], setup.settings, stream.sample_rate, decay)
         r["input_gain"] = 10 ** (setup.input_gain_db / 20)
         r["armed"] = setup.armed if setup.mode == "trigger" else -1
         r["listening"] = 1
+
+    def _send(self, record, kind, pad=0, slot=0, amount=0.0, tag=-1) -> int | None:
+        """Have the callback do something at once; the command's number, None where none fits."""
+        with self._send_lock:
+            number = int(record["commands_in"])
+            return number if native.send(record, 0, kind, pad, slot, amount, tag) else None
 
     # pads
 
     def _put_pad(self, i: int, program: bool = True) -> None:
         """Let pad i of the kit sound as it says; waits while an earlier program is on its way."""
-        if self._stream is None:
-            return
         with self._lock:
-            r, rate, pad = self._record, self._stream.sample_rate, self.kit.pads[i]
+            stream, pad = self._stream, self.kit.pads[i]
+            if stream is None:
+                return
+            r, rate = stream.state[0], stream.sample_rate
             voices.write_pad(r["pool"]["pads"][i], pad, rate)
             if not program:
                 return
@@ -268,10 +280,11 @@ class Live:
                 self._slots[i] = (self._slots[i] + 1) % voices.SLOTS
                 slot = i * voices.SLOTS + self._slots[i]
                 voices.write_program(r["pool"]["programs"][slot], pad.tuned, rate)
-            self._sent[i] = int(r["commands_in"])
-            native.send(r, 0, native.PROGRAM, i, slot, 0.0, -1)
-            if i == self.setup.armed:
-                self._apply_setup()  # a drum that rings longer is cancelled longer
+            number = self._send(r, native.PROGRAM, i, slot)
+            if number is not None:
+                self._sent[i] = number
+        if i == self.setup.armed:
+            self._apply_setup()  # a drum that rings longer is cancelled longer
 
     # MIDI
 
@@ -361,7 +374,7 @@ class Live:
         self._tag += 1
         self._notes[self._tag] = (message.number, message.value)
         velocity = message.value / 127
-        if not native.send(self._record, 0, native.STRIKE, pad, 0, velocity, self._tag):
+        if self._send(self._record, native.STRIKE, pad, amount=velocity, tag=self._tag) is None:
             self._notes.pop(self._tag)
             self._say_note(message.number, message.value, None)
 
@@ -395,6 +408,10 @@ class Live:
     def _time_of(self, frame: int) -> float:
         """Seconds from the engine's start to a frame of the stream."""
         return self._stream_began - self._began + frame / self._stream.sample_rate
+
+    def _frame_zero(self) -> float:
+        """When, in time.monotonic, the stream's first frame was, going by the newest one."""
+        return time.monotonic() - int(self._record["time"]) / self._stream.sample_rate
 
     def _follow_listening(self) -> None:
         """Where set-up by listening is under way: enough heard?"""
@@ -472,7 +489,11 @@ class Live:
         """The worker: clips in, theta out."""
         while (job := self._work.get()) is not None:
             pad, stage, clip, rate, observed, heard_at = job
-            theta = infer(self.encoder, clip, rate, observed)
+            try:
+                theta = infer(self.encoder, clip, rate, observed)
+            except Exception as error:  # of onnxruntime: one hit is lost, not all to come
+                self.say("error", message=f"the model could not match a hit: {error}")
+                continue
             with self._lock:
                 self.kit = self.kit.with_pad(pad, theta=theta)
             self._put_pad(pad)

@@ -118,6 +118,15 @@ def test_a_hit_plays_the_armed_pad_and_is_reported(call):
     assert np.abs(out[late, 0] - expected[480:]).max() < 1e-3
 
 
+def test_a_hit_has_its_frame_when_listening_began_late(call):
+    state = make()
+    call(state, quiet(960))
+    state["listening"] = 1
+    call(state, hit(RATE, 10000))
+    (found,) = (e for e in native.receive(state[0]) if e.kind == native.HIT)
+    assert abs(found.time - 10960) < 24
+
+
 @pytest.mark.parametrize("block", [16, 100, 2048])
 def test_hits_are_the_same_at_any_block_size(call, block):
     events = []

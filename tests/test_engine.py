@@ -67,6 +67,7 @@ def test_a_process_that_dies_is_replaced(silent):
         wait_for(engine, lambda e: e["event"] == "device")
         first = engine._process
         first.kill()
+        assert "ended by itself" in wait_for(engine, lambda e: e["event"] == "error")["message"]
         wait_for(engine, lambda e: engine._process is not first and e["event"] == "device")
         assert engine._process.is_alive()
 
@@ -93,8 +94,9 @@ def test_a_model_that_turned_to_garbage_is_replaced_by_the_shipped_one(silent, t
         wait_for(engine, lambda e: e["event"] == "device")
         path.write_bytes(b"garbage")
         engine._process.kill()
-        said = wait_for(engine, lambda e: e["event"] == "error")
-        assert "mine.onnx is not an ONNX model" in said["message"]
+        said = [wait_for(engine, lambda e: e["event"] == "error")["message"] for _ in range(2)]
+        assert "ended by itself" in said[0]
+        assert "mine.onnx is not an ONNX model" in said[1]
         wait_for(engine, lambda e: e["event"] == "device")
         assert engine._process.is_alive()
 

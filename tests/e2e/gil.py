@@ -38,7 +38,7 @@ def hold() -> None:
 
 
 def main(kind: str, load_of: str, seconds: float) -> None:
-    device = devices.find_device("system", "output")
+    _, device = devices.find_pair(None, "system")
     if kind == "native":
         stream = devices.Stream(device, device, BLOCK)
         state, close = stream.state, stream.close
