@@ -3,6 +3,12 @@
 
 SYSTEM_PACKAGES="python3 python3-venv"
 
+# What Qt needs on X11 and Wayland beside a desktop's own
+WINDOW_PACKAGES="libgl1 libegl1 libglib2.0-0 libdbus-1-3 libfontconfig1 libxkbcommon0
+  libxkbcommon-x11-0 libx11-xcb1 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1
+  libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-sync1 libxcb-xfixes0 libxcb-xkb1
+  fonts-dejavu-core"
+
 die() { printf '%s\n' "$*" >&2; exit 1; }
 
 # install_system WHAT PACKAGES...: those that are missing; without them the rest works, so it only says so
@@ -11,7 +17,9 @@ install_system() {
   shift
   command -v dpkg-query >/dev/null || return 0
   for name in "$@"; do
-    dpkg-query --show --showformat '${db:Status-Status}' "$name" 2>/dev/null | grep -qx installed ||
+    # Ubuntu has some of them as NAMEt64
+    dpkg-query --show --showformat '${db:Status-Status}\n' "$name" "${name}t64" 2>/dev/null |
+      grep -qx installed ||
       missing+=" $name"
   done
   [ -n "$missing" ] || return 0

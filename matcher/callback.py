@@ -20,6 +20,7 @@ from matcher.compiled import fence, native
 
 HEARD = 2**20  # samples that stay in the ring: 22 s at 48 kHz, 5.5 s at 192 kHz
 QUEUE = 1024  # commands or events that can wait
+AUDITIONED = 2**20  # samples of a recording that is played, at most
 MARKS = 64  # hits and ends of hits in one block
 LONGEST_BLOCK = voices.BLOCK
 KNEE = 0.8  # above it the limiter bends
@@ -27,7 +28,7 @@ OWN_RELEASE_S = 0.1  # how long our own sound may take through the room
 GROW_S = 0.0005  # ramps of a velocity that grows
 LOUDEST_IN = 8.0  # what is above is no sound
 
-STRIKE, PROGRAM, SILENCE = range(3)  # commands
+STRIKE, PROGRAM, SILENCE, AUDITION = range(4)  # commands
 HIT, IGNORED, STRUCK, REFUSED = range(4)  # events
 
 COMMAND = np.dtype(
@@ -54,6 +55,9 @@ STATE = np.dtype(
         ("output_gain", np.float64),
         ("listening", np.int64),  # 1: hits are looked for
         ("armed", np.int64),  # the pad that a hit plays, below 0 none
+        ("auditions", np.float32, (2, AUDITIONED)),  # recordings to play: one while one is written
+        ("audition_at", np.int64, 2),  # where each stands,
+        ("audition_end", np.int64, 2),  # and ends
         ("pad_of", np.int64, 128),  # of each MIDI note, below 0 none
         ("midi", np.int64),  # address of jack_midi.MESSAGES whose notes are played here, or 0
         ("cycle_of", np.int64),  # address of jack_last_frame_time
@@ -188,6 +192,7 @@ def _process(state, x, out):
         voices.grow_strike(
             state.pool, state.growing, _hit_gain(state, state.detector.peak), _ramp(state)
         )
+    _audition(state, left, right)
     _put_out(state, left, right, out)
     state.time += n
     state.cycle_played += n
@@ -327,7 +332,12 @@ def _obey(state, offset):
     elif command.kind == PROGRAM:
         voices.set_program(pool, pad, command.slot)
     elif command.kind == SILENCE:
-        voices.silence(pool, max(1, int(voices.STEAL_S * pool.sample_rate)))
+        voices.silence(pool, _fade_samples(state))
+        _end_auditions(state)
+    elif command.kind == AUDITION:
+        _end_auditions(state)
+        state.audition_at[command.slot] = 0
+        state.audition_end[command.slot] = int(command.amount)
     fence()
     state.commands_out += 1
 
@@ -337,6 +347,33 @@ def _strike(state, pad, velocity, offset, tag):
     gain = voices.curve_gain(state.pool.pads[pad].bend, velocity)
     struck = gain > 0 and voices.strike(state.pool, pad, gain)
     _tell(state, state.time + offset, STRUCK if struck else REFUSED, pad, 0, gain, tag)
+
+
+@native
+def _fade_samples(state):
+    return max(1, int(voices.STEAL_S * state.pool.sample_rate))
+
+
+@native
+def _end_auditions(state):
+    for slot in range(2):
+        soon = state.audition_at[slot] + _fade_samples(state)
+        state.audition_end[slot] = min(state.audition_end[slot], soon)
+
+
+@native
+def _audition(state, left, right):
+    """Add the recordings that are played; each fades out as it ends."""
+    fade = _fade_samples(state)
+    for slot in range(2):
+        at, end = state.audition_at[slot], state.audition_end[slot]
+        n = min(left.shape[0], end - at)
+        for t in range(n):
+            share = min(1.0, (end - at - t) / fade) * np.sqrt(0.5)
+            x = np.float32(share) * state.auditions[slot, at + t]
+            left[t] += x
+            right[t] += x
+        state.audition_at[slot] = at + max(0, n)
 
 
 @native

@@ -17,13 +17,17 @@ from collections import deque
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from matcher.detector import Settings
+from matcher.devices import Device
 from matcher.encoder import SHIPPED
 from matcher.kit import Kit
-from matcher.live import LEARNED, Live, Setup, Stuck
+from matcher.live import LEARNED, Clip, Live, Setup, Stuck
 from matcher.theta import Theta
 
 N_MESSAGES = 64  # that the monitor keeps
+N_SNAPSHOTS = 100
 TURN_S = 0.001  # of the engine's main thread
 SNAPSHOT_S = 0.05
 STOP_S = 3.0  # after which the process is killed
@@ -43,6 +47,9 @@ class Engine:
         self.setup, self.kit = setup, setup.kit
         self.events: queue.SimpleQueue = queue.SimpleQueue()
         self._snapshot = {"running": False}
+        self._devices: list[Device] = []
+        self._clips: dict[int, Clip] = {}
+        self._snapshots: deque = deque(maxlen=N_SNAPSHOTS)
         self._messages: deque = deque(maxlen=N_MESSAGES)
         self._began, self._closing = time.monotonic(), False
         self._lock = threading.Lock()
@@ -68,21 +75,21 @@ class Engine:
         self.kit = kit
         self._ask("set_kit", kit)
 
-    def arm(self, pad: int) -> None:
-        """Choose the pad, 0 to 15, that a hit sets or plays."""
-        self._change(armed=pad)
+    def change(self, **changes) -> None:
+        """Change fields of Setup, but for kit and model; other devices are opened at once.
 
-    def set_mode(self, mode: str) -> None:
-        """match: a hit sets the armed pad's drum; trigger: it plays it."""
-        self._change(mode=mode)
+        Raises ValueError, and changes nothing, where a value is not allowed.
+        """
+        self.setup = replace(self.setup, **changes)
+        self._ask("set_setup", changes)
 
-    def set_detection(self, settings: Settings) -> None:
-        """How hits are looked for."""
-        self._change(settings=settings)
+    def rescan(self) -> None:
+        """Look for devices that came; what sounds is cut off."""
+        self._ask("rescan")
 
-    def set_input_gain(self, gain_db: float) -> None:
-        """Gain of the microphone, dB."""
-        self._change(input_gain_db=gain_db)
+    def audition(self, x: np.ndarray, sample_rate: float) -> None:
+        """Play a recording, x (samples,), instead of one that plays; an empty one stops that."""
+        self._ask("audition", np.asarray(x, np.float32), sample_rate)
 
     def strike(self, pad: int, velocity: float) -> None:
         """Play a pad, 0 to 15, with a velocity in [0, 1]."""
@@ -95,10 +102,6 @@ class Engine:
     def load_model(self, path: str | Path) -> None:
         """Use another model; an `error` event says where it is no good, and the old one stays."""
         self._ask("load_model", path)
-
-    def set_controllers(self, controllers: dict[int, str]) -> None:
-        """What MIDI controllers turn on the armed pad: their numbers, and names of kit.TURNED."""
-        self._change(controllers=controllers)
 
     def learn(self, what: str | None) -> None:
         """Give one of kit.TURNED the next controller, or the armed pad ("note") the next note.
@@ -120,9 +123,24 @@ class Engine:
         """The last notes and controllers, oldest first, each with what became of it."""
         return list(self._messages)
 
+    def take_snapshots(self) -> list[dict]:
+        """Those since the last call, oldest first, each with its part of the trace."""
+        snapshots = []
+        while self._snapshots:
+            snapshots.append(self._snapshots.popleft())
+        return snapshots
+
     def snapshot(self) -> dict:
         """Levels, load and counters, at most SNAPSHOT_S old."""
         return self._snapshot
+
+    def devices(self) -> list[Device]:
+        """The audio devices that there were when one was last opened."""
+        return self._devices
+
+    def clip(self, pad: int) -> Clip | None:
+        """What was heard of the hit that set a pad, 0 to 15, last."""
+        return self._clips.get(pad)
 
     def close(self) -> None:
         """End the process."""
@@ -134,10 +152,6 @@ class Engine:
             self._process.kill()
             self._process.join()
         self._pipe.close()
-
-    def _change(self, **changes) -> None:
-        self.setup = replace(self.setup, **changes)
-        self._ask("set_setup", changes)
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
@@ -184,6 +198,11 @@ class Engine:
                 pass  # it has started
             elif message["event"] == "snapshot":
                 self._snapshot = message
+                self._snapshots.append(message)
+            elif message["event"] == "devices":
+                self._devices = message["devices"]
+            elif message["event"] == "clip":
+                self._clips[message["pad"] - 1] = message["clip"]
             else:
                 self._follow(message)
                 self.events.put(message)

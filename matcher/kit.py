@@ -12,6 +12,7 @@ from pathlib import Path
 
 import tomli_w
 
+from matcher.ftm import STRIKE
 from matcher.recording import save_atomically
 from matcher.theta import PRESETS, Theta
 
@@ -38,9 +39,11 @@ RANGES = {
     "pan": (-1.0, 1.0),
     "tune": (-24.0, 24.0),
     "choke": (0, N_CHOKE_GROUPS),
+    "x1": (0.001, 0.999),
+    "x2": (0.001, 0.999),
 }
 RANGE = PRESETS["live"]  # of theta
-TURNED = (*Theta._fields, "gain_db", "pan", "tune")  # what a controller can turn
+TURNED = (*Theta._fields, "gain_db", "pan", "tune", "x1", "x2")  # what a controller can turn
 
 
 def curve_gain(curve: str, velocity: float) -> float:
@@ -70,6 +73,8 @@ class Pad:
     tune: float = 0.0  # semitones
     choke: int = 0  # a strike silences other pads of its group; 0: of no group
     curve: str = "linear"  # one of CURVES
+    x1: float = STRIKE[0]  # strike point, as a share of each side
+    x2: float = STRIKE[1]
 
     def __post_init__(self):
         for name, (low, high) in RANGES.items():
@@ -92,6 +97,11 @@ class Pad:
         row = RANGE["omega"]
         omega = self.theta.omega * 2 ** (self.tune / 12)
         return self.theta._replace(omega=min(max(omega, row.low), row.high))
+
+    @property
+    def sound(self) -> tuple[Theta | None, tuple[float, float]]:
+        """What its voices are made of: theta as it sounds, and the strike point."""
+        return self.tuned, (self.x1, self.x2)
 
     def gain(self, velocity: float) -> float:
         """What a strike of velocity in [0, 1] is multiplied by."""
@@ -151,14 +161,15 @@ class Kit:
         return next((i for i, pad in enumerate(self.pads) if pad.note == note), None)
 
 
-def save_kit(kit: Kit, path: str | Path) -> None:
-    """Write a kit file, whole or not at all."""
+def save_kit(kit: Kit, path: str | Path, comment: str = "") -> None:
+    """Write a kit file, whole or not at all; comment: its first line."""
     pads = []
     for pad in kit.pads:
         row = asdict(pad) | {"theta": pad.theta and _plain(pad.theta)}
         pads.append({name: value for name, value in row.items() if value is not None})
     text = tomli_w.dumps({"schema": SCHEMA, "name": kit.name, "pads": pads})
-    save_atomically(path, lambda file: file.write(f"{text}{END}\n".encode()))
+    head = f"#{comment}\n" if comment else ""
+    save_atomically(path, lambda file: file.write(f"{head}{text}{END}\n".encode()))
 
 
 def load_kit(path: str | Path) -> tuple[Kit, list[str]]:

@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import soxr
 
 from matcher import callback as native
 from matcher import detector, devices, listening, midi, voices
@@ -26,6 +28,7 @@ STAGES_S = (0.1, 0.35, 1.0, N_SAMPLES / SAMPLE_RATE)  # heard of a hit when thet
 SPARE_S = 0.002  # heard behind a stage, for the resampler
 RETRY_S = 1.0  # between two tries to open a device that is gone
 CLOCK_S = 0.25  # that the frames may be ahead of or behind the time of day
+TRACE_S = 0.002  # of a peak of the trace
 DROP_S = 0.05  # longer than any callback takes
 LISTEN_HITS, LISTEN_S = 4, 15.0  # set-up by listening ends after so many hits, or so long
 LISTEN_LOOK_S, LISTEN_REST_S = 0.25, 0.6  # between two looks; after the last hit
@@ -47,6 +50,7 @@ class Setup:
     armed: int = 0  # pad, 0 to N_PADS - 1
     settings: detector.Settings = field(default_factory=detector.Settings)
     input_gain_db: float = 0.0
+    output_gain_db: float = 0.0
     controllers: dict[int, str] = field(default_factory=dict)  # MIDI controller: one of TURNED
 
     def __post_init__(self):
@@ -62,6 +66,15 @@ class Setup:
         devices.check_block(self.block)
         if not 0 <= self.armed < N_PADS:
             raise ValueError(f"armed is {self.armed}, allowed is 0 to {N_PADS - 1}")
+
+
+class Clip(NamedTuple):
+    """What was heard of a hit."""
+
+    samples: np.ndarray  # (frames,) from the onset
+    sample_rate: float
+    observed_s: float
+    stage: str
 
 
 @dataclass
@@ -91,12 +104,14 @@ class Live:
         self._lock = threading.Lock()  # of programs: the worker and the main thread write them
         self._send_lock = threading.Lock()  # of the ring of commands: it takes one writer
         self._tag, self._notes = 0, {}
+        self._audition = 0  # which of two places was played last
+        self._traced = 0  # frames of which the trace was given
         self._hits = []
         self._warm_up()
         self._work = queue.SimpleQueue()
         self._worker = threading.Thread(target=self._match_hits, name="worker", daemon=True)
         self._worker.start()
-        self._midi, self._midi_said = None, None
+        self._midi, self._midi_said, self._midi_missing = None, None, False
         self._learning = None
         self._later: queue.SimpleQueue = queue.SimpleQueue()  # for the main thread to do
         self._listening, self._next_look = None, 0.0  # frame where it began
@@ -135,14 +150,27 @@ class Live:
             before, self.kit = self.kit, kit
         for i, (old, new) in enumerate(zip(before.pads, kit.pads)):
             if old != new:
-                self._put_pad(i, program=old.tuned != new.tuned)
+                self._put_pad(i, program=old.sound != new.sound)
         if self._stream is not None:
             self._map_notes()
 
     def set_setup(self, **changes) -> None:
-        """Change mode, armed, settings, input_gain_db or controllers."""
+        """Change anything but model and kit; other devices are opened at once."""
         self.setup = replace(self.setup, **changes)
+        if changes.keys() & {"input", "output", "block"}:
+            self.rescan()
+        elif "midi_in" in changes:
+            self._drop_midi()
+            self._next_midi_try = 0.0
         self._apply_setup()
+
+    def rescan(self) -> None:
+        """Look for devices anew; what sounds is cut off."""
+        if self._stream is not None:
+            self._close_stream()
+        self._drop_midi()
+        self._next_try = self._next_midi_try = 0.0
+        self._said, self._midi_said = "", None
 
     def strike(self, pad: int, velocity: float) -> None:
         """Play a pad now, velocity in [0, 1]."""
@@ -153,6 +181,16 @@ class Live:
         """Fade out everything."""
         if self._stream is not None:
             self._send(self._record, native.SILENCE)
+
+    def audition(self, x: np.ndarray, rate: float) -> None:
+        """Play x (samples,), in place of what was played so before; without samples, stop that."""
+        if self._stream is None:
+            return
+        r = self._record
+        x = soxr.resample(x, rate, self._stream.sample_rate)[: native.AUDITIONED]
+        self._audition = 1 - self._audition
+        r["auditions"][self._audition, : len(x)] = x
+        self._send(r, native.AUDITION, slot=self._audition, amount=float(len(x)))
 
     def load_model(self, path: str | Path) -> None:
         """Use another model once it is loaded; where it is no good the old one stays."""
@@ -169,9 +207,10 @@ class Live:
         self._listening = int(self._record["time"])
 
     def snapshot(self) -> dict:
-        """Levels, load and counters; levels since the last call."""
+        """Levels, load, counters, ports; levels and the trace since the last call."""
+        ports = self._midi.names if self._midi is not None else []
         if self._stream is None:
-            return {"running": False}
+            return {"running": False, "midi": ports}
         r = self._record
         names = ("blocks", "underflows", "overflows", "dropped", "bad_samples", "limited")
         numbers = {name: int(r[name]) for name in names}
@@ -181,7 +220,10 @@ class Live:
         numbers |= {
             "running": True,
             "sample_rate": rate,
+            "midi": ports,
             "seconds": frames / rate,
+            "time_s": self._time_of(frames),
+            "trace": self._trace(frames),
             "load": float(r["busy_ns"]) * 1e-9 / max(frames / rate, 1e-9),
             "worst_us": float(r["worst_ns"]) / 1e3,
             "voices": int(voices.n_sounding(r["pool"])),
@@ -202,12 +244,8 @@ class Live:
         if self._stream is not None:
             if self._stream.alive():
                 return
-            name = self._stream.output.name
-            self.say("device", state="lost", name=name)
-            self._drop_midi()
-            if not self._stream.close():
-                raise Stuck(name)
-            self._stream = self._listening = None
+            self.say("device", of="audio", state="lost", name=self._stream.output.name)
+            self._close_stream()
         if now < self._next_try:
             return
         self._next_try = now + RETRY_S
@@ -217,11 +255,18 @@ class Live:
             self._open()
         except ValueError as error:
             if str(error) != self._said:
-                self.say("device", state="missing", name=str(error))
+                self.say("device", of="audio", state="missing", name=str(error))
             self._said = str(error)
+
+    def _close_stream(self) -> None:
+        self._drop_midi()
+        if not self._stream.close():
+            raise Stuck(self._stream.output.name)
+        self._stream = self._listening = None
 
     def _open(self) -> None:
         setup = self.setup
+        self.say("devices", devices=devices.list_devices())
         source, output = devices.find_pair(setup.input, setup.output)
         if output is None:
             raise ValueError("no audio output device; connect one, or start a sound server")
@@ -230,7 +275,7 @@ class Live:
         self._stream_began = self._frame_zero()
         with self._lock:
             self._slots, self._sent = [0] * N_PADS, [-1] * N_PADS
-        self._hits = []
+        self._hits, self._traced = [], 0
         self._apply_setup()
         self._drop_midi()  # what runs on JACK now may not have before
         for i in range(N_PADS):
@@ -251,6 +296,7 @@ class Live:
         decay = armed.theta.tau if armed.theta is not None else 0.0
         detector.configure(r["detector"], setup.settings, stream.sample_rate, decay)
         r["input_gain"] = 10 ** (setup.input_gain_db / 20)
+        r["output_gain"] = 10 ** (setup.output_gain_db / 20)
         r["armed"] = setup.armed if setup.mode == "trigger" else -1
         r["listening"] = 1
 
@@ -279,7 +325,8 @@ class Live:
                     time.sleep(0.001)
                 self._slots[i] = (self._slots[i] + 1) % voices.SLOTS
                 slot = i * voices.SLOTS + self._slots[i]
-                voices.write_program(r["pool"]["programs"][slot], pad.tuned, rate)
+                theta, strike = pad.sound
+                voices.write_program(r["pool"]["programs"][slot], theta, rate, strike)
             number = self._send(r, native.PROGRAM, i, slot)
             if number is not None:
                 self._sent[i] = number
@@ -296,11 +343,14 @@ class Live:
             self._next_midi_try = now + RETRY_S
             try:
                 self._midi = midi.Inputs(self.setup.midi_in)
+                if self._midi_missing:
+                    self.say("device", of="midi", state="found", name=", ".join(self._midi.names))
+                self._midi_missing = False
                 self._play_natively()
             except ValueError as error:
                 if str(error) != self._midi_said:
-                    self.say("device", state="missing", name=str(error))
-                self._midi_said = str(error)
+                    self.say("device", of="midi", state="missing", name=str(error))
+                self._midi_said, self._midi_missing = str(error), True
                 return []
         return self._midi.poll()
 
@@ -341,9 +391,9 @@ class Live:
         if name is not None and (name not in Theta._fields or self.kit.pads[armed].theta):
             to = value_at(name, value / 127)
             with self._lock:
-                before = self.kit.pads[armed].tuned
+                before = self.kit.pads[armed].sound
                 self.kit = self.kit.with_value(armed, name, to)
-            self._put_pad(armed, program=self.kit.pads[armed].tuned != before)
+            self._put_pad(armed, program=self.kit.pads[armed].sound != before)
         self.say(
             "control", controller=number, value=value, turns=name, to=to,
             pad=None if to is None else armed + 1,
@@ -408,6 +458,20 @@ class Live:
     def _time_of(self, frame: int) -> float:
         """Seconds from the engine's start to a frame of the stream."""
         return self._stream_began - self._began + frame / self._stream.sample_rate
+
+    def _trace(self, frames: int) -> dict:
+        """Peaks of what was heard since the last call, one each step_s; time_s: of the first."""
+        rate = self._stream.sample_rate
+        step = max(1, round(TRACE_S * rate))
+        first = max(self._traced, frames - native.HEARD // 2)
+        n = (frames - first) // step
+        heard = self._record["heard"][np.arange(first, first + n * step) % native.HEARD]
+        self._traced = first + n * step
+        return {
+            "time_s": self._time_of(first),
+            "step_s": step / rate,
+            "peaks": np.abs(heard).reshape(n, step).max(axis=1, initial=0.0),
+        }
 
     def _frame_zero(self) -> float:
         """When, in time.monotonic, the stream's first frame was, going by the newest one."""
@@ -497,6 +561,7 @@ class Live:
             with self._lock:
                 self.kit = self.kit.with_pad(pad, theta=theta)
             self._put_pad(pad)
+            self.say("clip", pad=pad + 1, clip=Clip(clip, rate, observed, stage))
             now = time.monotonic()
             self.say(
                 "theta", now - self._began, stage=stage, pad=pad + 1,

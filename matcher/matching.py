@@ -147,13 +147,15 @@ def to_analysis_rate(x: np.ndarray, sample_rate: float) -> np.ndarray:
     return soxr.resample(needed, sample_rate, SAMPLE_RATE)[:N_SAMPLES]
 
 
-def twin_distance(clip: np.ndarray, theta: Theta, ends_in_hit: bool = False) -> float:
+def twin_distance(
+    clip: np.ndarray, theta: Theta, ends_in_hit: bool = False, strike=ftm.STRIKE
+) -> float:
     """log-CQT distance of theta's sound from a clip (samples,) at features.SAMPLE_RATE.
 
     A recording that ends has died away, so its twin is heard for the whole window; one that
     the next hit ends is compared until there.
     """
-    twin = modal.render(theta, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
+    twin = modal.render(theta, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE, strike)
     return distance(clip, twin[: len(clip)] if ends_in_hit else twin)
 
 

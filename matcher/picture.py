@@ -1,12 +1,11 @@
 """match.png: the hit and its twin side by side, and theta in words."""
 
-from functools import lru_cache
-
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from matcher.features import N_SAMPLES, SAMPLE_RATE, LogCqt, normalise
+from matcher import spectrogram
+from matcher.features import N_SAMPLES, SAMPLE_RATE
 from matcher.matching import Match, to_analysis_rate
 from matcher.recording import save_atomically
 from matcher.theta import describe
@@ -14,22 +13,7 @@ from matcher.theta import describe
 BACKGROUND, PANEL, LINE = "#16181d", "#1f232b", "#353b47"
 TEXT, SECONDARY = "#e8eaee", "#a3abb8"
 RECORDED, TWIN = "#ffb02e", "#4cc2ff"
-RANGE_DB = 60
-TICKS_HZ = (31.5, 63, 125, 250, 500, 1000, 2000, 4000, 8000)
 LONGEST = N_SAMPLES / SAMPLE_RATE  # s that are shown at most
-
-
-@lru_cache(1)
-def _cqt() -> LogCqt:
-    return LogCqt(
-        f_min=22.45,
-        n_bins=108,
-        bandwidth=0.85,
-        n_frames=200,
-        growth=1.0,
-        reach=5.0,
-        oversampling=1.5,
-    )
 
 
 def save_picture(match: Match, path, title: str) -> None:
@@ -76,16 +60,19 @@ def _style(axes) -> None:
 
 def _spectrogram(axes, x, sample_rate, seconds):
     """Level of x in dB, over time and log frequency."""
-    cqt = _cqt()
-    level = 20 * np.log10(cqt.magnitude(normalise(to_analysis_rate(x, sample_rate))) + 1e-9)
-    level -= level.max()
-    octave = 2 ** (1 / 24)  # half a bin
-    edges = np.append(cqt.frequencies / octave, cqt.frequencies[-1] * octave)
+    level = spectrogram.levels(to_analysis_rate(x, sample_rate))
+    edges = spectrogram.edges_hz()
     image = axes.pcolormesh(
-        cqt.edges / SAMPLE_RATE, edges, level, cmap="magma", vmin=-RANGE_DB, vmax=0, rasterized=True
+        spectrogram.edges_s(),
+        edges,
+        level,
+        cmap="magma",
+        vmin=-spectrogram.RANGE_DB,
+        vmax=0,
+        rasterized=True,
     )
     axes.set(yscale="log", xlim=(0, seconds), ylim=(edges[0], edges[-1]))
-    axes.yaxis.set_major_locator(FixedLocator(TICKS_HZ))
+    axes.yaxis.set_major_locator(FixedLocator(spectrogram.TICKS_HZ))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda hz, _: f"{hz:g}"))
     axes.set_xlabel("Time (s)", color=SECONDARY)

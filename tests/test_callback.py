@@ -193,6 +193,35 @@ def test_mono_output_has_the_level_of_a_pad_in_the_middle(call):
     assert not outs[2][:, 2:].any()
 
 
+def play(state, slot, x):
+    state["auditions"][0, slot, : len(x)] = x
+    native.send(state[0], 0, native.AUDITION, 0, slot, float(len(x)), -1)
+
+
+def test_a_recording_is_played_as_it_is_and_the_next_one_takes_its_place(call):
+    state = make()
+    first, second = (np.full(n, level, np.float32) for n, level in ((20000, 0.2), (3000, -0.4)))
+    play(state, 0, first)
+    out = call(state, quiet(6400))
+    np.testing.assert_allclose(out, 0.2 * np.sqrt(0.5), rtol=1e-6)
+    play(state, 1, second)
+    out = np.concatenate([out[-1:], call(state, quiet(6400))])
+    fade = round(voices.STEAL_S * RATE)
+    np.testing.assert_allclose(out[1 + fade : 2900 - fade], -0.4 * np.sqrt(0.5), rtol=1e-6)
+    assert not out[3001:].any()
+    assert np.abs(np.diff(out[2:, 0])).max() < 0.6 / fade  # no step where one ends
+
+
+def test_silence_ends_a_recording(call):
+    state = make()
+    play(state, 0, np.full(20000, 0.5, np.float32))
+    call(state, quiet(640))
+    native.send(state[0], 0, native.SILENCE, 0, 0, 0.0, -1)
+    out = call(state, quiet(640))
+    assert np.abs(np.diff(out[:, 0])).max() < 0.5 / (voices.STEAL_S * RATE)
+    assert not out[-64:].any()
+
+
 def test_a_full_queue_drops_nothing_that_it_took(call):
     state = make()
     taken = sum(native.send(state[0], 0, native.STRIKE, 0, 0, 0.01, i) for i in range(3000))

@@ -41,11 +41,10 @@ def test_without_devices_it_waits_and_says_so(silent):
         engine.set_kit(Kit().with_pad(0, theta=TOM))
         engine.strike(0, 1.0)
         engine.silence()
-        engine.arm(3)
-        engine.set_mode("trigger")
+        engine.change(armed=3, mode="trigger", output_gain_db=-6.0)
         assert not engine.snapshot()["running"]
         with pytest.raises(ValueError, match="mode is 'play'"):
-            engine.set_mode("play")
+            engine.change(mode="play")
 
 
 def test_a_broken_model_is_refused_at_the_start_and_later(silent, tmp_path):

@@ -1,0 +1,74 @@
+"""The app: python -m gui = drum-matcher-gui."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy loads
+
+import matcher
+from matcher.kit import SUFFIX, load_kit
+
+ICON = Path(__file__).parent / "drum-matcher.svg"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="drum-matcher-gui", allow_abbrev=False,
+        description="Hit a drum, play its physical twin: the window of Drum matcher.",
+    )  # fmt: skip
+    parser.add_argument(
+        "file", nargs="?", type=Path, metavar="FILE",
+        help=f"a {SUFFIX} to open, or a recording to match",
+    )  # fmt: skip
+    parser.add_argument("--model", type=Path, metavar="FILE", help="default: the shipped model")
+    parser.add_argument(
+        "--version", action="version", version=f"drum-matcher-gui {matcher.__version__}"
+    )
+    return parser
+
+
+def main(argv=None) -> int:
+    """Open the window; 2 after a sentence on stderr where something given was wrong."""
+    arguments = _parser().parse_args(argv)
+    try:
+        for path in (arguments.file, arguments.model):
+            if path is not None and not path.is_file():
+                raise ValueError(f"{path} is not a file; give one that is there")
+        if arguments.file is not None and arguments.file.suffix == SUFFIX:
+            load_kit(arguments.file)
+        return _run(arguments)
+    except ValueError as error:
+        print(f"drum-matcher-gui: {error}", file=sys.stderr)
+        return 2
+
+
+def _run(arguments) -> int:
+    if sys.platform == "linux" and not any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    ):
+        raise ValueError("there is no display to open a window on; drum-matcher works without one")
+    try:
+        from PyQt6.QtGui import QIcon
+        from PyQt6.QtWidgets import QApplication
+    except ImportError as error:
+        raise ValueError(f"the window cannot be opened: {error}") from error
+    from gui import preferences, theme
+    from gui.window import make_window
+
+    app = QApplication(sys.argv[:1])
+    app.setApplicationName("Drum matcher")
+    app.setDesktopFileName("drum-matcher")
+    app.setStyle("Fusion")
+    app.setWindowIcon(QIcon(str(ICON)))
+    remembered = preferences.load()
+    theme.apply(remembered.theme, remembered.text_scale)
+    window = make_window(remembered, arguments.model, arguments.file)
+    window.show()
+    window.session.link.start()
+    return app.exec()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

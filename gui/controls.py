@@ -1,0 +1,338 @@
+"""Controls that several panels share: knobs, a level meter, panels, a slider that can be read."""
+
+from collections.abc import Callable
+
+from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QAction, QFontMetricsF, QPainter, QPen
+from PyQt6.QtWidgets import (
+    QDial,
+    QFrame,
+    QInputDialog,
+    QLabel,
+    QMenu,
+    QProgressBar,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gui.theme import now
+
+STEPS = 1000  # of a knob
+FINE = 0.2  # with shift, a knob turns so much slower
+TURN_HEIGHTS = 10  # heights of text that the mouse moves for the whole range
+START, SPAN = 225.0, 270.0  # degrees of a knob's scale
+
+
+def em(widget: QWidget) -> float:
+    """Height of the widget's text, the unit of every length."""
+    return QFontMetricsF(widget.font()).height()
+
+
+def panel() -> QFrame:
+    """A frame that holds one thing of the window."""
+    frame = QFrame()
+    frame.setProperty("panel", True)
+    return frame
+
+
+def label(text: str = "", quiet: bool = False, of: str = "") -> QLabel:
+    """Text; quiet: of lesser weight; of: "recorded" or "twin", whose colour it has."""
+    widget = QLabel(text)
+    widget.setProperty("quiet", quiet)
+    widget.setProperty("of", of)
+    return widget
+
+
+class _Dial(QDial):
+    """The turning part of a knob."""
+
+    def __init__(self, knob: "Knob"):
+        super().__init__()
+        self.knob, self._drag = knob, None
+        self.setRange(0, STEPS)
+        self.setSingleStep(STEPS // 100)
+        self.setPageStep(STEPS // 10)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        side = round(2.6 * em(self))
+        return QSize(side, side)
+
+    minimumSizeHint = sizeHint
+
+    def mousePressEvent(self, event):
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._drag = (event.position().y(), float(self.value()))
+            self.setFocus()
+
+    def mouseMoveEvent(self, event):
+        if self._drag is None:
+            return
+        y, value = self._drag
+        slow = FINE if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1.0
+        value += slow * (y - event.position().y()) / (TURN_HEIGHTS * em(self)) * STEPS
+        value = min(max(value, 0.0), float(STEPS))
+        self._drag = (event.position().y(), value)
+        self.setValue(round(value))
+
+    def mouseReleaseEvent(self, event):
+        self._drag = None
+        self.knob.released.emit()
+
+    def mouseDoubleClickEvent(self, event):
+        self.knob.go_back()
+
+    def keyReleaseEvent(self, event):
+        super().keyReleaseEvent(event)
+        if not event.isAutoRepeat():
+            self.knob.released.emit()
+
+    def keyPressEvent(self, event):
+        if event.key() in (Qt.Key.Key_Backspace, Qt.Key.Key_Delete):
+            self.knob.go_back()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.knob.ask_for_value()
+        else:
+            super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event):
+        self.knob.show_menu(event.globalPos())
+
+    def paintEvent(self, event):
+        theme, share = now(), self.value() / STEPS
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        side = min(self.width(), self.height()) - em(self) / 3
+        box = QRectF(0, 0, side, side)
+        box.moveCenter(QPointF(self.width() / 2, self.height() / 2))
+        width = em(self) / 5
+        enabled = self.isEnabled()
+        arc = box.adjusted(width, width, -width, -width)
+        painter.setPen(QPen(theme.color("line"), width, cap=Qt.PenCapStyle.FlatCap))
+        painter.drawArc(arc, round(16 * START), round(-16 * SPAN))
+        if enabled:
+            painter.setPen(QPen(theme.color(self.knob.color), width, cap=Qt.PenCapStyle.FlatCap))
+            zero = self.knob.zero
+            painter.drawArc(
+                arc, round(16 * (START - SPAN * zero)), round(-16 * SPAN * (share - zero))
+            )
+            self._tick(painter, box, share, theme.color("text"), 0.25, width)
+            if self.knob.mark is not None:
+                self._tick(painter, box, self.knob.mark, theme.color("recorded"), 0.82, width / 1.5)
+        if self.hasFocus():
+            painter.setPen(QPen(theme.color("text"), 2))
+            painter.drawRoundedRect(self.rect().adjusted(1, 1, -2, -2), width, width)
+
+    @staticmethod
+    def _tick(painter, box, share, color, inner, width) -> None:
+        """A line towards a place of the scale."""
+        painter.save()
+        painter.translate(box.center())
+        painter.rotate(-(START - SPAN * share))
+        radius = box.width() / 2
+        painter.setPen(QPen(color, width, cap=Qt.PenCapStyle.RoundCap))
+        painter.drawLine(QPointF(inner * radius, 0), QPointF(0.98 * radius, 0))
+        painter.restore()
+
+
+class Knob(QWidget):
+    """A value with a name, a unit and a range, turned by mouse, wheel, keys or MIDI.
+
+    scale: two functions, value -> share of the range in [0, 1] and back. words: value -> text.
+    turned: emitted with each new value that the user makes; released: when a turn is over.
+    """
+
+    turned = pyqtSignal(float)
+    released = pyqtSignal()
+    learn = pyqtSignal()
+    forget = pyqtSignal()
+
+    def __init__(
+        self,
+        name: str,
+        scale: tuple[Callable[[float], float], Callable[[float], float]],
+        words: Callable[[float], str],
+        value: float,
+        help: str = "",
+        color: str = "twin",
+        zero: float = 0.0,
+        learnable: bool = False,
+    ):
+        super().__init__()
+        self.name, self.color, self.zero = name, color, zero
+        self.mark: float | None = None  # share of the range at which a matched value stands
+        self._share, self._value_at = scale
+        self._words, self._learnable = words, learnable
+        self.typed = ("", 1.0)  # unit in which a value is typed, and what it is multiplied by there
+        self._value = self._home = value
+        self._controller: int | None = None
+        self.dial = _Dial(self)
+        self.dial.setAccessibleName(name)
+        self.text = label()
+        for text in (title := label(name, quiet=True), self.text):
+            text.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        title.setBuddy(self.dial)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        for widget in (title, self.dial, self.text):
+            layout.addWidget(widget)
+        self.help = help
+        self.setFocusProxy(self.dial)
+        self.dial.valueChanged.connect(self._take)
+        self.set_value(value)
+
+    @property
+    def value(self) -> float:
+        """Where it stands."""
+        return self._value
+
+    def set_value(self, value: float) -> None:
+        """Show a value, without telling anyone."""
+        self._value = value
+        self.dial.blockSignals(True)
+        self.dial.setValue(round(STEPS * min(max(self._share(value), 0.0), 1.0)))
+        self.dial.blockSignals(False)
+        self._say()
+
+    def set_home(self, value: float, marked: bool = False) -> None:
+        """The value that a double click goes back to; marked: shown on the scale as matched."""
+        self._home = value
+        self.mark = self._share(value) if marked else None
+        self.dial.update()
+
+    def set_controller(self, number: int | None) -> None:
+        """Show which MIDI controller turns it."""
+        self._controller = number
+        self._say()
+
+    def go_back(self) -> None:
+        """To the value it was matched at, or its default."""
+        if self.isEnabled() and self._home != self._value:
+            self.set_value(self._home)
+            self.turned.emit(self._home)
+            self.released.emit()
+
+    def ask_for_value(self) -> None:
+        """Have the value typed."""
+        unit, scale = self.typed
+        low, high = (scale * float(self._value_at(share)) for share in (0.0, 1.0))
+        allowed = f"{self.name}, {low:g} to {high:g} {unit}".rstrip()
+        value, given = QInputDialog.getDouble(
+            self, self.name, allowed, scale * self._value, low, high, 5
+        )
+        if given:
+            value /= scale
+            self.set_value(value)
+            self.turned.emit(value)
+            self.released.emit()
+
+    def show_menu(self, position) -> None:
+        """Type, go back, learn, forget."""
+        menu = QMenu(self)
+        for text, do, possible in (
+            ("Type a value…", self.ask_for_value, True),
+            ("Back to the matched value" if self.mark is not None else "Back to the default",
+             self.go_back, self._home != self._value),
+            ("Learn a MIDI controller", self.learn.emit, self._learnable),
+            (f"Forget controller {self._controller}", self.forget.emit,
+             self._learnable and self._controller is not None),
+        ):  # fmt: skip
+            if possible:
+                action = QAction(text, menu)
+                action.triggered.connect(lambda _, do=do: do())
+                menu.addAction(action)
+        menu.exec(position)
+
+    def _take(self, step: int) -> None:
+        self._value = float(self._value_at(step / STEPS))
+        self._say()
+        self.turned.emit(self._value)
+
+    def _say(self) -> None:
+        words = self._words(self._value)
+        self.text.setText(words)
+        learned = f"; MIDI controller {self._controller}" if self._controller is not None else ""
+        self.dial.setAccessibleDescription(f"{words}{learned}. {self.help}")
+        keys = "Drag up and down, turn the wheel, use the arrow keys, or type Enter and a value"
+        back = "double click goes back; right click for more"
+        self.setToolTip(f"<b>{self.name}: {words}</b>{learned}<br>{self.help}<br>{keys}; {back}.")
+        self.dial.update()
+
+
+def linear(low: float, high: float, step: float = 0.0) -> tuple:
+    """The scale of a Knob whose values lie evenly; step: what they are rounded to."""
+
+    def value_at(share: float) -> float:
+        value = low + share * (high - low)
+        return round(value / step) * step if step else value
+
+    return (lambda value: (value - low) / (high - low)), value_at
+
+
+class Meter(QProgressBar):
+    """The level of a signal in dB, its peak held, and a light that stays on once it clipped."""
+
+    LOW, HIGH, CLIP = -60.0, 0.0, -0.1
+    FALL = 1.2  # dB that the level falls at each update
+    HOLD = 40  # updates that a peak is held for
+
+    def __init__(self, name: str, color: str = "recorded"):
+        super().__init__()
+        self.color, self.name = color, name
+        self.level = self.peak = self.LOW
+        self.clipped, self._held = False, 0
+        self.setRange(round(self.LOW), round(self.HIGH))
+        self.setValue(round(self.LOW))
+        self.setTextVisible(False)
+        self.setAccessibleName(name)
+        self.setToolTip(f"{name}: level with its peak; click to put the clip light out")
+
+    def sizeHint(self) -> QSize:
+        return QSize(round(10 * em(self)), round(1.3 * em(self)))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(round(6 * em(self)), round(1.3 * em(self)))
+
+    def show_level(self, level_db: float) -> None:
+        """Take a new peak level, dB."""
+        before = (round(self.level), round(self.peak), self.clipped)
+        self.level = max(level_db, self.level - self.FALL, self.LOW)
+        self._held -= 1
+        if level_db >= self.peak or self._held < 0:
+            self.peak, self._held = max(level_db, self.LOW), self.HOLD
+        self.clipped |= level_db >= self.CLIP
+        if before != (round(self.level), round(self.peak), self.clipped):
+            self.setValue(round(min(self.level, self.HIGH)))
+            clipped = ", clipped" if self.clipped else ""
+            self.setAccessibleDescription(f"peak {self.peak:.0f} dB{clipped}")
+            self.update()
+
+    def mousePressEvent(self, event):
+        self.clipped = False
+        self.update()
+
+    def paintEvent(self, event):
+        painter, theme = QPainter(self), now()
+        painter.fillRect(self.rect(), theme.color("background"))
+        light = round(2.6 * em(self))
+        width, height = self.width() - light, self.height()
+        painter.fillRect(
+            QRectF(0, height * 0.2, width * self._share(self.level), height * 0.6),
+            theme.color(self.color),
+        )
+        painter.setPen(QPen(theme.color("text"), 2))
+        x = width * self._share(self.peak)
+        painter.drawLine(QPointF(x, height * 0.1), QPointF(x, height * 0.9))
+        painter.setPen(QPen(theme.color("line"), 1))
+        painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+        lit = QRectF(width + 1, 1, light - 2, height - 2)
+        if self.clipped:
+            painter.fillRect(lit, theme.color("bad"))
+        painter.setPen(theme.color("background" if self.clipped else "secondary"))
+        painter.drawText(lit, Qt.AlignmentFlag.AlignCenter, "CLIP" if self.clipped else "clip")
+
+    def _share(self, level_db: float) -> float:
+        return min(max((level_db - self.LOW) / (self.HIGH - self.LOW), 0.0), 1.0)

@@ -1,0 +1,53 @@
+"""Make demo.drumkit, the kit of the first start, from recordings by the app's own match.
+
+python -m gui.demo tests/data gui/demo.drumkit
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from matcher.kit import FIRST_NOTE, RANGE, Kit, Pad, save_kit
+from matcher.matching import match_file
+from matcher.theta import Theta
+
+# Pads from the bottom left: name, recording, gain in dB, pan, choke group
+PADS = (
+    ("Kick", "kick_kit", 0.0, 0.0, 0), ("Snare", "snare_kit", -3.0, -0.1, 0),
+    ("Rim", "rim", -4.0, 0.2, 0), ("Rim shot", "snare_rim_shot", -4.0, 0.1, 0),
+    ("Low tom", "tom_low", -2.0, 0.4, 0), ("High tom", "tom_high", -2.0, -0.3, 0),
+    ("Tenor", "marching_tenor", -4.0, -0.4, 0),
+    ("Small tenor", "marching_tenor_small", -5.0, -0.6, 0),
+    ("Large bass", "marching_bass_large", 0.0, 0.2, 0), ("Bass", "marching_bass_48k", -2.0, 0.0, 0),
+    ("Heavy kick", "kick_heavy_clipped", -1.0, 0.0, 0),
+    ("Muted tenor", "marching_tenor_muted", -5.0, -0.5, 0),
+    ("Tabla closed", "tabla_closed_76ms", -5.0, 0.5, 1), ("Tabla open", "tabla_open", -6.0, 0.5, 1),
+    ("Tabla glide", "tabla_glide", -5.0, 0.6, 1),
+)  # fmt: skip
+
+
+def demo_kit(folder: Path) -> Kit:
+    """Match the recordings in a folder; the last pad stays empty, to be filled first."""
+    pads = []
+    for i, (name, recording, gain_db, pan, choke) in enumerate(PADS):
+        theta = match_file(folder / f"{recording}.flac").theta
+        theta = RANGE.from_nu(np.clip(RANGE.to_nu(theta), -1, 1))
+        theta = Theta(*(float(f"{value:.5g}") for value in theta))
+        pads.append(Pad(FIRST_NOTE + i, name, theta, gain_db, pan, choke=choke))
+    empty = Kit("Demo kit")
+    return replace(empty, pads=(*pads, *empty.pads[len(pads) :]))
+
+
+def main() -> int:
+    """The command line: a folder of recordings, the file to write."""
+    if len(sys.argv) != 3:
+        print("gui.demo: give a folder of recordings and the file to write", file=sys.stderr)
+        return 2
+    save_kit(demo_kit(Path(sys.argv[1])), Path(sys.argv[2]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

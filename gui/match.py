@@ -1,0 +1,242 @@
+"""The middle left: the hit beside its twin, for the eye and for the ear, and their distance."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from PyQt6.QtCore import QRectF, Qt, pyqtSignal
+from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from gui.background import Latest
+from gui.controls import em, label, panel
+from gui.theme import now
+from matcher import modal, spectrogram
+from matcher.features import N_SAMPLES, SAMPLE_RATE
+from matcher.matching import to_analysis_rate, twin_distance
+from matcher.theta import Theta
+
+TICKS_HZ = spectrogram.TICKS_HZ[1::2]  # those that have room
+DIFFERENCE_DB = 30  # that the difference view shows to each side
+N_POINTS = 1200  # of a waveform that is drawn
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A hit as it was recorded, from its onset."""
+
+    samples: np.ndarray  # (frames,)
+    sample_rate: float
+    ended: bool  # by another hit: what comes after is not known to be silence
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A hit and its twin in all that is shown of them."""
+
+    hit: Hit
+    twin: np.ndarray  # (frames,) at the hit's rate and peak
+    levels: tuple[np.ndarray, np.ndarray]  # spectrograms, (bins, frames) dB
+    clips: tuple[np.ndarray, np.ndarray]  # (samples,) at SAMPLE_RATE
+    distance: float
+
+
+def compare(hit: Hit, theta: Theta, strike: tuple[float, float]) -> Comparison:
+    """Everything that is shown of a hit and the drum of theta."""
+    peak = float(np.abs(hit.samples).max())
+    seconds = len(hit.samples) / hit.sample_rate
+    twin = modal.render(theta, hit.sample_rate, seconds, strike, peak)
+    clips = tuple(to_analysis_rate(x, hit.sample_rate) for x in (hit.samples, twin))
+    levels = tuple(spectrogram.levels(clip) for clip in clips)
+    distance = twin_distance(clips[0], theta, hit.ended, strike)
+    return Comparison(hit, twin, levels, clips, distance)
+
+
+class MatchPanel(QWidget):
+    """Two spectrograms, two waveforms, the distance, and the stages as they came.
+
+    play: emitted with samples and their rate, to be heard. open_file: to have a file asked for.
+    """
+
+    play = pyqtSignal(object, float)
+    open_file = pyqtSignal()
+
+    def __init__(self):
+        super().__init__()
+        self.comparison: Comparison | None = None
+        self._hit: Hit | None = None
+        self._next_is_twin = False
+        self._stages: list[str] = []
+        self._latest = Latest(self)
+        self._latest.done.connect(self._show)
+        self._latest.failed.connect(lambda reason: self.distance.setText(reason))
+        self.titles = (label("RECORDED", of="recorded"), label("TWIN", of="twin"))
+        self.views = tuple(_view(name) for name in ("Recorded hit", "Twin"))
+        self.waves = _waves()
+        self.distance, self.stages = label("Hit a drum, or drop a recording here."), label("", True)
+        self.ab = QPushButton("A/B")
+        self.ab.setToolTip("Hear the recorded hit, then its twin, each time the other (key B)")
+        self.ab.setAccessibleName("A/B: hear the recorded hit or its twin")
+        self.ab.clicked.connect(self.play_next)
+        self.difference = QPushButton("Difference")
+        self.difference.setCheckable(True)
+        self.difference.setToolTip("On the right: where the twin is louder than the recording, "
+                                   "and where softer")  # fmt: skip
+        self.difference.toggled.connect(self._draw)
+        self.file = QPushButton("Open a recording…")
+        self.file.setToolTip("Match a hit of a sound file; dropping it anywhere does the same")
+        self.file.clicked.connect(self.open_file)
+        self._put_together()
+        self._enable()
+
+    def show_hit(self, hit: Hit | None, theta: Theta | None, strike) -> None:
+        """Show a hit beside the drum of theta; None where there is none."""
+        self._hit = hit
+        if hit is None or theta is None or not np.any(hit.samples):
+            self.comparison = None
+            self._draw()
+            self._enable()
+            return
+        self._latest.do(lambda: compare(hit, theta, strike))
+
+    def show_stages(self, stages: list[str]) -> None:
+        """Show how much was heard for each answer, "0.10 s" and so on."""
+        self.stages.setText("heard " + " → ".join(stages) if stages else "")
+
+    def play_next(self) -> None:
+        """Let the recorded hit be heard, and its twin the next time."""
+        if self.comparison is None:
+            return
+        hit, twin = self.comparison.hit, self._next_is_twin
+        self.play.emit(self.comparison.twin if twin else hit.samples, hit.sample_rate)
+        self._next_is_twin = not twin
+        self._enable()
+
+    def close_down(self) -> None:
+        """Begin no more work."""
+        self._latest.close()
+
+    def restyle(self) -> None:
+        """Take over the colours of the theme."""
+        theme = now()
+        for plot in (*self.views, self.waves):
+            plot.setBackground(theme.color("panel"))
+            for name in ("left", "bottom"):
+                axis = plot.getAxis(name)
+                axis.setPen(theme.color("line"))
+                axis.setTextPen(theme.color("secondary"))
+                axis.setTickFont(self.font())
+        self._draw()
+
+    def _show(self, comparison: Comparison) -> None:
+        if comparison.hit is not self._hit:
+            return
+        self.comparison, self._next_is_twin = comparison, self._next_is_twin
+        self._draw()
+        self._enable()
+
+    def _enable(self) -> None:
+        there = self.comparison is not None
+        for button in (self.ab, self.difference):
+            button.setEnabled(there)
+        self.ab.setText("A/B: twin next" if self._next_is_twin else "A/B: recorded next")
+
+    def _draw(self) -> None:
+        it, theme = self.comparison, now()
+        differs = self.difference.isChecked() and it is not None
+        self.titles[1].setText("TWIN MINUS RECORDED" if differs else "TWIN")
+        self.waves.clear()
+        for view in self.views:
+            view.image.setVisible(it is not None)
+        if it is None:
+            self.distance.setText("Hit a drum, or drop a recording here.")
+            return
+        seconds = min(N_SAMPLES / SAMPLE_RATE, len(it.hit.samples) / it.hit.sample_rate)
+        right = it.levels[1] - it.levels[0] if differs else it.levels[1]
+        loud = np.maximum(*it.levels) > -spectrogram.RANGE_DB
+        right = np.where(loud, right, 0) if differs else right
+        span = (-spectrogram.RANGE_DB, 0)
+        _paint(self.views[0], it.levels[0], "magma", span, seconds)
+        if differs:
+            _paint(self.views[1], right, "CET-D1A", (-DIFFERENCE_DB, DIFFERENCE_DB), seconds)
+        else:
+            _paint(self.views[1], right, "magma", span, seconds)
+        for clip, color in zip(it.clips, ("recorded", "twin")):
+            times, values = _outline(clip[: round(seconds * SAMPLE_RATE)])
+            pen = pg.mkPen(theme.color(color), width=1)
+            self.waves.plot(times, values, pen=pen, connect="all")
+        self.waves.setXRange(0, seconds, padding=0)
+        self.distance.setText(f"distance <b>{it.distance:.2f}</b> (0 is the same sound)")
+
+    def _put_together(self) -> None:
+        frame = panel()
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(frame)
+        layout = QGridLayout(frame)
+        gap = round(em(self) / 2)
+        layout.setContentsMargins(gap, gap, gap, gap)
+        layout.setSpacing(gap // 2)
+        for column, (title, view) in enumerate(zip(self.titles, self.views)):
+            layout.addWidget(title, 0, column)
+            layout.addWidget(view, 1, column)
+            layout.setColumnStretch(column, 1)
+        layout.addWidget(self.waves, 2, 0, 1, 2)
+        layout.setRowStretch(1, 5)
+        layout.setRowStretch(2, 2)
+        row = QHBoxLayout()
+        for widget, stretch in (
+            (self.distance, 0), (self.stages, 1), (self.difference, 0), (self.ab, 0), (self.file, 0)
+        ):  # fmt: skip
+            row.addWidget(widget, stretch)
+        layout.addLayout(row, 3, 0, 1, 2)
+
+
+def _view(name: str) -> pg.PlotWidget:
+    """An empty spectrogram: time, log frequency."""
+    plot = _plot(name)
+    plot.image = pg.ImageItem()
+    plot.addItem(plot.image)
+    axis = plot.getAxis("left")
+    axis.setTicks([[(np.log2(hz), f"{hz:g}") for hz in TICKS_HZ]])
+    low, high = np.log2(spectrogram.edges_hz()[[0, -1]])
+    plot.setYRange(low, high, padding=0)
+    plot.setAccessibleDescription("Spectrogram: time from left to right, 22 Hz to 11 kHz upwards")
+    return plot
+
+
+def _waves() -> pg.PlotWidget:
+    plot = _plot("Waveforms of the recorded hit and its twin")
+    plot.getAxis("left").setTicks([[]])
+    return plot
+
+
+def _plot(name: str) -> pg.PlotWidget:
+    plot = pg.PlotWidget()
+    plot.setMenuEnabled(False)
+    plot.setMouseEnabled(False, False)
+    plot.hideButtons()
+    plot.setAccessibleName(name)
+    plot.setMinimumHeight(round(3 * em(plot)))
+    plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
+    plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    plot.setFrameShape(plot.Shape.NoFrame)
+    plot.getAxis("left").setWidth(round(2.6 * em(plot)))
+    return plot
+
+
+def _paint(plot, levels, colors: str, span, seconds: float) -> None:
+    low, high = np.log2(spectrogram.edges_hz()[[0, -1]])
+    end = spectrogram.edges_s()[-1]
+    plot.image.setImage(levels.T, levels=span, autoLevels=False)
+    plot.image.setColorMap(pg.colormap.get(colors))
+    plot.image.setRect(QRectF(0, low, end, high - low))
+    plot.setXRange(0, seconds, padding=0)
+
+
+def _outline(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A waveform (samples,) as the least and largest value of each of N_POINTS stretches."""
+    step = max(1, len(x) // N_POINTS)
+    rows = x[: len(x) // step * step].reshape(-1, step)
+    values = np.stack([rows.min(axis=1), rows.max(axis=1)], axis=1).ravel()
+    times = np.repeat(np.arange(len(rows)) * step / SAMPLE_RATE, 2)
+    return times, values

@@ -1,0 +1,453 @@
+"""What the window works on: the kit, its file, the hits that were matched, and the engine.
+
+Everything here runs in Qt's main thread, and nothing here is a widget. An edit goes to the document
+and from there to panels (`changed`) and engine, never from one panel to another; what the engine
+changes by itself (theta of a hit, a controller) is an edit too.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from PyQt6.QtCore import QObject, QTimer, pyqtSignal
+
+from gui import preferences
+from gui.background import Latest
+from gui.link import Link
+from gui.match import Hit
+from gui.preferences import N_RECENT, Preferences
+from matcher.document import Document
+from matcher.features import N_SAMPLES, SAMPLE_RATE
+from matcher.kit import LONGEST_NAME, RANGE, SUFFIX, Kit, Pad, load_kit
+from matcher.matching import LONGEST, match_file
+from matcher.modal import render
+from matcher.recording import write_wav
+from matcher.theta import Theta
+
+DEMO = Path(__file__).parent / "demo.drumkit"
+AUTOSAVE_MS = 300  # after which a knob that is being turned is kept safe
+WAV_RATE = 44100
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence for the user; mend: the words of a button that calls do."""
+
+    kind: str  # "error", "missing", "note", or "" to show none any more
+    text: str = ""
+    mend: str = ""
+    do: Callable[[], None] | None = None
+
+
+@dataclass
+class Matched:
+    """What a pad was matched to."""
+
+    theta: Theta  # as the network heard it
+    hit: Hit | None = None
+    stages: list[str] = field(default_factory=list)  # how much was heard for each answer
+    number: int = 0  # of the hit
+
+
+class Session(QObject):
+    """The kit being played and edited.
+
+    changed: the kit or the chosen pad is another; played: a pad, with a velocity of 1 to 127;
+    message: to be told; remembered: preferences changed.
+    """
+
+    changed = pyqtSignal()
+    played = pyqtSignal(int, int)
+    message = pyqtSignal(object)
+    remembered = pyqtSignal()
+
+    def __init__(self, link: Link, document: Document, remembered: Preferences):
+        super().__init__()
+        self.link, self.document, self.preferences = link, document, remembered
+        self.solo: set[int] = set()
+        self.matched: dict[int, Matched] = {}
+        self._copied: Pad | None = None
+        self._missing = {"audio": "", "midi": ""}  # a sentence for each, or none
+        self._n_hits = 0  # each is one step to undo
+        self._files = Latest(self)
+        self._files.done.connect(self._take_match)
+        self._files.failed.connect(lambda reason: self.tell("error", reason))
+        self._autosave = QTimer(self, singleShot=True, interval=AUTOSAVE_MS)
+        self._autosave.timeout.connect(document.autosave)
+        link.said.connect(self.take)
+        link.started.connect(self._show)
+        link.failed.connect(self._failed)
+        self._begin_kit()
+
+    @property
+    def kit(self) -> Kit:
+        """The kit as it is."""
+        return self.document.kit
+
+    @property
+    def armed(self) -> int:
+        """The chosen pad: hits go to it, knobs turn it."""
+        return self.link.setup.armed
+
+    @property
+    def pad(self) -> Pad:
+        """The chosen pad's values."""
+        return self.kit.pads[self.armed]
+
+    def name_of(self, pad: int) -> str:
+        """What to call a pad."""
+        return self.kit.pads[pad].name or f"pad {pad + 1}"
+
+    def tell(self, kind: str, text: str, mend: str = "", do=None) -> None:
+        """Tell the user something, as Message."""
+        self.message.emit(Message(kind, text, mend, do))
+
+    # edits
+
+    def edit(self, text: str, kit: Kit, merge=None) -> None:
+        """Change the kit as one step that can be undone; merge as in Document.edit."""
+        if self.document.edit(text, kit, merge):
+            if merge is not None:
+                self._autosave.start()
+            self._show()
+
+    def change_pad(self, text: str, name: str, value) -> None:
+        """Set a field of the chosen pad."""
+        try:
+            if name == "note":
+                kit = self.kit.with_note(self.armed, value)
+            else:
+                kit = self.kit.with_pad(self.armed, **{name: value})
+        except ValueError as error:
+            self.tell("error", str(error))
+        else:
+            self.edit(text, kit, merge=(name, self.armed))
+
+    def turn(self, name: str, value: float) -> None:
+        """Set one of theta."""
+        kit = self.kit.with_value(self.armed, name, value)
+        self.edit(RANGE[name].label.lower(), kit, merge=(name, self.armed))
+
+    def move_strike(self, x1: float, x2: float) -> None:
+        """Set where the chosen pad is struck."""
+        kit = self.kit.with_pad(self.armed, x1=x1, x2=x2)
+        self.edit("strike point", kit, merge=("strike", self.armed))
+
+    def rename(self, name: str) -> None:
+        """Set the kit's name."""
+        self.edit("name of the kit", replace(self.kit, name=name), merge="name")
+
+    def undo(self) -> None:
+        """Take the last edit back."""
+        self.document.undo()
+        self._show()
+
+    def redo(self) -> None:
+        """Do it again."""
+        self.document.redo()
+        self._show()
+
+    def copy(self) -> None:
+        """Keep the chosen pad for paste."""
+        self._copied = self.pad
+
+    def paste(self) -> None:
+        """Put what was copied on the chosen pad, which keeps its note."""
+        if self._copied is not None:
+            pads = list(self.kit.pads)
+            pads[self.armed] = replace(self._copied, note=self.pad.note)
+            self.edit("paste", replace(self.kit, pads=tuple(pads)))
+
+    def clear(self) -> None:
+        """Take the drum off the chosen pad."""
+        self.matched.pop(self.armed, None)
+        self.edit("clear a pad", self.kit.with_pad(self.armed, theta=None, name=""))
+
+    # playing
+
+    def play(self, pad: int, velocity: float) -> None:
+        """Play a pad, velocity in [0, 1]."""
+        self.link.ask("strike", pad, velocity)
+        self.played.emit(pad, round(127 * velocity))
+
+    def choose(self, pad: int) -> None:
+        """Let hits and knobs go to another pad."""
+        if pad != self.armed:
+            self.link.change(armed=pad)
+            self.document.end_step()
+            self._show()
+
+    def set_solo(self, on: bool) -> None:
+        """Hear the chosen pad and others that are solo, and no more."""
+        (self.solo.add if on else self.solo.discard)(self.armed)
+        self._show()
+
+    def set_mode(self, mode: str) -> None:
+        """match or trigger."""
+        self.link.change(mode=mode)
+        self.remember(mode=mode)
+
+    def set_master(self, gain_db: float) -> None:
+        """Level of all that is played."""
+        self.link.change(output_gain_db=gain_db)
+        self.remember(master_db=gain_db)
+
+    def learn(self, what: str) -> None:
+        """Wait for the controller that shall turn one of kit.TURNED, or for the pad's note."""
+        self.link.ask("learn", what)
+        wanted = "play the note of this pad" if what == "note" else (
+            f"move the controller that shall turn {what}"
+        )  # fmt: skip
+        self.tell("note", wanted, "Do not", lambda: self.link.ask("learn", None))
+
+    def forget(self, what: str) -> None:
+        """Let no controller turn it."""
+        left = {cc: name for cc, name in self.link.setup.controllers.items() if name != what}
+        self.link.change(controllers=left)
+        self.remember(controllers={str(cc): name for cc, name in left.items()})
+
+    # the engine
+
+    def take(self, event: dict) -> None:
+        """Follow an event of the engine."""
+        kind, pad = event["event"], (event.get("pad") or 0) - 1
+        if kind == "hit":
+            self._n_hits += 1
+            if self.link.setup.mode == "trigger":
+                self.played.emit(pad, event["velocity"])
+        elif kind == "theta":
+            self._take_theta(event, pad)
+        elif kind == "note" and pad >= 0:
+            self.played.emit(pad, event["velocity"])
+        elif kind == "note":
+            number = event["note"]
+            give = f"Give it to {self.name_of(self.armed)}"
+            self.tell("note", f"note {number} plays no pad", give,
+                      lambda: self.change_pad("note of a pad", "note", number))  # fmt: skip
+        elif kind == "control" and event["to"] is not None:
+            kit = self.kit.with_value(pad, event["turns"], event["to"])
+            self.edit(f"controller {event['controller']}", kit, merge=("turn", event["turns"], pad))
+        elif kind == "learned":
+            self._take_learned(event, pad)
+        elif kind == "listened":
+            self._take_listened(event)
+        elif kind == "ready":
+            none = "there is no input: connect a microphone to match drums"
+            self._miss("audio", none if event["input"] is None else "")
+        elif kind == "device" and event["state"] == "lost":
+            self._miss("audio", f"{event['name']} is gone; it is opened again when it is back")
+        elif kind == "device":
+            self._miss(event["of"], event["name"] if event["state"] == "missing" else "")
+        elif kind == "error":
+            self.tell("error", event["message"])
+
+    def _take_theta(self, event: dict, pad: int) -> None:
+        theta, clip = Theta(**event["theta"]), self.link.clip(pad)
+        before = self.matched.get(pad)
+        goes_on = before is not None and before.number == self._n_hits
+        stages = before.stages if goes_on else []
+        hit = None
+        if clip is not None:
+            ended = len(clip.samples) < 0.99 * clip.sample_rate * N_SAMPLES / SAMPLE_RATE
+            hit = Hit(clip.samples, clip.sample_rate, ended)
+        stages = [*stages, f"{event['observed_s']:.2f} s"]
+        self.matched[pad] = Matched(theta, hit, stages, self._n_hits)
+        name = self.kit.pads[pad].name or f"Drum {pad + 1}"
+        kit = self.kit.with_pad(pad, theta=theta, name=name)
+        self.edit("match of a hit", kit, merge=("hit", self._n_hits, pad))
+        self.played.emit(pad, 0)
+        self._show()
+
+    def _take_learned(self, event: dict, pad: int) -> None:
+        self.tell("", "")
+        if event["what"] == "note":
+            self.edit("note of a pad", self.kit.with_note(pad, event["number"]))
+            return
+        controllers = self.link.setup.controllers
+        self.remember(controllers={str(cc): name for cc, name in controllers.items()})
+        self.tell("note", f"controller {event['number']} turns {event['what']} now")
+
+    def _take_listened(self, event: dict) -> None:
+        clipped = "; the input clips, turn it down at the device" if event["clipped"] else ""
+        self.tell(
+            "note", f"set by {event['hits']} hits: gain {event['gain_db']:+g} dB, threshold "
+            f"{event['threshold_db']:g} dB, sensitivity {100 * event['sensitivity']:.0f} %, mask "
+            f"time {event['mask_ms']:g} ms{clipped}",
+        )  # fmt: skip
+        self.remember_detection()
+
+    def _miss(self, what: str, sentence: str) -> None:
+        """Say what is missing, of audio and MIDI together; no sentence: it is there."""
+        self._missing[what] = sentence
+        sentences = [said for said in self._missing.values() if said]
+        if sentences:
+            self.tell("missing", "; ".join(sentences), "Rescan", lambda: self.link.ask("rescan"))
+        else:
+            self.tell("", "")
+
+    def _failed(self, sentence: str) -> None:
+        self.tell("error", sentence, "Use the shipped model", self.link.use_shipped_model)
+
+    # files
+
+    def open(self, path: Path) -> None:
+        """Open a kit, or match a recording for the chosen pad."""
+        if path.suffix == SUFFIX:
+            self.open_kit(path)
+            return
+        armed = self.armed
+        self.tell("note", f"matching {path.name}…")
+        self._files.do(lambda: (armed, path, match_file(path)))
+
+    def _take_match(self, result) -> None:
+        pad, path, match = result
+        self.tell("", "")
+        theta = Theta(*map(float, RANGE.from_nu(np.clip(RANGE.to_nu(match.theta), -1, 1))))
+        heard = [f"{len(match.hit) / match.sample_rate:.2f} s of {path.name}"]
+        hit = Hit(match.hit, match.sample_rate, ended=False)
+        self.matched[pad] = Matched(theta, hit, heard)
+        kit = self.kit.with_pad(pad, theta=theta, name=path.stem[:LONGEST_NAME])
+        self.edit(f"match of {path.name}", kit)
+        self.played.emit(pad, 0)
+        self._show()
+
+    def open_kit(self, path: Path) -> bool:
+        """Open a kit file; what was edited before is gone."""
+        dropped = []
+        if not self.attempt(lambda: dropped.extend(self.document.open(path))):
+            return False
+        self._begin_kit()
+        self._recent(path)
+        if dropped:
+            self.tell("error", _damage(path, dropped))
+        return True
+
+    def new_kit(self, kit: Kit | None = None) -> None:
+        """Begin with sixteen empty pads, or with another kit that has no file."""
+        self.document.new(kit)
+        self._begin_kit()
+        self.remember(kit="")
+
+    def open_demo(self) -> None:
+        """Put the kit that comes with the app on the pads."""
+        self.attempt(lambda: self.new_kit(load_kit(DEMO)[0]))
+
+    def save(self, path: Path | None = None) -> bool:
+        """Save the kit, by default in its own file; False where that went wrong."""
+        done = self.attempt(lambda: self.document.save(path))
+        if done:
+            self._recent(self.document.path)
+            self._show()
+        return done
+
+    def export(self, path: Path) -> None:
+        """Write the sound of the chosen pad to a WAV file."""
+        pad = self.pad
+        seconds = min(LONGEST, float(np.log(1000)) * pad.theta.tau)
+        x = render(pad.tuned, WAV_RATE, seconds, (pad.x1, pad.x2), 0.99)
+        if self.attempt(lambda: write_wav(path, x, WAV_RATE)):
+            self.tell("note", f"{path} is written: {seconds:.1f} s")
+
+    def attempt(self, do: Callable[[], object]) -> bool:
+        """Do something with a file; what goes wrong is told in one sentence, and False."""
+        try:
+            do()
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            self.tell("error", f"{where}{error.strerror or error}")
+            return False
+        except ValueError as error:
+            self.tell("error", str(error))
+            return False
+        return True
+
+    def close(self) -> None:
+        """Remember, and end the engine."""
+        self.remember_detection()
+        self.remember(opened_before=True)
+        self.document.discard()
+        self._files.close()
+        self.link.close()
+
+    # what is remembered
+
+    def remember(self, **changes) -> None:
+        """Keep these preferences."""
+        self.preferences = replace(self.preferences, **changes)
+        preferences.save(self.preferences)
+        self.remembered.emit()
+
+    def remember_detection(self) -> None:
+        """Keep how hits are looked for."""
+        setup = self.link.setup
+        values = {name: getattr(setup.settings, name) for name in type(setup.settings).RANGES}
+        self.remember(detection=values, input_gain_db=setup.input_gain_db)
+
+    def apply(self, wanted: Preferences) -> None:
+        """Take over devices, theme and size of text that were chosen."""
+        names = ("input", "output", "block", "midi_in")
+        before = self.preferences
+        self.remember(**{name: getattr(wanted, name) for name in ("theme", "text_scale", *names)})
+        changes = {n: getattr(wanted, n) for n in names if getattr(wanted, n) != getattr(before, n)}
+        for name in changes.keys() & {"input", "output"}:
+            changes[name] = changes[name] or None  # the system's own
+        if changes:
+            self.link.change(**changes)
+
+    def _recent(self, path: Path) -> None:
+        text = str(path.resolve())
+        others = tuple(p for p in self.preferences.recent if p != text)
+        self.remember(kit=text, recent=(text, *others)[:N_RECENT])
+
+    def _begin_kit(self) -> None:
+        self.solo.clear()
+        pads = enumerate(self.kit.pads)
+        self.matched = {i: Matched(pad.theta) for i, pad in pads if pad.theta is not None}
+        self._show()
+
+    def _show(self) -> None:
+        """Let panels and engine have the kit as it is."""
+        kit = self.kit
+        for i in range(len(kit.pads)) if self.solo else ():
+            if i not in self.solo:
+                kit = kit.with_pad(i, theta=None)
+        self.link.set_kit(kit)
+        self.changed.emit()
+        if self.document.problem:
+            self.tell("error", self.document.problem)
+
+
+def make_session(remembered: Preferences, recovery: Path | None, model=None, file=None):
+    """A Session as the app starts: with the kit of last time, or the one given; and a Message.
+
+    file: a kit. A kit that a crash left behind comes before all. Raises ValueError where the model
+    cannot be what is wanted.
+    """
+    document = Document(recovery)
+    if document.recover():
+        message = Message("note", f"{document.kit.name} is back as it was before the app ended")
+    else:
+        message = _first_kit(document, file, remembered)
+    setup = remembered.setup(kit=document.kit, **({"model": model} if model else {}))
+    return Session(Link(setup), document, remembered), message
+
+
+def _first_kit(document: Document, file: Path | None, remembered: Preferences) -> Message:
+    """Open the kit that the app starts with."""
+    wanted = file or (Path(remembered.kit) if remembered.kit else None)
+    message = Message("")
+    if wanted is not None:
+        try:
+            dropped = document.open(wanted)
+        except (OSError, ValueError) as error:
+            message = Message("error", str(error))
+        else:
+            return Message("error", _damage(wanted, dropped)) if dropped else message
+    document.new(load_kit(DEMO)[0])
+    return message
+
+
+def _damage(path: Path, dropped: list[str]) -> str:
+    more = f" and {len(dropped) - 3} things more" if len(dropped) > 3 else ""
+    return f"{path.name} is damaged: {'; '.join(dropped[:3])}{more}"

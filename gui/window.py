@@ -1,0 +1,459 @@
+"""The window: the panels around a Session, its menus, keys and drops."""
+
+from pathlib import Path
+
+import numpy as np
+from PyQt6.QtCore import QEvent, Qt, QTimer
+from PyQt6.QtGui import QAction, QKeySequence
+from PyQt6.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QMainWindow,
+    QMessageBox,
+    QPushButton,
+    QScrollArea,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+import matcher
+from gui import theme
+from gui.controls import Meter, em, label, panel
+from gui.drum import DrumPanel
+from gui.listen import ListenPanel
+from gui.match import MatchPanel
+from gui.pads import KEY_VELOCITY, KEYS, PadsPanel
+from gui.preferences import Preferences, PreferencesDialog, recovery_file
+from gui.session import Message, Session, make_session
+from gui.status import Notice, StatusBar
+from matcher.kit import LONGEST_NAME, SUFFIX
+
+KITS = f"Kits (*{SUFFIX})"
+SOUNDS = "Recordings (*.wav *.flac *.aiff *.aif *.ogg *.mp3)"
+SIZE = (1280, 800)
+NARROW = 80  # heights of text: in a narrower window the drum moves below the spectrograms
+MASTER_DB = (-60.0, 6.0)
+MATCHED_AMOUNT = 0.7  # how far the membrane moves when a drum was matched
+SHORTCUTS = (
+    ("Z X C V, A S D F, Q W E R, 1 2 3 4", "play the pads, bottom row first"),
+    ("B", "hear the recorded hit, then its twin"),
+    ("Esc", "silence everything"),
+    ("M", "match or trigger mode"),
+    ("L", "set up detection by listening"),
+    ("Tab, Shift+Tab", "to the next control, to the one before"),
+    ("arrow keys, Page up and down", "turn a knob, move the threshold or the strike point"),
+    ("Enter on a knob", "type its value"),
+    ("Backspace on a knob", "back to the matched value"),
+    ("Ctrl+N, Ctrl+O, Ctrl+S, Ctrl+Shift+S", "new kit, open, save, save as"),
+    ("Ctrl+I", "match a recording"),
+    ("Ctrl+Z, Ctrl+Shift+Z", "undo, redo"),
+    ("Ctrl+E", "write the sound of the pad to a WAV file"),
+    ("Ctrl+comma", "settings"),
+    ("F1", "this page"),
+)
+
+
+class Window(QMainWindow):
+    """The main window. The engine starts with session.link.start()."""
+
+    def __init__(self, session: Session):
+        super().__init__()
+        self.session, self._narrow = session, None
+        self.listen, self.match, self.drum = ListenPanel(session.link), MatchPanel(), DrumPanel()
+        self.pads, self.status, self.notice = PadsPanel(), StatusBar(), Notice()
+        self._make_bar()
+        self._make_menus()
+        self._put_together()
+        self._connect()
+        self.setAcceptDrops(True)
+        self.refresh()
+        self._show_remembered()
+        self._show_devices()
+        self.pads.buttons[session.armed].setFocus()
+
+    # what is shown
+
+    def refresh(self) -> None:
+        """Show the kit as it is."""
+        session, document = self.session, self.session.document
+        armed, pad, matched = session.armed, session.pad, session.matched.get(session.armed)
+        self.pads.show_kit(session.kit.pads, armed, session.solo)
+        self.drum.show_pad(pad, matched.theta if matched else None)
+        self.drum.title.setText(f"PAD {armed + 1}: {(pad.name or 'NOTHING YET').upper()}")
+        self.match.show_hit(matched.hit if matched else None, pad.tuned, (pad.x1, pad.x2))
+        self.match.show_stages(matched.stages if matched else [])
+        if self.name.text() != session.kit.name:
+            self.name.setText(session.kit.name)
+        self.edited.setText("● edited" if document.edited else "")
+        self.setWindowTitle(f"{session.kit.name}{' *' * document.edited} - Drum matcher")
+        for action, button, word, what in (
+            (self.undo_action, self.undo, "Undo", document.undo_text),
+            (self.redo_action, self.redo, "Redo", document.redo_text),
+        ):
+            action.setText(f"{word} {what}".rstrip())
+            button.setToolTip(action.text())
+            for widget in (action, button):
+                widget.setEnabled(bool(what))
+
+    def _show_remembered(self) -> None:
+        """Show what is not of the kit: controllers, mode, recent kits."""
+        setup = self.session.link.setup
+        for part in (self.drum, self.pads):
+            part.show_controllers(setup.controllers)
+        for name, button in self.modes.items():
+            button.setChecked(name == setup.mode)
+        self.recent_menu.clear()
+        for path in self.session.preferences.recent:
+            self._action(self.recent_menu, path, "", lambda p=path: self._open(Path(p)))
+        self.recent_menu.setEnabled(bool(self.session.preferences.recent))
+
+    def _show_devices(self) -> None:
+        inputs, _ = self._device_names()
+        self.listen.show_inputs(inputs, self.session.preferences.input)
+
+    def _device_names(self) -> tuple[list[str], list[str]]:
+        found = self.session.link.devices()
+        inputs = dict.fromkeys(d.name for d in found if d.channels_in > 0)
+        outputs = dict.fromkeys(d.name for d in found if d.channels_out > 0)
+        return list(inputs), list(outputs)
+
+    def _tell(self, message: Message) -> None:
+        """Show a message; a note does not hide what is wrong."""
+        self.pads.show_learning(message.text.startswith("play the note"))
+        if message.kind:
+            if message.kind != "note" or self.notice.kind in ("", "note"):
+                self.notice.tell(message.kind, message.text, message.mend, message.do)
+        elif self.notice.kind in ("missing", "note"):
+            self.notice.clear()
+
+    def _take(self, event: dict) -> None:
+        pad = (event.get("pad") or 0) - 1
+        self.listen.take(event)
+        self.status.take(event, self.session.name_of(pad) if pad >= 0 else "")
+        if event["event"] in ("ready", "device"):
+            self._show_devices()
+
+    def _hear(self, snapshots: list[dict]) -> None:
+        self.listen.hear(snapshots)
+        self.status.hear(snapshots[-1])
+        peak = max((s["output_peak"] for s in snapshots if s["running"]), default=0.0)
+        self.out_meter.show_level(20 * np.log10(max(float(peak), 1e-6)))
+
+    def _played(self, pad: int, velocity: int) -> None:
+        if velocity:
+            self.pads.flash(pad, velocity)
+        if pad == self.session.armed:
+            self.drum.membrane.hit(velocity / 127 if velocity else MATCHED_AMOUNT)
+
+    # files
+
+    def _may_go(self) -> bool:
+        """Ask what to do with edits that are not saved; False to stay."""
+        if not self.session.document.edited:
+            return True
+        buttons = QMessageBox.StandardButton
+        answer = QMessageBox.question(
+            self, "Save the kit?", f"{self.session.kit.name} has edits that are not saved.",
+            buttons.Save | buttons.Discard | buttons.Cancel, buttons.Save,
+        )  # fmt: skip
+        return answer == buttons.Discard or (answer == buttons.Save and self._save())
+
+    def _open(self, path: Path) -> None:
+        if path.suffix != SUFFIX or self._may_go():
+            self.session.open(path)
+
+    def _ask_for(self, title: str, kinds: str) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, title, "", kinds)
+        if path:
+            self._open(Path(path))
+
+    def _new(self) -> None:
+        if self._may_go():
+            self.session.new_kit()
+
+    def _demo(self) -> None:
+        if self._may_go():
+            self.session.open_demo()
+
+    def _save(self) -> bool:
+        return self.session.save() if self.session.document.path else self._save_as()
+
+    def _save_as(self) -> bool:
+        name = f"{self.session.kit.name or 'kit'}{SUFFIX}"
+        path, _ = QFileDialog.getSaveFileName(self, "Save the kit", name, KITS)
+        if not path:
+            return False
+        return self.session.save(Path(path if path.endswith(SUFFIX) else path + SUFFIX))
+
+    def _export(self) -> None:
+        if self.session.pad.theta is None:
+            self.session.tell("error", "there is nothing on this pad to write to a file")
+            return
+        name = f"{self.session.name_of(self.session.armed)}.wav"
+        path, _ = QFileDialog.getSaveFileName(self, "Write a WAV file", name, "WAV (*.wav)")
+        if path:
+            self.session.export(Path(path))
+
+    # pages
+
+    def _settings(self) -> None:
+        dialog = PreferencesDialog(self.session.preferences, self)
+        ports = self.session.link.snapshot().get("midi", [])
+        dialog.show_devices(*self._device_names(), ports)
+        dialog.changed.connect(self._apply)
+        dialog.rescan.connect(lambda: self.session.link.ask("rescan"))
+        dialog.exec()
+
+    def _apply(self, wanted: Preferences) -> None:
+        before = self.session.preferences
+        self.session.apply(wanted)
+        if (wanted.theme, wanted.text_scale) != (before.theme, before.text_scale):
+            theme.apply(wanted.theme, wanted.text_scale)
+            self.match.restyle()
+            self._arrange()
+        self._show_devices()
+
+    def _choose_input(self, name: str) -> None:
+        self.session.apply(Preferences(**{**vars(self.session.preferences), "input": name}))
+
+    def _shortcuts(self) -> None:
+        rows = "".join(
+            f"<tr><td><b>{keys}</b>&nbsp;&nbsp;</td><td>{what}</td></tr>"
+            for keys, what in SHORTCUTS
+        )
+        QMessageBox.information(self, "Shortcuts", f"<table>{rows}</table>")
+
+    def _about(self) -> None:
+        QMessageBox.about(
+            self, "About Drum matcher",
+            f"<h3>Drum matcher {matcher.__version__}</h3><p>Hit a real drum; its physical twin "
+            "plays under your fingers, as five numbers that you can turn.</p><p>Physical model and "
+            "training after Han, Lostanlen and Lagrange (arXiv 2311.14213). Free software under "
+            "the GNU GPL, version 3 or later.</p>",
+        )  # fmt: skip
+
+    # keys, drops, end
+
+    def eventFilter(self, watched, event):
+        """Computer keys that play pads, wherever the focus is but in a text."""
+        if event.type() != QEvent.Type.KeyPress or QApplication.activeModalWidget() is not None:
+            return super().eventFilter(watched, event)
+        plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
+        # in a list, letters look for an entry
+        typing = isinstance(self.focusWidget(), QLineEdit | QAbstractSpinBox | QComboBox)
+        key = event.text().upper()
+        mine = isinstance(watched, QWidget) and watched.window() is self
+        if not plain or typing or not key or not mine:
+            return super().eventFilter(watched, event)
+        if key in KEYS:
+            do = lambda: self.session.play(KEYS.index(key), KEY_VELOCITY)  # noqa: E731
+        elif key in self._keys:
+            do = self._keys[key]
+        else:
+            return super().eventFilter(watched, event)
+        if not event.isAutoRepeat():
+            do()
+        return True
+
+    def dragEnterEvent(self, event):
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event):
+        files = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if files:
+            event.acceptProposedAction()
+            QTimer.singleShot(0, lambda: self._open(files[0]))  # the other program need not wait
+
+    def resizeEvent(self, event):
+        super().resizeEvent(event)
+        self._arrange()
+
+    def closeEvent(self, event):
+        if not self._may_go():
+            event.ignore()
+            return
+        QApplication.instance().removeEventFilter(self)
+        self.match.close_down()
+        self.session.close()
+        event.accept()
+
+    # how it is built
+
+    def _connect(self) -> None:
+        session, link, pads = self.session, self.session.link, self.pads
+        session.changed.connect(self.refresh)
+        session.played.connect(self._played)
+        session.message.connect(self._tell)
+        session.remembered.connect(self._show_remembered)
+        link.said.connect(self._take)
+        link.heard.connect(self._hear)
+        self.listen.input_chosen.connect(self._choose_input)
+        self.match.play.connect(link.audition)
+        self.match.open_file.connect(lambda: self._ask_for("Match a recording", SOUNDS))
+        self.drum.turned.connect(session.turn)
+        self.drum.strike_moved.connect(session.move_strike)
+        self.drum.struck.connect(lambda: session.play(session.armed, KEY_VELOCITY))
+        for part in (self.drum, pads):
+            part.released.connect(session.document.end_step)
+            part.learn.connect(session.learn)
+            part.forget.connect(session.forget)
+        for signal, do in (
+            (pads.play, session.play), (pads.choose, session.choose), (pads.copy, session.copy),
+            (pads.change, session.change_pad), (pads.solo, session.set_solo),
+            (pads.paste, session.paste), (pads.clear, session.clear), (pads.export, self._export),
+            (pads.learn_note, lambda: session.learn("note")),
+        ):  # fmt: skip
+            signal.connect(do)
+        self._keys = {
+            "B": self.match.play_next,
+            "\x1b": lambda: link.ask("silence"),
+            "M": lambda: session.set_mode("trigger" if link.setup.mode == "match" else "match"),
+            "L": self.listen.set_up.click,
+        }
+        QApplication.instance().installEventFilter(self)
+
+    def _make_bar(self) -> None:
+        session = self.session
+        self.name = QLineEdit()
+        self.name.setMaxLength(LONGEST_NAME)
+        self.name.setAccessibleName("Name of the kit")
+        self.name.textEdited.connect(session.rename)
+        self.name.editingFinished.connect(session.document.end_step)
+        self.edited = label(of="recorded")
+        self.undo, self.redo = QPushButton("Undo"), QPushButton("Redo")
+        self.undo.clicked.connect(session.undo)
+        self.redo.clicked.connect(session.redo)
+        self.modes = {}
+        for mode, tip in (("match", "A hit sets the drum of the chosen pad"),
+                          ("trigger", "A hit plays the chosen pad at once")):  # fmt: skip
+            button = QPushButton(mode.capitalize())
+            button.setCheckable(True)
+            button.setToolTip(f"{tip} (key M)")
+            button.setAccessibleName(f"{mode.capitalize()} mode")
+            button.clicked.connect(lambda _, m=mode: session.set_mode(m))
+            self.modes[mode] = button
+        self.master, self.master_text = QSlider(Qt.Orientation.Horizontal), label()
+        self.master.setRange(*(round(2 * level) for level in MASTER_DB))
+        self.master.setPageStep(6)
+        self.master.setAccessibleName("Master level")
+        self.master.setValue(round(2 * session.preferences.master_db))
+        self._show_master(session.preferences.master_db)
+        self.master.valueChanged.connect(lambda step: self._set_master(step / 2))
+        self.out_meter = Meter("Output level", "twin")
+
+    def _set_master(self, gain_db: float) -> None:
+        self.session.set_master(gain_db)
+        self._show_master(gain_db)
+
+    def _show_master(self, gain_db: float) -> None:
+        text = f"{gain_db:+.1f} dB"
+        self.master_text.setText(text)
+        self.master.setAccessibleDescription(text)
+        self.master.setToolTip(f"How loud everything is played: {text}")
+
+    def _make_menus(self) -> None:
+        session, bar = self.session, self.menuBar()
+        menu = bar.addMenu("&File")
+        for text, keys, do in (
+            ("&New kit", "Ctrl+N", self._new),
+            ("&Open a kit…", "Ctrl+O", lambda: self._ask_for("Open a kit", KITS)),
+            ("&Save", "Ctrl+S", self._save), ("Save &as…", "Ctrl+Shift+S", self._save_as),
+            ("The &demo kit", "", self._demo),
+            ("&Match a recording…", "Ctrl+I", lambda: self._ask_for("Match a recording", SOUNDS)),
+            ("&Export the pad as WAV…", "Ctrl+E", self._export),
+        ):  # fmt: skip
+            self._action(menu, text, keys, do)
+        self.recent_menu = menu.addMenu("&Recent kits")
+        menu.addSeparator()
+        self._action(menu, "Se&ttings…", "Ctrl+,", self._settings)
+        self._action(menu, "&Quit", "Ctrl+Q", self.close)
+        menu = bar.addMenu("&Edit")
+        self.undo_action = self._action(menu, "Undo", "Ctrl+Z", session.undo)
+        self.redo_action = self._action(menu, "Redo", "Ctrl+Shift+Z", session.redo)
+        menu.addSeparator()
+        self._action(menu, "&Copy the pad", "", session.copy)
+        self._action(menu, "&Paste on the pad", "", session.paste)
+        self._action(menu, "C&lear the pad", "", session.clear)
+        menu = bar.addMenu("&Help")
+        self._action(menu, "&Shortcuts", "F1", self._shortcuts)
+        self._action(menu, "&About Drum matcher", "", self._about)
+
+    def _action(self, menu, text: str, keys: str, do) -> QAction:
+        action = QAction(text, menu)
+        if keys:
+            action.setShortcut(QKeySequence(keys))
+        action.triggered.connect(lambda: do())
+        menu.addAction(action)
+        return action
+
+    def _put_together(self) -> None:
+        gap = round(em(self) / 2)
+        bar = panel()
+        row = QHBoxLayout(bar)
+        row.setContentsMargins(gap, gap // 2, gap, gap // 2)
+        row.setSpacing(gap)
+        for widget, stretch in (
+            (label("Kit:", quiet=True), 0), (self.name, 1), (self.edited, 0), (self.undo, 0),
+            (self.redo, 0), (self.modes["match"], 0), (self.modes["trigger"], 0),
+            (label("Master", quiet=True), 0), (self.master, 1), (self.master_text, 0),
+            (self.out_meter, 1),
+        ):  # fmt: skip
+            row.addWidget(widget, stretch)
+        self._middle = QGridLayout()
+        self._middle.setSpacing(gap)
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(gap, gap, gap, 0)
+        column.setSpacing(gap)
+        column.addWidget(bar)
+        column.addWidget(self.listen, 2)
+        column.addLayout(self._middle, 5)
+        column.addWidget(self.pads, 3)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidget(inside)
+        whole = QWidget()
+        outer = QVBoxLayout(whole)
+        outer.setContentsMargins(0, 0, 0, gap // 2)
+        outer.setSpacing(gap // 2)
+        for widget, stretch in ((area, 1), (self.notice, 0), (self.status, 0)):
+            outer.addWidget(widget, stretch)
+        self.setCentralWidget(whole)
+        self._arrange()
+        self.match.restyle()
+
+    def _arrange(self) -> None:
+        """The drum beside the spectrograms, or below them where there is no room."""
+        narrow = self.width() < NARROW * em(self)
+        if narrow == self._narrow:
+            return
+        self._narrow = narrow
+        for widget in (self.match, self.drum):
+            self._middle.removeWidget(widget)
+        self._middle.addWidget(self.match, 0, 0)
+        self._middle.addWidget(self.drum, 1 if narrow else 0, 0 if narrow else 1)
+        self._middle.setColumnStretch(0, 3)
+        self._middle.setColumnStretch(1, 0 if narrow else 2)
+
+
+def make_window(remembered: Preferences, model: Path | None = None, file: Path | None = None):
+    """The window as the app starts; file: a kit to open, or a recording to match."""
+    recovery, lock = recovery_file()
+    is_kit = file is not None and file.suffix == SUFFIX
+    session, message = make_session(remembered, recovery, model, file if is_kit else None)
+    window = Window(session)
+    window.lock = lock  # held as long as the window lives
+    session.message.emit(message)
+    if file is not None and not is_kit:
+        QTimer.singleShot(0, lambda: session.open(file))
+    window.resize(*SIZE)
+    return window

@@ -1,0 +1,111 @@
+"""The window itself on a real JACK server: what a drummer does in the first minutes."""
+
+import threading
+
+import numpy as np
+import pytest
+import soundfile
+
+from matcher import modal
+from tests.conftest import DATA
+from tests.e2e.rig import NOTE_ON, SAMPLE_RATE, Cables, Server
+
+pytest.importorskip("PyQt6")
+from tests.gui.conftest import display, home, qapp_args  # noqa: F401
+
+EMPTY = 15  # the pad of the demo kit that is
+
+
+def play(qtbot, cables, **what) -> np.ndarray:
+    """Cables.play while the window goes on."""
+    out = []
+    thread = threading.Thread(target=lambda: out.append(cables.play(**what)))
+    thread.start()
+    qtbot.waitUntil(lambda: not thread.is_alive(), timeout=60000)
+    return out[0]
+
+
+@pytest.fixture
+def open_window(qtbot, stack, home):  # noqa: F811
+    """Call it for the window of an app that starts, its engine running."""
+    from gui import preferences
+    from gui.window import make_window
+
+    def start():
+        window = make_window(preferences.load())
+        qtbot.addWidget(window)
+        stack.callback(window.session.link.close)
+        window.show()
+        window.session.link.start()
+        qtbot.waitUntil(lambda: window.session.link.snapshot()["running"], timeout=60000)
+        return window
+
+    return start
+
+
+def test_a_hit_becomes_a_pad_that_plays_and_is_there_again_after_a_restart(
+    qtbot, stack, home, open_window  # noqa: F811
+):  # fmt: skip
+    server = Server(128)
+    stack.callback(server.stop)
+    window, session = (opened := open_window()), opened.session
+    cables = Cables()
+    stack.callback(cables.close)
+    cables.wire()
+    session.choose(EMPTY)
+    hit, rate = soundfile.read(DATA / "tom_low.flac", dtype="float32")
+    hit = hit if hit.ndim == 1 else hit.mean(axis=1)
+    assert rate == 44100
+    play(qtbot, cables, sound=np.concatenate([np.zeros(4800), hit]), tail_s=3.0)
+    qtbot.waitUntil(lambda: len(session.matched[EMPTY].stages) >= 4, timeout=20000)
+    theta = session.pad.theta
+    assert window.drum.knobs["omega"].value == theta.omega
+    assert any(flag.hit for flag in window.listen.trace.flags)
+    qtbot.waitUntil(lambda: window.match.comparison is not None, timeout=20000)
+    assert 0 < window.match.comparison.distance < 1.2
+
+    note = [(1000, (NOTE_ON, session.pad.note, 127))]
+    out = play(qtbot, cables, notes=note, tail_s=1.0)
+    first = np.flatnonzero(np.abs(out[:, 0]) > 1e-5)[0]
+    expected = modal.render(session.pad.tuned, SAMPLE_RATE, 0.5)
+    heard = out[first - 1 : first - 1 + len(expected), 0]
+    alike = heard @ expected / np.linalg.norm(heard) / np.linalg.norm(expected)
+    assert alike > 0.999
+    assert np.abs(heard).max() == pytest.approx(np.sqrt(0.5) * 10 ** (-6 / 20), rel=0.02)
+    qtbot.waitUntil(lambda: "Drum 16" in window.status.midi.text(), timeout=5000)
+
+    session.undo()
+    assert session.pad.theta is None
+    session.redo()
+    assert session.pad.theta == theta
+    assert session.save(home / "mine.drumkit")
+    cables.close()
+    window.close()
+
+    again = open_window()
+    assert again.session.kit == session.kit
+    assert again.session.kit.pads[EMPTY].theta == theta
+    again.close()
+
+
+def test_without_any_device_the_window_opens_says_so_and_goes_on_by_itself(
+    qtbot, stack, home, monkeypatch  # noqa: F811
+):  # fmt: skip
+    from gui import preferences
+    from gui.window import make_window
+
+    server = Server(128)
+    stack.callback(server.stop)
+    server.kill()
+    window = make_window(preferences.load())
+    qtbot.addWidget(window)
+    window.show()
+    stack.callback(window.session.link.close)
+    window.session.link.start()
+    qtbot.waitUntil(lambda: "audio" in window.notice.text.text().lower(), timeout=60000)
+    assert window.notice.button.text() == "Rescan"
+    server.start()
+    qtbot.waitUntil(lambda: window.session.link.snapshot()["running"], timeout=60000)
+    qtbot.waitUntil(lambda: window.notice.kind != "missing", timeout=20000)
+    assert window.status.output.text() == "system"
+    window.close()

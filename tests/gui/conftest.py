@@ -1,0 +1,58 @@
+import os
+import shutil
+import subprocess
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def display():
+    """A real X server where there is one, else Qt's own drawing into memory."""
+    if shutil.which("Xvfb") is None:
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+        yield
+        return
+    read, write = os.pipe()
+    # it ends by itself when its last client has gone, which is this process
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1920x1080x24", "-terminate"]
+    subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        os.environ |= {"DISPLAY": f":{pipe.readline().strip()}", "QT_QPA_PLATFORM": "xcb"}
+    yield
+
+
+@pytest.fixture(scope="session")
+def qapp_args(display):
+    return ["drum-matcher"]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch, qapp):
+    """Settings and recovery files of this test alone; the look that the app has."""
+    from gui import theme
+
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    qapp.setStyle("Fusion")
+    qapp.setApplicationName("Drum matcher")
+    theme.apply("dark", 100)
+    return tmp_path
+
+
+@pytest.fixture
+def window(qtbot, home, monkeypatch):
+    """The window of a first start, its engine not started; nobody is asked whether to save."""
+    from PyQt6.QtWidgets import QMessageBox
+
+    from gui.preferences import Preferences
+    from gui.window import make_window
+
+    discard = QMessageBox.StandardButton.Discard
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: discard)
+    window = make_window(Preferences())
+    qtbot.addWidget(window)
+    with qtbot.waitActive(window):
+        window.show()
+        window.activateWindow()
+    return window

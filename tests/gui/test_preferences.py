@@ -1,0 +1,71 @@
+import json
+
+import pytest
+from PyQt6.QtCore import Qt
+
+from gui import preferences
+from gui.preferences import Preferences, PreferencesDialog
+
+
+def test_what_is_saved_is_loaded():
+    kept = Preferences(
+        theme="light", text_scale=150, input="Mic", midi_in=("LPD8",), block=64, master_db=-3.5,
+        controllers={"20": "tau"}, detection={"mask_ms": 30.0}, recent=("/a.drumkit",),
+    )  # fmt: skip
+    preferences.save(kept)
+    assert preferences.load() == kept
+
+
+def test_what_is_not_allowed_is_left_at_its_default(home):
+    preferences.save(Preferences(theme="light"))
+    (file,) = home.rglob("preferences.json")
+    bad = {"text_scale": 9000, "block": 5, "mode": "play", "kit": [1], "input": None,
+           "recent": [1], "controllers": {"x": "tau"}, "master_db": "loud"}  # fmt: skip
+    file.write_text(json.dumps(json.loads(file.read_text()) | bad))
+    assert preferences.load() == Preferences(theme="light")
+    file.write_text("[garbage")
+    assert preferences.load() == Preferences()
+
+
+def test_a_setup_drops_what_the_engine_does_not_take():
+    odd = Preferences(
+        detection={"mask_ms": 500.0, "sensitivity": 0.3, "loudness": 1},
+        controllers={"300": "tau"}, master_db=-3.0,
+    )  # fmt: skip
+    setup = odd.setup()
+    assert setup.settings.mask_ms == 20.0
+    assert setup.settings.sensitivity == 0.3
+    assert setup.controllers == {}
+    assert setup.output_gain_db == -3.0
+
+
+def test_each_program_that_runs_has_a_recovery_file_of_its_own():
+    first, lock = preferences.recovery_file()
+    second, other = preferences.recovery_file()
+    assert first != second
+    lock.unlock()
+    third, _ = preferences.recovery_file()
+    assert third == first
+    assert other.isLocked()
+
+
+def test_the_dialog(qtbot):
+    dialog = PreferencesDialog(Preferences(input="Gone"))
+    qtbot.addWidget(dialog)
+    dialog.show_devices(["Mic"], ["Phones"], ["LPD8", "Keys"])
+    got = []
+    dialog.changed.connect(got.append)
+    assert dialog.input.currentData() == "Gone"  # it may come back
+    for box, key in ((dialog.theme, Qt.Key.Key_Down), (dialog.block, Qt.Key.Key_Down)):
+        qtbot.keyClick(box, key)
+        box.activated.emit(box.currentIndex())
+    assert got[-1].theme == "dark"
+    assert got[-1].block == 16
+    dialog.midi.item(1).setCheckState(Qt.CheckState.Checked)
+    assert got[-1].midi_in == ("Keys",)
+
+
+@pytest.mark.parametrize("scale", [75, 200])
+def test_a_size_of_text_at_either_end(scale):
+    preferences.save(Preferences(text_scale=scale))
+    assert preferences.load().text_scale == scale

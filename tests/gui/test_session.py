@@ -1,0 +1,195 @@
+import numpy as np
+import pytest
+import soundfile
+
+from gui.preferences import Preferences
+from gui.session import DEMO, make_session
+from matcher.kit import FIRST_NOTE, Kit, load_kit, save_kit
+from matcher.theta import Theta
+from tests.conftest import DATA
+
+TOM = Theta(2 * np.pi * 110, 0.4, 0.02, 0.01, 0.8)
+
+
+@pytest.fixture
+def session(home):
+    session, message = make_session(Preferences(), home / "recovery.drumkit")
+    assert message.kind == ""
+    session.told = []
+    session.message.connect(session.told.append)
+    return session
+
+
+def theta_event(pad, stage, theta, observed_s=0.1):
+    return {"event": "theta", "pad": pad + 1, "stage": stage, "theta": theta._asdict(),
+            "observed_s": observed_s, "time_s": 1.0}  # fmt: skip
+
+
+def test_the_first_start_has_the_demo_kit(session):
+    kit, dropped = load_kit(DEMO)
+    assert dropped == []
+    assert session.kit == kit
+    assert sum(pad.theta is not None for pad in kit.pads) == 15
+    assert not session.document.edited
+
+
+def test_the_answers_to_one_hit_are_one_step(session):
+    before = session.kit
+    session.choose(15)
+    session.take({"event": "hit", "pad": 16, "velocity": 90, "time_s": 1.0})
+    session.take(theta_event(15, "100 ms", TOM))
+    session.take(theta_event(15, "full", TOM._replace(tau=0.5), 0.8))
+    assert session.pad.theta.tau == 0.5
+    assert session.pad.name == "Drum 16"
+    assert session.matched[15].stages == ["0.10 s", "0.80 s"]
+    session.take({"event": "hit", "pad": 16, "velocity": 90, "time_s": 3.0})
+    session.take(theta_event(15, "100 ms", TOM._replace(tau=0.6)))
+    assert session.matched[15].stages == ["0.10 s"]
+    session.undo()
+    assert session.pad.theta.tau == 0.5
+    session.undo()
+    assert session.kit == before
+
+
+def test_solo_silences_the_others_in_the_engine_alone(session):
+    session.choose(3)
+    session.set_solo(True)
+    played = session.link.setup.kit
+    assert [i for i, pad in enumerate(played.pads) if pad.theta is not None] == [3]
+    assert not session.document.edited
+    session.set_solo(False)
+    assert session.link.setup.kit == session.kit
+
+
+def test_controllers_turn_and_are_learned_and_forgotten(session):
+    session.take({"event": "control", "controller": 20, "value": 64, "turns": "tau", "to": 0.3,
+                  "pad": 1})  # fmt: skip
+    assert session.kit.pads[0].theta.tau == 0.3
+    assert session.document.undo_text == "controller 20"
+    session.link.change(controllers={20: "tau", 21: "pan"})
+    session.take({"event": "learned", "what": "tau", "number": 20, "pad": 1})
+    assert session.preferences.controllers == {"20": "tau", "21": "pan"}
+    session.forget("tau")
+    assert session.link.setup.controllers == {21: "pan"}
+
+
+def test_a_note_that_plays_nothing_offers_itself(session):
+    session.choose(2)
+    session.take({"event": "note", "note": 80, "velocity": 100, "pad": None})
+    told = session.told[-1]
+    assert told.text == "note 80 plays no pad"
+    assert told.mend == "Give it to Rim"
+    told.do()
+    assert session.pad.note == 80
+
+
+def test_a_learned_note_swaps_with_the_pad_that_had_it(session):
+    session.take({"event": "learned", "what": "note", "number": FIRST_NOTE + 1, "pad": 1})
+    assert session.kit.pads[0].note == FIRST_NOTE + 1
+    assert session.kit.pads[1].note == FIRST_NOTE
+
+
+def test_copy_and_paste_keep_the_note(session):
+    session.copy()
+    session.choose(15)
+    session.paste()
+    assert session.pad.theta == session.kit.pads[0].theta
+    assert session.pad.note == FIRST_NOTE + 15
+    session.clear()
+    assert session.pad.theta is None
+
+
+def test_what_is_missing_is_said_and_taken_back(session):
+    session.take({"event": "device", "of": "audio", "state": "missing", "name": "no audio"})
+    assert (session.told[-1].kind, session.told[-1].mend) == ("missing", "Rescan")
+    session.take({"event": "device", "of": "midi", "state": "missing", "name": "no MIDI"})
+    assert session.told[-1].text == "no audio; no MIDI"
+    session.take({"event": "device", "of": "midi", "state": "found", "name": "LPD8"})
+    assert session.told[-1].text == "no audio"
+    session.take({"event": "ready", "input": "mic", "output": "phones", "block": 64})
+    assert session.told[-1].kind == ""
+
+
+def test_a_recording_is_matched(qtbot, session):
+    session.choose(15)
+    with qtbot.waitSignal(session.played, timeout=20000):
+        session.open(DATA / "tom_low.flac")
+    assert session.pad.name == "tom_low"
+    assert session.pad.theta == session.matched[15].theta
+    assert len(session.matched[15].hit.samples) > 10000
+    session.undo()
+    assert session.pad.theta is None
+
+
+@pytest.mark.parametrize("name", ["LICENSES.md", "none.wav"])
+def test_what_is_no_recording_is_said_in_one_sentence(qtbot, session, name):
+    before = session.kit
+    session.open(DATA / name)
+    qtbot.waitUntil(lambda: session.told[-1].kind == "error", timeout=20000)
+    assert name in session.told[-1].text
+    assert session.kit == before
+
+
+def test_save_open_and_export(session, tmp_path):
+    session.change_pad("gain", "gain_db", -6.0)
+    assert session.save(tmp_path / "mine.drumkit")
+    assert session.preferences.recent == (str(tmp_path / "mine.drumkit"),)
+    session.export(tmp_path / "kick.wav")
+    x, rate = soundfile.read(tmp_path / "kick.wav")
+    assert rate == 44100
+    assert 0.9 < np.abs(x).max() < 1
+    again, message = make_session(session.preferences, None)
+    assert message.kind == ""
+    assert again.kit == session.kit
+    session.change_pad("pan", "pan", 0.5)
+    assert not session.save(tmp_path / "none" / "x.drumkit")
+    assert "is not a folder" in session.told[-1].text
+    assert session.document.edited
+
+
+def test_a_damaged_kit_says_what_it_dropped(session, tmp_path):
+    path = tmp_path / "bad.drumkit"
+    save_kit(Kit("Bad").with_pad(0, theta=TOM), path)
+    path.write_text(path.read_text().replace("gain_db = 0.0", "gain_db = 99.0"))
+    session.open_kit(path)
+    assert session.told[-1].kind == "error"
+    assert "bad.drumkit is damaged: pad 1: gain_db is 99.0" in session.told[-1].text
+    assert "13 things more" in session.told[-1].text
+
+
+def test_a_kit_that_is_gone_at_the_start_is_said(home):
+    gone = Preferences(kit=str(home / "gone.drumkit"))
+    session, message = make_session(gone, None)
+    assert "gone.drumkit cannot be read" in message.text
+    assert session.kit.name == "Demo kit"
+
+
+def test_what_a_crash_left_behind_is_there_at_the_next_start(session, home):
+    session.change_pad("gain", "gain_db", -6.0)
+    after, message = make_session(Preferences(), home / "recovery.drumkit")
+    assert "is back as it was" in message.text
+    assert after.kit == session.kit
+    assert after.document.edited
+
+
+def test_other_devices_are_asked_for(session):
+    session.apply(Preferences(input="Mic", block=64, master_db=3.0))
+    assert session.link.setup.input == "Mic"
+    assert session.link.setup.block == 64
+    assert session.preferences.master_db == -6.0  # the dialog does not set it
+    session.apply(Preferences())
+    assert session.link.setup.input is None
+
+
+def test_a_model_that_is_no_good_offers_the_shipped_one(qtbot, home):
+    (home / "bad.onnx").write_bytes(b"garbage")
+    session, _ = make_session(Preferences(), None, model=home / "bad.onnx")
+    told = []
+    session.message.connect(told.append)
+    session.link.start()
+    qtbot.waitUntil(lambda: "error" in [message.kind for message in told], timeout=60000)
+    assert "bad.onnx is not an ONNX model" in told[-1].text
+    assert told[-1].mend == "Use the shipped model"
+    with qtbot.waitSignal(session.link.started, timeout=60000):
+        told[-1].do()
+    session.link.close()

@@ -1,0 +1,303 @@
+"""The panels in their window, the engine not started; tests/e2e has it with sound."""
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PyQt6.QtGui import QDropEvent
+from PyQt6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QComboBox,
+    QDial,
+    QLabel,
+    QLineEdit,
+    QSlider,
+    QSpinBox,
+    QWidget,
+)
+
+from gui import theme
+from gui.drum import Membrane
+from gui.match import Hit, compare
+from gui.pads import KEYS
+from matcher import modal
+from matcher.theta import Theta
+from tests.conftest import DATA
+
+TOM = Theta(2 * np.pi * 110, 0.4, 0.02, 0.01, 0.8)
+CONTROLS = (QAbstractButton, QDial, QComboBox, QLineEdit, QSpinBox, QSlider, Membrane)
+
+
+@pytest.fixture
+def played(window, monkeypatch):
+    """What the window asks the engine to play."""
+    played = []
+    monkeypatch.setattr(window.session.link, "ask", lambda *asked: played.append(asked))
+    return played
+
+
+# listen
+
+
+def test_the_trace_moves_and_flags_what_was_found(window):
+    trace = window.listen.trace
+    peaks = np.full(25, 0.5, np.float32)
+    snapshot = {"running": True, "input_peak": 0.5, "output_peak": 0.0, "midi": [], "blocks": 10,
+                "sample_rate": 48000.0, "seconds": 1.0, "load": 0.1, "voices": 1, "underflows": 0,
+                "overflows": 0}  # fmt: skip
+    for i in range(4):
+        part = {"time_s": 1 + 0.05 * i, "step_s": 0.002, "peaks": peaks * (i + 1) / 4}
+        window._hear([snapshot | {"trace": part}])
+    assert len(trace._peaks) == 100
+    assert trace._end_s == pytest.approx(1.2)
+    window._take({"event": "hit", "time_s": 1.1, "velocity": 90, "pad": 1})
+    window._take({"event": "ignored", "time_s": 1.12, "reason": "mask time"})
+    assert [(flag.hit, flag.text) for flag in trace.flags] == [(True, "90"), (False, "mask time")]
+    assert "64 frames" not in window.status.numbers.text()
+    assert "load 10 %" in window.status.numbers.text()
+    assert not trace.grab().isNull()
+    assert window.listen.meter.peak == pytest.approx(-6, abs=0.1)
+
+
+def test_the_threshold_is_a_line_to_drag_or_to_move_by_keys(qtbot, window):
+    trace = window.listen.trace
+    start = QPoint(100, round(trace._y(-40)))
+    qtbot.mousePress(trace, Qt.MouseButton.LeftButton, pos=start)
+    qtbot.mouseMove(trace, QPoint(100, round(trace._y(-24))))
+    qtbot.mouseRelease(trace, Qt.MouseButton.LeftButton, pos=QPoint(100, round(trace._y(-24))))
+    assert window.session.link.setup.settings.threshold_db == pytest.approx(-24, abs=1)
+    before = window.session.link.setup.settings.threshold_db
+    qtbot.keyClick(trace, Qt.Key.Key_Down)
+    assert window.session.link.setup.settings.threshold_db == before - 1
+    assert window.listen.knobs["threshold_db"].value == before - 1
+
+
+def test_knobs_of_detection_reach_the_engine(qtbot, window):
+    for name, knob in window.listen.knobs.items():
+        before = getattr(window.session.link.setup.settings, name)
+        qtbot.keyClick(knob.dial, Qt.Key.Key_PageDown)
+        assert getattr(window.session.link.setup.settings, name) < before
+    qtbot.keyClick(window.listen.gain.dial, Qt.Key.Key_PageUp)
+    assert window.session.link.setup.input_gain_db == 6.0
+
+
+# match
+
+
+def test_a_drum_is_its_own_twin():
+    hit = Hit(modal.render(TOM, 44100, 3.0), 44100.0, ended=False)
+    assert compare(hit, TOM, (0.4, 0.4)).distance < 0.02
+    assert compare(hit, TOM._replace(omega=2 * TOM.omega), (0.4, 0.4)).distance > 0.4
+
+
+def test_a_dropped_recording_is_matched_shown_and_heard(qtbot, window):
+    window.session.choose(15)
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(DATA / "tom_low.flac"))])
+    drop = QDropEvent(QPointF(200, 300), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton,
+                      Qt.KeyboardModifier.NoModifier)  # fmt: skip
+    window.dropEvent(drop)
+    qtbot.waitUntil(lambda: window.match.comparison is not None, timeout=20000)
+    assert "distance" in window.match.distance.text()
+    assert "tom_low.flac" in window.match.stages.text()
+    heard = []
+    window.match.play.connect(lambda x, rate: heard.append((x, rate)))
+    for _ in range(3):
+        qtbot.keyClick(window, Qt.Key.Key_B)
+    it = window.match.comparison
+    assert heard[0][0] is it.hit.samples
+    assert heard[1][0] is it.twin
+    assert heard[2][0] is it.hit.samples
+    assert np.abs(it.twin).max() == pytest.approx(np.abs(it.hit.samples).max(), rel=1e-3)
+    qtbot.mouseClick(window.match.difference, Qt.MouseButton.LeftButton)
+    assert window.match.titles[1].text() == "TWIN MINUS RECORDED"
+    before = it.distance
+    window.drum.knobs["omega"].dial.setValue(900)
+    qtbot.waitUntil(lambda: window.match.comparison.distance != before, timeout=20000)
+
+
+# the drum
+
+
+def test_the_five_knobs_turn_the_drum_and_undo_takes_it_back(qtbot, window):
+    before = window.session.pad.theta
+    for name, knob in window.drum.knobs.items():
+        qtbot.keyClick(knob.dial, Qt.Key.Key_PageUp)
+        assert getattr(window.session.pad.theta, name) > getattr(before, name)
+    qtbot.mouseClick(window.undo, Qt.MouseButton.LeftButton)
+    assert window.session.pad.theta.alpha == before.alpha
+    assert window.drum.knobs["alpha"].value == before.alpha
+    for _ in range(4):
+        qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert window.session.pad.theta == before
+    qtbot.mouseDClick(window.drum.knobs["tau"].dial, Qt.MouseButton.LeftButton)
+    assert window.session.pad.theta == before
+
+
+def test_the_strike_point_is_dragged_and_moved_by_keys(qtbot, window):
+    membrane = window.drum.membrane
+    box = membrane._box()
+    to = QPointF(box.left() + 0.25 * box.width(), box.top() + 0.75 * box.height()).toPoint()
+    qtbot.mousePress(membrane, Qt.MouseButton.LeftButton, pos=box.center().toPoint())
+    qtbot.mouseMove(membrane, to)
+    qtbot.mouseRelease(membrane, Qt.MouseButton.LeftButton, pos=to)
+    pad = window.session.pad
+    assert (pad.x1, pad.x2) == pytest.approx((0.25, 0.75), abs=0.02)
+    qtbot.keyClick(membrane, Qt.Key.Key_Right)
+    assert window.session.pad.x1 == pytest.approx(pad.x1 + 0.02)
+    assert window.session.document.undo_text == "strike point"
+
+
+def test_the_membrane_moves_while_the_drum_sounds_and_then_rests(qtbot, window):
+    window.session.edit("test", window.session.kit.with_pad(0, theta=TOM._replace(tau=0.05)))
+    membrane = window.drum.membrane
+    membrane.hit(1.0)
+    qtbot.waitUntil(lambda: membrane._field is not None and np.abs(membrane._field).max() > 0.05)
+    qtbot.waitUntil(lambda: membrane._field is None)
+    assert not membrane._timer.isActive()
+
+
+# pads
+
+
+def test_pads_play_by_mouse_and_keys(qtbot, window, played):
+    pad = window.pads.buttons[5]
+    height = pad.height()
+    qtbot.mousePress(pad, Qt.MouseButton.LeftButton, pos=QPoint(20, round(0.9 * height)))
+    qtbot.mousePress(pad, Qt.MouseButton.LeftButton, pos=QPoint(20, round(0.1 * height)))
+    (_, first, loud), (_, second, soft) = [p for p in played if p[0] == "strike"]
+    assert first == second == 5
+    assert loud > soft > 0.2
+    assert window.session.armed == 5
+    played.clear()
+    for key in KEYS:
+        qtbot.keyClicks(window, key.lower())
+    assert [p[1] for p in played] == list(range(16))
+    assert window.session.armed == 5  # the keys choose no pad
+    played.clear()
+    qtbot.keyClick(pad, Qt.Key.Key_Right)
+    qtbot.keyClick(window.pads.buttons[6], Qt.Key.Key_Space)
+    assert window.session.armed == 6
+    assert played[0][:2] == ("strike", 6)
+    assert "last velocity" in window.pads.velocity.text()
+
+
+def test_letters_typed_into_a_name_play_nothing(qtbot, window, played):
+    window.pads.name.setFocus()
+    window.pads.name.selectAll()
+    qtbot.keyClicks(window.pads.name, "Zebra")
+    assert window.session.pad.name == "Zebra"
+    assert played == []
+
+
+def test_the_editor_changes_the_chosen_pad(qtbot, window):
+    pads, session = window.pads, window.session
+    pads.note.setValue(40)
+    assert session.kit.pads[0].note == 40
+    assert session.kit.pads[4].note == 36  # they swapped
+    for box, name in ((pads.curve, "exponential 1"), (pads.choke, 1)):
+        qtbot.keyClick(box, Qt.Key.Key_Down)
+        box.activated.emit(box.currentIndex())
+        assert name in (session.pad.curve, session.pad.choke)
+    for name, knob in pads.knobs.items():
+        qtbot.keyClick(knob.dial, Qt.Key.Key_PageDown)
+        assert getattr(session.pad, name) < 0
+    qtbot.mouseClick(pads.solo_button, Qt.MouseButton.LeftButton)
+    assert pads.buttons[1].muted
+    assert not pads.buttons[0].muted
+    qtbot.mouseClick(pads.copy_button, Qt.MouseButton.LeftButton)
+    session.choose(15)
+    qtbot.mouseClick(pads.paste_button, Qt.MouseButton.LeftButton)
+    assert session.pad.curve == "exponential 1"
+    qtbot.mouseClick(pads.clear_button, Qt.MouseButton.LeftButton)
+    assert session.pad.theta is None
+    assert not pads.wav.isEnabled()
+
+
+# status
+
+
+def test_what_is_missing_is_a_sentence_with_a_button(qtbot, window, played):
+    window.session.take({"event": "device", "of": "audio", "state": "missing", "name": "no audio"})
+    assert window.notice.isVisible()
+    assert "Missing:" in window.notice.sign.text()
+    assert window.notice.text.text() == "No audio"
+    qtbot.mouseClick(window.notice.button, Qt.MouseButton.LeftButton)
+    assert played == [("rescan",)]
+    assert not window.notice.isVisible()
+
+
+def test_a_note_does_not_hide_an_error(window):
+    window.session.tell("error", "the model is broken")
+    window.session.tell("note", "note 80 plays no pad")
+    assert window.notice.text.text() == "The model is broken"
+
+
+def test_the_monitor_says_where_a_note_went(window):
+    window._take({"event": "note", "note": 36, "velocity": 96, "pad": 1, "time_s": 1.0})
+    assert window.status.midi.text() == "note 36 C2, velocity 96 → Kick"
+    window._take({"event": "note", "note": 90, "velocity": 96, "pad": None, "time_s": 1.0})
+    assert window.status.midi.text().endswith("→ no pad")
+
+
+# the whole
+
+
+def controls(window) -> list[QWidget]:
+    found = [w for w in window.findChildren(QWidget) if isinstance(w, CONTROLS)]
+    found = [w for w in found if w.isVisibleTo(window) and not w.objectName().startswith("qt_")]
+    inner = [w for w in found if isinstance(w.parent(), QSpinBox | QComboBox)]
+    return [w for w in found if w not in inner]
+
+
+def test_every_control_is_reached_by_tab_and_has_a_name(qtbot, window):
+    window.session.take({"event": "ready", "input": "mic", "output": "phones", "block": 64})
+    wanted = {w for w in controls(window) if w.isEnabled()} | {window.listen.trace}
+    reached = set()
+    for _ in range(3 * len(wanted)):
+        window.focusNextPrevChild(True)
+        reached.add(window.focusWidget())
+    assert window.focusWidget() is not None
+    assert {w.accessibleName() or w.toolTip() for w in wanted - reached} == set()
+    for widget in wanted:
+        text = widget.text() if isinstance(widget, QAbstractButton) else ""
+        assert widget.accessibleName() or text, widget
+
+
+@pytest.mark.parametrize("name", ["dark", "light"])
+@pytest.mark.parametrize("scale", [75, 100, 150])
+@pytest.mark.parametrize("size", [(1280, 800), (1920, 1080)])
+def test_no_text_is_cut_off(qtbot, window, name, scale, size):
+    theme.apply(name, scale)
+    window.resize(*size)
+    window.session.tell("error", "the model is broken")
+    QApplication.processEvents()
+    for widget in window.findChildren(QLabel) + window.findChildren(QAbstractButton):
+        if not widget.isVisibleTo(window) or not widget.text():
+            continue
+        if isinstance(widget, QLabel) and widget.wordWrap():
+            assert widget.height() >= widget.heightForWidth(widget.width()), widget.text()
+        else:
+            assert widget.width() >= widget.minimumSizeHint().width(), widget.text()
+            assert widget.height() >= widget.minimumSizeHint().height(), widget.text()
+    if name == "dark" and scale == 100:
+        area = window.centralWidget().layout().itemAt(0).widget()
+        assert area.verticalScrollBar().maximum() == 0  # all of it is seen
+        assert area.horizontalScrollBar().maximum() == 0
+
+
+def test_a_narrow_window_puts_the_drum_below(window):
+    window.resize(900, 800)
+    QApplication.processEvents()
+    assert window.drum.y() > window.match.y()
+    window.resize(1280, 800)
+    QApplication.processEvents()
+    assert window.drum.x() > window.match.x()
+    assert min(min(b.width(), b.height()) for b in window.pads.buttons) >= 48
+
+
+def test_shortcuts_and_menus_do_not_clash(window):
+    keys = [a.shortcut().toString() for menu in window.menuBar().actions()
+            for a in menu.menu().actions() if not a.shortcut().isEmpty()]  # fmt: skip
+    assert len(keys) == len(set(keys)) >= 10
+    assert not set(window._keys) & set(KEYS)
