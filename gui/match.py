@@ -193,7 +193,7 @@ class MatchPanel(QWidget):
 
 def _view(name: str) -> pg.PlotWidget:
     """An empty spectrogram: time, log frequency."""
-    plot = _plot(name)
+    plot = _plot(name, 6.5)
     plot.image = pg.ImageItem()
     plot.addItem(plot.image)
     axis = plot.getAxis("left")
@@ -205,18 +205,18 @@ def _view(name: str) -> pg.PlotWidget:
 
 
 def _waves() -> pg.PlotWidget:
-    plot = _plot("Waveforms of the recorded hit and its twin")
+    plot = _plot("Waveforms of the recorded hit and its twin", 3)
     plot.getAxis("left").setTicks([[]])
     return plot
 
 
-def _plot(name: str) -> pg.PlotWidget:
+def _plot(name: str, height: float) -> pg.PlotWidget:
     plot = pg.PlotWidget()
     plot.setMenuEnabled(False)
     plot.setMouseEnabled(False, False)
     plot.hideButtons()
     plot.setAccessibleName(name)
-    plot.setMinimumHeight(round(3 * em(plot)))
+    plot.setMinimumHeight(round(height * em(plot)))
     plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
     plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     plot.setFrameShape(plot.Shape.NoFrame)

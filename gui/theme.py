@@ -47,42 +47,21 @@ THEMES = {
 _now = [THEMES["dark"]]
 TEXTS = tuple(f.name for f in fields(Theme) if f.name not in ("background", "panel", "line"))
 
+# The rest is drawn by Fusion, from the palette.
 STYLE = """
-QWidget {{ background: {background}; color: {text}; }}
 QToolTip {{ background: {panel}; color: {text}; border: 1px solid {line}; }}
 QFrame[panel="true"] {{ background: {panel}; border: 1px solid {line}; border-radius: {half}px; }}
-QFrame[panel="true"] QWidget {{ background: {panel}; }}
 QLabel {{ background: transparent; border: none; }}
 QLabel[quiet="true"] {{ color: {secondary}; }}
 QLabel[of="recorded"] {{ color: {recorded}; }}
 QLabel[of="twin"] {{ color: {twin}; }}
-QPushButton, QToolButton, QComboBox, QSpinBox, QDoubleSpinBox, QLineEdit {{
+QPushButton, QLineEdit {{
   background: {background}; border: 1px solid {line}; border-radius: {small}px;
   padding: {small}px {half}px; }}
-QFrame[panel="true"] QPushButton, QFrame[panel="true"] QToolButton,
-QFrame[panel="true"] QComboBox, QFrame[panel="true"] QSpinBox,
-QFrame[panel="true"] QDoubleSpinBox, QFrame[panel="true"] QLineEdit {{ background: {background}; }}
-QPushButton:hover, QToolButton:hover, QComboBox:hover {{ border-color: {secondary}; }}
-QPushButton:focus, QToolButton:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus,
-QLineEdit:focus, QListWidget:focus {{ border: 2px solid {text}; }}
-QPushButton:checked, QToolButton:checked {{
-  background: {text}; color: {background}; border-color: {text}; }}
-QFrame[panel="true"] QPushButton:checked {{ background: {text}; color: {background}; }}
-QPushButton:disabled, QToolButton:disabled {{ color: {ignored}; }}
-QComboBox QAbstractItemView, QMenu {{
-  background: {panel}; color: {text}; border: 1px solid {line};
-  selection-background-color: {text}; selection-color: {background}; }}
-QMenu::item {{ padding: {small}px {wide}px; }}
-QMenu::item:selected, QMenuBar::item:selected {{ background: {text}; color: {background}; }}
-QMenu::item:disabled {{ color: {ignored}; }}
-QMenu::separator {{ height: 1px; background: {line}; }}
-QSlider::groove:horizontal {{ height: {small}px; background: {line}; border-radius: {small}px; }}
-QSlider::handle:horizontal {{
-  background: {text}; width: {wide}px; margin: -{half}px 0; border-radius: {half}px; }}
-QSlider:focus {{ border: 2px solid {text}; border-radius: {half}px; }}
-QScrollBar {{ background: {background}; }}
-QScrollBar::handle {{ background: {line}; border-radius: {small}px; }}
-QListWidget {{ border: 1px solid {line}; background: {background}; }}
+QPushButton:hover {{ border-color: {secondary}; }}
+QPushButton:focus, QLineEdit:focus {{ border: 2px solid {text}; }}
+QPushButton:checked {{ background: {text}; color: {background}; border-color: {text}; }}
+QPushButton:disabled {{ color: {ignored}; }}
 """
 
 
@@ -136,7 +115,10 @@ def _palette(theme: Theme) -> QPalette:
         (role.Button, "panel"), (role.WindowText, "text"), (role.Text, "text"),
         (role.ButtonText, "text"), (role.ToolTipText, "text"), (role.ToolTipBase, "panel"),
         (role.Highlight, "text"), (role.HighlightedText, "background"), (role.Mid, "line"),
-        (role.PlaceholderText, "secondary"), (role.Link, "twin"),
+        (role.PlaceholderText, "secondary"), (role.Link, "twin"), (role.Accent, "twin"),
+        (role.Light, "line"), (role.Midlight, "line"), (role.Dark, "line"), (role.Shadow, "line"),
     ):  # fmt: skip
         palette.setColor(name, theme.color(color))
+    for name in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, name, theme.color("ignored"))
     return palette

@@ -37,7 +37,7 @@ from matcher.kit import LONGEST_NAME, SUFFIX
 KITS = f"Kits (*{SUFFIX})"
 SOUNDS = "Recordings (*.wav *.flac *.aiff *.aif *.ogg *.mp3)"
 SIZE = (1280, 800)
-NARROW = 80  # heights of text: in a narrower window the drum moves below the spectrograms
+NARROW = 1100  # px: in a narrower window the drum moves below the spectrograms
 MASTER_DB = (-60.0, 6.0)
 MATCHED_AMOUNT = 0.7  # how far the membrane moves when a drum was matched
 SHORTCUTS = (
@@ -433,7 +433,8 @@ class Window(QMainWindow):
 
     def _arrange(self) -> None:
         """The drum beside the spectrograms, or below them where there is no room."""
-        narrow = self.width() < NARROW * em(self)
+        needed = sum(part.minimumSizeHint().width() for part in (self.match, self.drum))
+        narrow = self.width() < max(NARROW, needed + 4 * self._middle.spacing())
         if narrow == self._narrow:
             return
         self._narrow = narrow
