@@ -2,7 +2,9 @@
 
 import argparse
 import os
+import signal
 import sys
+import traceback
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy loads
@@ -65,9 +67,21 @@ def _run(arguments) -> int:
     remembered = preferences.load()
     theme.apply(remembered.theme, remembered.text_scale)
     window = make_window(remembered, arguments.model, arguments.file)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the edited kit is kept safe all the time
+    sys.excepthook = _go_on(window)
     window.show()
     window.session.link.start()
     return app.exec()
+
+
+def _go_on(window):
+    """Qt would end the app at an exception that nobody took."""
+
+    def tell(kind, error, where):
+        traceback.print_exception(kind, error, where)
+        window.session.tell("error", f"something went wrong that should not have: {error!r}")
+
+    return tell
 
 
 if __name__ == "__main__":

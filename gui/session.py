@@ -402,6 +402,8 @@ class Session(QObject):
 
     def _begin_kit(self) -> None:
         self.solo.clear()
+        empty = [i for i, pad in enumerate(self.kit.pads) if pad.theta is None]
+        self.link.change(armed=empty[0] if empty else 0)  # where a hit takes nothing away
         pads = enumerate(self.kit.pads)
         self.matched = {i: Matched(pad.theta) for i, pad in pads if pad.theta is not None}
         self._show()

@@ -1,11 +1,57 @@
 """The foot of the window: how sound and MIDI stand, and a sentence where something is missing."""
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QListWidget,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from gui.controls import em, label, panel
 from gui.pads import note_name
 from gui.theme import now
+
+N_MESSAGES = 64  # that the monitor shows
+
+
+def in_words(event: dict, pad_name: str) -> str:
+    """A note or a controller, and what became of it."""
+    if event["event"] == "note":
+        to = pad_name if event["pad"] else "no pad"
+        number = event["note"]
+        return f"note {number} {note_name(number)}, velocity {event['velocity']} → {to}"
+    to = f"{event['turns']} of {pad_name}" if event["to"] is not None else "turns nothing"
+    return f"controller {event['controller']}, {event['value']} → {to}"
+
+
+class Monitor(QDialog):
+    """The last messages of MIDI, the newest first."""
+
+    def __init__(self, parent: QWidget):
+        super().__init__(parent)
+        self.setWindowTitle("MIDI monitor")
+        self.list = QListWidget()
+        self.list.setAccessibleName("The last messages of MIDI")
+        layout = QVBoxLayout(self)
+        layout.addWidget(label("Notes and controllers as they come, and what became of each."))
+        layout.addWidget(self.list)
+        self.resize(round(36 * em(self)), round(24 * em(self)))
+
+    def show_messages(self, events: list[dict]) -> None:
+        """Show these instead of what it shows."""
+        self.list.clear()
+        for event in events:
+            self.take(event)
+
+    def take(self, event: dict) -> None:
+        """Add one, if it is of MIDI."""
+        if event["event"] in ("note", "control"):
+            words = in_words(event, f"pad {event['pad']}")
+            self.list.insertItem(0, f"{event['time_s']:.3f} s  {words}")
+            self.list.takeItem(N_MESSAGES)
 
 
 class Notice(QWidget):
@@ -83,19 +129,14 @@ class StatusBar(QWidget):
     def take(self, event: dict, pad_name: str = "") -> None:
         """Show what an event of the engine says; pad_name: of the pad in it."""
         kind = event["event"]
-        if kind == "ready":
+        if kind in ("note", "control"):
+            self.midi.setText(in_words(event, pad_name))
+        elif kind == "ready":
             self._output, self._blocks = event["output"], event["block"]
             self.output.setText(self._output)
         elif kind == "device" and event["state"] in ("lost", "missing"):
             self.output.setText("no sound")
             self.numbers.setText("")
-        elif kind == "note":
-            note = event["note"]
-            to = pad_name if event["pad"] else "no pad"
-            self.midi.setText(f"note {note} {note_name(note)}, velocity {event['velocity']} → {to}")
-        elif kind == "control":
-            to = f"{event['turns']} of {pad_name}" if event["to"] is not None else "turns nothing"
-            self.midi.setText(f"controller {event['controller']}, {event['value']} → {to}")
 
     def hear(self, snapshot: dict) -> None:
         """Show load and counters."""

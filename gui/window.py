@@ -31,7 +31,7 @@ from gui.match import MatchPanel
 from gui.pads import KEY_VELOCITY, KEYS, PadsPanel
 from gui.preferences import Preferences, PreferencesDialog, recovery_file
 from gui.session import Message, Session, make_session
-from gui.status import Notice, StatusBar
+from gui.status import Monitor, Notice, StatusBar
 from matcher.kit import LONGEST_NAME, SUFFIX
 
 KITS = f"Kits (*{SUFFIX})"
@@ -54,6 +54,7 @@ SHORTCUTS = (
     ("Ctrl+I", "match a recording"),
     ("Ctrl+Z, Ctrl+Shift+Z", "undo, redo"),
     ("Ctrl+E", "write the sound of the pad to a WAV file"),
+    ("Ctrl+M", "the last messages of MIDI"),
     ("Ctrl+comma", "settings"),
     ("F1", "this page"),
 )
@@ -64,7 +65,7 @@ class Window(QMainWindow):
 
     def __init__(self, session: Session):
         super().__init__()
-        self.session, self._narrow = session, None
+        self.session, self._narrow, self.monitor = session, None, None
         self.listen, self.match, self.drum = ListenPanel(session.link), MatchPanel(), DrumPanel()
         self.pads, self.status, self.notice = PadsPanel(), StatusBar(), Notice()
         self._make_bar()
@@ -221,6 +222,13 @@ class Window(QMainWindow):
 
     def _choose_input(self, name: str) -> None:
         self.session.apply(Preferences(**{**vars(self.session.preferences), "input": name}))
+
+    def _monitor(self) -> None:
+        if self.monitor is None:
+            self.monitor = Monitor(self)
+            self.session.link.said.connect(self.monitor.take)
+        self.monitor.show_messages(self.session.link.messages())
+        self.monitor.show()
 
     def _shortcuts(self) -> None:
         rows = "".join(
@@ -381,6 +389,8 @@ class Window(QMainWindow):
         self._action(menu, "&Copy the pad", "", session.copy)
         self._action(menu, "&Paste on the pad", "", session.paste)
         self._action(menu, "C&lear the pad", "", session.clear)
+        menu = bar.addMenu("&View")
+        self._action(menu, "&MIDI monitor", "Ctrl+M", self._monitor)
         menu = bar.addMenu("&Help")
         self._action(menu, "&Shortcuts", "F1", self._shortcuts)
         self._action(menu, "&About Drum matcher", "", self._about)

@@ -147,10 +147,10 @@ for i in range(100000):
 """
 
 
-def test_killed_while_editing_it_loses_the_last_edit_at_most(tmp_path):
+def test_killed_while_editing_it_loses_the_last_edit_at_most(tmp_path, request):
     recovery, rng = tmp_path / "recovery.drumkit", random.Random(0)
     command = [sys.executable, "-c", EDITS, str(recovery)]
-    for _ in range(10):
+    for _ in range(100 if request.config.getoption("--long") else 10):
         recovery.unlink(missing_ok=True)
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         process.stdout.readline()

@@ -55,4 +55,5 @@ def window(qtbot, home, monkeypatch):
     with qtbot.waitActive(window):
         window.show()
         window.activateWindow()
+    window.session.choose(0)
     return window

@@ -15,6 +15,8 @@ TOM = Theta(2 * np.pi * 110, 0.4, 0.02, 0.01, 0.8)
 def session(home):
     session, message = make_session(Preferences(), home / "recovery.drumkit")
     assert message.kind == ""
+    assert session.armed == 15  # the empty one: a hit takes nothing away
+    session.choose(0)
     session.told = []
     session.message.connect(session.told.append)
     return session

@@ -240,6 +240,15 @@ def test_the_monitor_says_where_a_note_went(window):
     assert window.status.midi.text().endswith("→ no pad")
 
 
+def test_the_monitor_lists_the_last_messages(window):
+    window._monitor()
+    for i in range(70):
+        event = {"event": "note", "note": 36 + i, "velocity": 1, "pad": 1, "time_s": float(i)}
+        window.session.link.said.emit(event)
+    assert window.monitor.list.count() == 64
+    assert window.monitor.list.item(0).text() == "69.000 s  note 105 A7, velocity 1 → pad 1"
+
+
 # the whole
 
 

@@ -1,0 +1,100 @@
+"""The window's pictures for the docs: python -m tests.gui.pictures FOLDER
+
+Taken on a real JACK server: first start, after a hit from the microphone, pads played over MIDI, no
+devices at all, an error; in two sizes, dark and light, text at 100 and 150 %.
+"""
+
+import os
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from tests.conftest import DATA
+from tests.e2e.rig import NOTE_ON, Cables, Server
+from tests.e2e.window_load import x_server
+
+LOOKS = (
+    ("dark", 100, (1280, 800)), ("light", 100, (1280, 800)), ("dark", 150, (1280, 800)),
+    ("dark", 100, (1920, 1080)), ("light", 150, (1920, 1080)),
+)  # fmt: skip
+
+
+def take(folder: Path) -> None:
+    """All of them."""
+    from PyQt6.QtTest import QTest
+    from PyQt6.QtWidgets import QApplication
+
+    from gui import theme
+    from gui.preferences import Preferences
+    from gui.window import make_window
+
+    app = QApplication(["drum-matcher"])
+    app.setStyle("Fusion")
+    theme.apply("dark", 100)
+    window = make_window(Preferences())
+    session, link = window.session, window.session.link
+
+    def shots(scene: str) -> None:
+        for name, scale, size in LOOKS:
+            theme.apply(name, scale)
+            window.match.restyle()
+            window.resize(*size)
+            window._arrange()
+            QTest.qWait(200)
+            window.grab().save(str(folder / f"{scene}-{name}-{scale}-{size[0]}.png"))
+
+    def play(cables, **what) -> None:
+        thread = threading.Thread(target=lambda: cables.play(**what))
+        thread.start()
+        while thread.is_alive():
+            QTest.qWait(20)
+
+    server = Server(128)
+    server.kill()
+    window.show()
+    link.start()
+    while window.notice.kind != "missing":
+        QTest.qWait(100)
+    shots("no-devices")
+    server.start()
+    while not link.snapshot()["running"]:
+        QTest.qWait(100)
+    cables = Cables()
+    cables.wire()
+    QTest.qWait(500)
+    shots("first-start")
+    hit, _ = soundfile.read(DATA / "tom_low.flac", dtype="float32", always_2d=True)
+    session.choose(15)
+    play(cables, sound=np.concatenate([np.zeros(9600), hit.mean(axis=1)]), tail_s=2.5)
+    QTest.qWait(800)
+    shots("after-a-hit")
+    notes = [(2400 * i, (NOTE_ON, 36 + i % 16, 60 + 4 * i)) for i in range(16)]
+    play(cables, notes=notes, tail_s=0.05)
+    shots("pads-played")
+    session.tell("error", "/home/me/mine.onnx is not an ONNX model, or is broken")
+    shots("an-error")
+    cables.close()
+    session.document.discard()
+    link.close()
+    server.stop()
+
+
+def main() -> None:
+    """The command line: a folder that is made."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home:
+        os.environ |= {"XDG_CONFIG_HOME": home, "XDG_DATA_HOME": home}
+        screen = x_server()
+        try:
+            take(folder)
+        finally:
+            screen.terminate()
+
+
+if __name__ == "__main__":
+    main()
