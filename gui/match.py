@@ -98,9 +98,10 @@ class MatchPanel(QWidget):
             return
         self._latest.do(lambda: compare(hit, theta, strike))
 
-    def show_stages(self, stages: list[str]) -> None:
-        """Show how much was heard for each answer, "0.10 s" and so on."""
-        self.stages.setText("heard " + " → ".join(stages) if stages else "")
+    def show_heard(self, heard_s: list[float]) -> None:
+        """Show how much was heard for each answer, in seconds."""
+        heard = " → ".join(f"{seconds:.2f} s" for seconds in heard_s)
+        self.stages.setText(f"matched after {heard}" if heard else "")
 
     def play_next(self) -> None:
         """Let the recorded hit be heard, and its twin the next time."""
@@ -125,6 +126,8 @@ class MatchPanel(QWidget):
                 axis.setPen(theme.color("line"))
                 axis.setTextPen(theme.color("secondary"))
                 axis.setTickFont(self.font())
+            plot.getAxis("left").setWidth(round(3 * em(self)))
+            plot.getAxis("bottom").setHeight(round(1.6 * em(self)))
         self._draw()
 
     def _show(self, comparison: Comparison) -> None:
@@ -183,12 +186,13 @@ class MatchPanel(QWidget):
         layout.addWidget(self.waves, 2, 0, 1, 2)
         layout.setRowStretch(1, 5)
         layout.setRowStretch(2, 2)
-        row = QHBoxLayout()
-        for widget, stretch in (
-            (self.distance, 0), (self.stages, 1), (self.difference, 0), (self.ab, 0), (self.file, 0)
-        ):  # fmt: skip
-            row.addWidget(widget, stretch)
-        layout.addLayout(row, 3, 0, 1, 2)
+        rows = ((self.distance, self.stages), (self.difference, self.ab, self.file))
+        for number, widgets in enumerate(rows, 3):
+            row = QHBoxLayout()
+            for widget in widgets:
+                row.addWidget(widget)
+            row.addStretch(1)
+            layout.addLayout(row, number, 0, 1, 2)
 
 
 def _view(name: str) -> pg.PlotWidget:
@@ -220,7 +224,7 @@ def _plot(name: str, height: float) -> pg.PlotWidget:
     plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
     plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     plot.setFrameShape(plot.Shape.NoFrame)
-    plot.getAxis("left").setWidth(round(2.6 * em(plot)))
+    plot.setXRange(0, 1, padding=0)
     return plot
 
 

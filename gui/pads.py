@@ -135,8 +135,9 @@ class PadButton(QAbstractButton):
         corner = "muted" if self.muted else KEYS[self.index]
         if metrics.horizontalAdvance(corner) <= room:
             painter.drawText(inner, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight, corner)
-        painter.setPen(strong)
-        name = metrics.elidedText(self.pad.name, Qt.TextElideMode.ElideRight, int(inner.width()))
+        text = self.pad.name or ("" if full else "hits land here" if self.chosen else "empty")
+        painter.setPen(strong if full else weak)
+        name = metrics.elidedText(text, Qt.TextElideMode.ElideRight, int(inner.width()))
         painter.drawText(inner, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, name)
         if self.velocity:
             width = box.width() * self.velocity / 127

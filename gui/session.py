@@ -46,7 +46,7 @@ class Matched:
 
     theta: Theta  # as the network heard it
     hit: Hit | None = None
-    stages: list[str] = field(default_factory=list)  # how much was heard for each answer
+    heard_s: list[float] = field(default_factory=list)  # of the hit, for each answer
     number: int = 0  # of the hit
 
 
@@ -246,13 +246,12 @@ class Session(QObject):
         theta, clip = Theta(**event["theta"]), self.link.clip(pad)
         before = self.matched.get(pad)
         goes_on = before is not None and before.number == self._n_hits
-        stages = before.stages if goes_on else []
+        heard = [s for s in before.heard_s if s < event["observed_s"]] if goes_on else []
         hit = None
         if clip is not None:
             ended = len(clip.samples) < 0.99 * clip.sample_rate * N_SAMPLES / SAMPLE_RATE
             hit = Hit(clip.samples, clip.sample_rate, ended)
-        stages = [*stages, f"{event['observed_s']:.2f} s"]
-        self.matched[pad] = Matched(theta, hit, stages, self._n_hits)
+        self.matched[pad] = Matched(theta, hit, [*heard, event["observed_s"]], self._n_hits)
         name = self.kit.pads[pad].name or f"Drum {pad + 1}"
         kit = self.kit.with_pad(pad, theta=theta, name=name)
         self.edit("match of a hit", kit, merge=("hit", self._n_hits, pad))
@@ -304,9 +303,8 @@ class Session(QObject):
         pad, path, match = result
         self.tell("", "")
         theta = Theta(*map(float, RANGE.from_nu(np.clip(RANGE.to_nu(match.theta), -1, 1))))
-        heard = [f"{len(match.hit) / match.sample_rate:.2f} s of {path.name}"]
         hit = Hit(match.hit, match.sample_rate, ended=False)
-        self.matched[pad] = Matched(theta, hit, heard)
+        self.matched[pad] = Matched(theta, hit, [len(match.hit) / match.sample_rate])
         kit = self.kit.with_pad(pad, theta=theta, name=path.stem[:LONGEST_NAME])
         self.edit(f"match of {path.name}", kit)
         self.played.emit(pad, 0)

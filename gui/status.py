@@ -12,7 +12,6 @@ from PyQt6.QtWidgets import (
 
 from gui.controls import em, label, panel
 from gui.pads import note_name
-from gui.theme import now
 
 N_MESSAGES = 64  # that the monitor shows
 
@@ -83,11 +82,12 @@ class Notice(QWidget):
 
     def tell(self, kind: str, sentence: str, mend: str = "", do=None) -> None:
         """kind: "error", "missing" or "note"; mend: the words of a button that calls do."""
-        words = {"error": ("bad", "⚠ Error:"), "missing": ("recorded", "△ Missing:"),
-                 "note": ("twin", "ⓘ Note:")}  # fmt: skip
-        color, sign = words[kind]
+        of, sign = {"error": ("bad", "⚠ Error:"), "missing": ("missing", "△ Missing:"),
+                    "note": ("note", "ⓘ Note:")}[kind]  # fmt: skip
         self.kind = kind
-        self.sign.setText(f"<b style='color:{getattr(now(), color)}'>{sign}</b>")
+        self.sign.setText(sign)
+        self.sign.setProperty("of", of)
+        self.sign.style().polish(self.sign)
         self.text.setText(sentence[:1].upper() + sentence[1:])
         self.setAccessibleName(f"{sign[2:]} {sentence}")
         self.button.setVisible(bool(mend))

@@ -55,6 +55,9 @@ QLabel {{ background: transparent; border: none; }}
 QLabel[quiet="true"] {{ color: {secondary}; }}
 QLabel[of="recorded"] {{ color: {recorded}; }}
 QLabel[of="twin"] {{ color: {twin}; }}
+QLabel[of="bad"] {{ color: {bad}; font-weight: bold; }}
+QLabel[of="missing"] {{ color: {recorded}; font-weight: bold; }}
+QLabel[of="note"] {{ color: {twin}; font-weight: bold; }}
 QPushButton, QLineEdit {{
   background: {background}; border: 1px solid {line}; border-radius: {small}px;
   padding: {small}px {half}px; }}

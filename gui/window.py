@@ -88,7 +88,7 @@ class Window(QMainWindow):
         self.drum.show_pad(pad, matched.theta if matched else None)
         self.drum.title.setText(f"PAD {armed + 1}: {(pad.name or 'NOTHING YET').upper()}")
         self.match.show_hit(matched.hit if matched else None, pad.tuned, (pad.x1, pad.x2))
-        self.match.show_stages(matched.stages if matched else [])
+        self.match.show_heard(matched.heard_s if matched else [])
         if self.name.text() != session.kit.name:
             self.name.setText(session.kit.name)
         self.edited.setText("● edited" if document.edited else "")

@@ -57,7 +57,7 @@ def test_a_hit_becomes_a_pad_that_plays_and_is_there_again_after_a_restart(
     hit = hit if hit.ndim == 1 else hit.mean(axis=1)
     assert rate == 44100
     play(qtbot, cables, sound=np.concatenate([np.zeros(4800), hit]), tail_s=3.0)
-    qtbot.waitUntil(lambda: len(session.matched[EMPTY].stages) >= 4, timeout=20000)
+    qtbot.waitUntil(lambda: len(session.matched[EMPTY].heard_s) >= 4, timeout=20000)
     theta = session.pad.theta
     assert window.drum.knobs["omega"].value == theta.omega
     assert any(flag.hit for flag in window.listen.trace.flags)

@@ -4,6 +4,7 @@ Five runs without the window, then with it: 256 voices ringing, 64 frames, hits 
 and notes all the while; then silence. On real JACK and X servers, drawn by software.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -61,8 +62,19 @@ def loud(kit):
     return kit.with_pad(PAD, theta=theta, gain_db=6.0)
 
 
-def jitter(cables, seconds: float, seed: int) -> tuple[np.ndarray, int]:
-    """Notes at random times -> how many frames later each sounds (notes,), and xruns meanwhile."""
+def jitter(seconds: float, seed: int) -> tuple[list[int], int]:
+    """Notes at random times -> how many frames later each sounds, and xruns meanwhile.
+
+    Measured by a process of its own: the window's interpreter must not delay the ruler.
+    """
+    command = [sys.executable, "-m", "tests.e2e.window_load", "cables", str(seconds), str(seed)]
+    return tuple(json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout))
+
+
+def measure(seconds: float, seed: int) -> None:
+    """Print what jitter returns."""
+    cables = Cables()
+    cables.wire()
     rng = np.random.default_rng(seed)
     frames = 5000 + np.cumsum(rng.integers(9600, 14400, round(4 * seconds)))
     hit = rng.standard_normal(2400).astype(np.float32) * np.geomspace(0.5, 1e-3, 2400)
@@ -75,12 +87,13 @@ def jitter(cables, seconds: float, seed: int) -> tuple[np.ndarray, int]:
     threshold = 0.1 * out.max()
     late = [np.flatnonzero(out[f : f + 9600] > threshold) for f in frames]
     assert all(len(found) for found in late), "a note was not heard"
-    return np.array([found[0] for found in late]), cables.xruns - before
+    print(json.dumps([[int(found[0]) for found in late], cables.xruns - before]))
+    cables.close()
 
 
 def report(name: str, delays, xruns: int, before: dict, after: dict) -> None:
     """A line for one run."""
-    ms = delays / SAMPLE_RATE * 1e3
+    ms = np.array(delays) / SAMPLE_RATE * 1e3
     under = after["underflows"] - before["underflows"]
     p1, p50, p99 = np.percentile(ms, (1, 50, 99))
     print(f"{name}: {len(ms)} notes, p50 {p50:.2f} ms, jitter p99 - p1 {p99 - p1:.2f} ms, "
@@ -97,17 +110,13 @@ def headless(seconds: float, seed: int) -> None:
     with Engine(Setup(block=64, armed=0)) as engine:
         while not engine.snapshot()["running"]:
             time.sleep(0.1)
-        cables = Cables()
-        cables.wire()
         kit = Kit()
         fill(lambda pad: engine.strike(pad, 1.0), lambda i: engine.set_kit(ringing(kit, i)),
              time.sleep)  # fmt: skip
         engine.set_kit(loud(ringing(kit, 16)))
         time.sleep(0.5)
         before = engine.snapshot()
-        delays, xruns = jitter(cables, seconds, seed)
-        report("headless", delays, xruns, before, engine.snapshot())
-        cables.close()
+        report("headless", *jitter(seconds, seed), before, engine.snapshot())
 
 
 def windowed(seconds: float, runs: int) -> None:
@@ -136,24 +145,20 @@ def windowed(seconds: float, runs: int) -> None:
     link.start()
     while not link.snapshot()["running"]:
         QTest.qWait(100)
-    cables = Cables()
-    cables.wire()
     me = psutil.Process()
     for seed in range(runs):
-        run_in_window(window, cables, frames, seconds, seed)
+        run_in_window(window, frames, seconds, seed)
     link.ask("silence")
-    cables.play(tail_s=3.0)
-    QTest.qWait(2000)
+    QTest.qWait(4000)
     cpu, began = sum(me.cpu_times()[:2]), time.monotonic()
     QTest.qWait(20000)
     share = (sum(me.cpu_times()[:2]) - cpu) / (time.monotonic() - began)
     print(f"window, silence: {100 * share:.1f} % of a core")
-    cables.close()
     session.document.discard()
     link.close()
 
 
-def run_in_window(window, cables, frames: dict, seconds: float, seed: int) -> None:
+def run_in_window(window, frames: dict, seconds: float, seed: int) -> None:
     """One run, everything moving."""
     from PyQt6.QtTest import QTest
 
@@ -169,7 +174,7 @@ def run_in_window(window, cables, frames: dict, seconds: float, seed: int) -> No
     before = link.snapshot()
     frames["trace"] = window.drum.membrane.frames = 0
     cpu, began = sum(me.cpu_times()[:2]), time.monotonic()
-    thread = threading.Thread(target=lambda: done.append(jitter(cables, seconds, seed)))
+    thread = threading.Thread(target=lambda: done.append(jitter(seconds, seed)))
     thread.start()
     while thread.is_alive():
         QTest.qWait(50)
@@ -181,7 +186,10 @@ def run_in_window(window, cables, frames: dict, seconds: float, seed: int) -> No
 
 
 def main() -> None:
-    """Everything."""
+    """Everything, or what it starts for itself."""
+    if sys.argv[1:2] == ["cables"]:
+        measure(float(sys.argv[2]), int(sys.argv[3]))
+        return
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 20.0
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {"XDG_CONFIG_HOME": home, "XDG_DATA_HOME": home}

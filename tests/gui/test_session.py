@@ -43,10 +43,10 @@ def test_the_answers_to_one_hit_are_one_step(session):
     session.take(theta_event(15, "full", TOM._replace(tau=0.5), 0.8))
     assert session.pad.theta.tau == 0.5
     assert session.pad.name == "Drum 16"
-    assert session.matched[15].stages == ["0.10 s", "0.80 s"]
+    assert session.matched[15].heard_s == [0.1, 0.8]
     session.take({"event": "hit", "pad": 16, "velocity": 90, "time_s": 3.0})
     session.take(theta_event(15, "100 ms", TOM._replace(tau=0.6)))
-    assert session.matched[15].stages == ["0.10 s"]
+    assert session.matched[15].heard_s == [0.1]
     session.undo()
     assert session.pad.theta.tau == 0.5
     session.undo()
