@@ -76,7 +76,6 @@ VARIANTS = {
     "JTFS, a tenth of the rate": {"loss": "jtfs", "shards_per_epoch": 1, "learning_rate": 3e-5}
     | FRESH,
     "P, distance": {"power": 1} | FRESH,
-    "PNP, squares": PNP | ANY_SOUND | {"power": 2},
     "PNP, squares, clipped at the median": PNP | ANY_SOUND | SQUARES,
     "PNP, table, squares, clipped at the median": PNP | SQUARES,
     "PNP, not clipped": PNP | ANY_SOUND | {"clip": 1.0},

@@ -1,7 +1,8 @@
 """The window's pictures for the docs: python -m tests.gui.pictures FOLDER
 
 Taken on a real JACK server: first start, after a hit from the microphone, pads played over MIDI, no
-devices at all, an error; in two sizes, dark and light, text at 100 and 150 %.
+devices at all, an error; in two sizes, dark and light, text at 100 and 150 %. window.gif: a hit,
+then the pads.
 """
 
 import os
@@ -12,11 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from PIL import Image
+from PyQt6.QtGui import QImage
 
 from tests.conftest import DATA
 from tests.e2e.rig import NOTE_ON, Cables, Server
 from tests.e2e.window_load import x_server
 
+FRAME_MS = 120  # of the film
+SMALL, COLORS = (800, 500), 48
 LOOKS = (
     ("dark", 100, (1280, 800)), ("light", 100, (1280, 800)), ("dark", 150, (1280, 800)),
     ("dark", 100, (1920, 1080)), ("light", 150, (1920, 1080)),
@@ -47,10 +52,16 @@ def take(folder: Path) -> None:
             QTest.qWait(200)
             window.grab().save(str(folder / f"{scene}-{name}-{scale}-{size[0]}.png"))
 
+    film = []
+
     def play(what: str) -> None:
+        theme.apply("dark", 100)
+        window.match.restyle()
+        window.resize(1280, 800)
         cables = subprocess.Popen([sys.executable, "-m", "tests.gui.pictures", "play", what])
         while cables.poll() is None:
-            QTest.qWait(20)
+            QTest.qWait(FRAME_MS)
+            film.append(_frame(window.grab()))
 
     server = Server(128)
     server.kill()
@@ -69,11 +80,22 @@ def take(folder: Path) -> None:
     shots("after-a-hit")
     play("notes")
     shots("pads-played")
+    film = [frame.quantize(COLORS, dither=Image.Dither.NONE) for frame in film]
+    film[0].save(folder / "window.gif", save_all=True, append_images=film[1:], duration=FRAME_MS,
+                 loop=0, optimize=True)  # fmt: skip
     session.tell("error", "/home/me/mine.onnx is not an ONNX model, or is broken")
     shots("an-error")
     session.document.discard()
     link.close()
     server.stop()
+
+
+def _frame(pixmap) -> Image.Image:
+    """A picture of the window, smaller."""
+    image = pixmap.toImage().convertToFormat(QImage.Format.Format_RGB888)
+    size, row = (image.width(), image.height()), image.bytesPerLine()
+    data = image.bits().asstring(image.sizeInBytes())
+    return Image.frombytes("RGB", size, data, "raw", "RGB", row).resize(SMALL, Image.LANCZOS)
 
 
 def play(what: str) -> None:
