@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import (
     QFrame,
     QInputDialog,
     QLabel,
+    QLayout,
     QMenu,
     QProgressBar,
     QSizePolicy,
@@ -34,6 +35,16 @@ def panel() -> QFrame:
     frame = QFrame()
     frame.setProperty("panel", True)
     return frame
+
+
+def panel_in(widget: QWidget, layout: type[QLayout]) -> tuple[QLayout, int]:
+    """Fill a widget with a panel; the layout of what is in it, and its margin in px."""
+    frame, outer, gap = panel(), QVBoxLayout(widget), round(em(widget) / 2)
+    outer.setContentsMargins(0, 0, 0, 0)
+    outer.addWidget(frame)
+    inner = layout(frame)
+    inner.setContentsMargins(gap, gap, gap, gap)
+    return inner, gap
 
 
 def label(text: str = "", quiet: bool = False, of: str = "") -> QLabel:

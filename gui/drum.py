@@ -5,9 +5,9 @@ import time
 import numpy as np
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QImage, QPainter, QPen
-from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QWidget
 
-from gui.controls import Knob, em, label, panel
+from gui.controls import Knob, em, label, panel_in
 from gui.theme import now
 from matcher import ftm
 from matcher.kit import RANGE, RANGES, Pad
@@ -227,13 +227,7 @@ class DrumPanel(QWidget):
         self.title = label("THE DRUM", of="twin")
         self.words = label("", quiet=True)
         self.words.setWordWrap(True)
-        frame = panel()
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(frame)
-        layout = QGridLayout(frame)
-        gap = round(em(self) / 2)
-        layout.setContentsMargins(gap, gap, gap, gap)
+        layout, gap = panel_in(self, QGridLayout)
         layout.setSpacing(gap // 2)
         layout.addWidget(self.title, 0, 0)
         layout.addWidget(self.membrane, 1, 0)

@@ -13,11 +13,10 @@ from PyQt6.QtWidgets import (
     QHBoxLayout,
     QPushButton,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
-from gui.controls import Knob, Meter, em, label, linear, panel
+from gui.controls import Knob, Meter, em, label, linear, panel_in
 from gui.link import Link
 from gui.theme import now
 from matcher.detector import Settings
@@ -315,13 +314,7 @@ class ListenPanel(QWidget):
             self.link.ask("listen")
 
     def _put_together(self) -> None:
-        frame = panel()
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(frame)
-        layout = QGridLayout(frame)
-        gap = round(em(self) / 2)
-        layout.setContentsMargins(gap, gap, gap, gap)
+        layout, gap = panel_in(self, QGridLayout)
         layout.setSpacing(gap)
         row = QHBoxLayout()
         source = label("IN", of="recorded")

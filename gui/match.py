@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QRectF, Qt, pyqtSignal
-from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from gui.background import Latest
-from gui.controls import em, label, panel
+from gui.controls import em, label, panel_in
 from gui.theme import now
 from matcher import modal, spectrogram
 from matcher.features import N_SAMPLES, SAMPLE_RATE
@@ -171,13 +171,7 @@ class MatchPanel(QWidget):
         self.distance.setText(f"distance <b>{it.distance:.2f}</b> (0 is the same sound)")
 
     def _put_together(self) -> None:
-        frame = panel()
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(frame)
-        layout = QGridLayout(frame)
-        gap = round(em(self) / 2)
-        layout.setContentsMargins(gap, gap, gap, gap)
+        layout, gap = panel_in(self, QGridLayout)
         layout.setSpacing(gap // 2)
         for column, (title, view) in enumerate(zip(self.titles, self.views)):
             layout.addWidget(title, 0, column)

@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from gui.controls import em, label, panel
+from gui.controls import em, label, panel_in
 from gui.pads import note_name
 
 N_MESSAGES = 64  # that the monitor shows
@@ -67,13 +67,8 @@ class Notice(QWidget):
         self.close_button.clicked.connect(self.clear)
         self._do = None
         self.button.clicked.connect(self._mend)
-        frame = panel()
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(frame)
-        row = QHBoxLayout(frame)
-        gap = round(em(self) / 3)
-        row.setContentsMargins(2 * gap, gap, gap, gap)
+        row, gap = panel_in(self, QHBoxLayout)
+        row.setContentsMargins(gap, gap // 2, gap // 2, gap // 2)
         for widget, stretch in ((self.sign, 0), (self.text, 1), (self.button, 0)):
             row.addWidget(widget, stretch)
         row.addWidget(self.close_button)
