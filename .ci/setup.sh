@@ -18,8 +18,8 @@ install_system() {
   command -v dpkg-query >/dev/null || return 0
   for name in "$@"; do
     # Ubuntu has some of them as NAMEt64
-    dpkg-query --show --showformat '${db:Status-Status}\n' "$name" "${name}t64" 2>/dev/null |
-      grep -qx installed ||
+    { dpkg-query --show --showformat '${db:Status-Status}\n' "$name" "${name}t64" 2>/dev/null ||
+      true; } | grep -x installed >/dev/null ||
       missing+=" $name"
   done
   [ -n "$missing" ] || return 0
