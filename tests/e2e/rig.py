@@ -7,6 +7,7 @@ here is counted in samples, never in time on the wall.
 import contextlib
 import itertools
 import json
+import multiprocessing
 import os
 import queue
 import shutil
@@ -185,3 +186,35 @@ class Cables:
         assert self._done.wait(3 * frames / SAMPLE_RATE + 20), "the JACK graph stands still"
         self._frames = 0
         return self._recorded
+
+
+class FarCables:
+    """Cables held by a process of its own, for where this one's interpreter may be late itself."""
+
+    def __init__(self):
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_hold_cables, args=(theirs,), daemon=True)
+        self._process.start()
+        theirs.close()
+        assert self._pipe.recv() == "wired"
+
+    def play(self, **what) -> tuple[np.ndarray, int]:
+        """Cables.play, and the xruns meanwhile."""
+        self._pipe.send(what)
+        return self._pipe.recv()
+
+    def close(self) -> None:
+        self._pipe.close()
+        self._process.join(STOP_S)
+
+
+def _hold_cables(pipe) -> None:
+    cables = Cables()
+    cables.wire()
+    pipe.send("wired")
+    with contextlib.suppress(EOFError):
+        while True:
+            what, before = pipe.recv(), cables.xruns
+            pipe.send((cables.play(**what), cables.xruns - before))
+    cables.close()

@@ -8,7 +8,7 @@ import soundfile
 
 from matcher import modal
 from tests.conftest import DATA
-from tests.e2e.rig import NOTE_ON, SAMPLE_RATE, Cables, Server
+from tests.e2e.rig import NOTE_ON, SAMPLE_RATE, FarCables, Server
 
 pytest.importorskip("PyQt6")
 from tests.gui.conftest import display, home, qapp_args  # noqa: F401
@@ -17,12 +17,12 @@ EMPTY = 15  # the pad of the demo kit that is
 
 
 def play(qtbot, cables, **what) -> np.ndarray:
-    """Cables.play while the window goes on."""
+    """FarCables.play while the window goes on."""
     out = []
     thread = threading.Thread(target=lambda: out.append(cables.play(**what)))
     thread.start()
     qtbot.waitUntil(lambda: not thread.is_alive(), timeout=60000)
-    return out[0]
+    return out[0][0]
 
 
 @pytest.fixture
@@ -49,15 +49,16 @@ def test_a_hit_becomes_a_pad_that_plays_and_is_there_again_after_a_restart(
     server = Server(128)
     stack.callback(server.stop)
     window, session = (opened := open_window()), opened.session
-    cables = Cables()
+    cables = FarCables()
     stack.callback(cables.close)
-    cables.wire()
     session.choose(EMPTY)
     hit, rate = soundfile.read(DATA / "tom_low.flac", dtype="float32")
     hit = hit if hit.ndim == 1 else hit.mean(axis=1)
     assert rate == 44100
     play(qtbot, cables, sound=np.concatenate([np.zeros(4800), hit]), tail_s=3.0)
-    qtbot.waitUntil(lambda: len(session.matched[EMPTY].heard_s) >= 4, timeout=20000)
+    qtbot.waitUntil(
+        lambda: EMPTY in session.matched and len(session.matched[EMPTY].heard_s) >= 4, timeout=30000
+    )
     theta = session.pad.theta
     assert window.drum.knobs["omega"].value == theta.omega
     assert any(flag.hit for flag in window.listen.trace.flags)

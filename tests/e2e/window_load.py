@@ -4,7 +4,6 @@ Five runs without the window, then with it: 256 voices ringing, 64 frames, hits 
 and notes all the while; then silence. On real JACK and X servers, drawn by software.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import time
 import numpy as np
 import psutil
 
-from tests.e2e.rig import NOTE_ON, SAMPLE_RATE, Cables, Server
+from tests.e2e.rig import NOTE_ON, SAMPLE_RATE, FarCables, Server
 
 RUNS = 5
 PAD = 15  # whose drum is heard above all the others
@@ -62,38 +61,27 @@ def loud(kit):
     return kit.with_pad(PAD, theta=theta, gain_db=6.0)
 
 
-def jitter(seconds: float, seed: int) -> tuple[list[int], int]:
-    """Notes at random times -> how many frames later each sounds, and xruns meanwhile.
-
-    Measured by a process of its own: the window's interpreter must not delay the ruler.
-    """
-    command = [sys.executable, "-m", "tests.e2e.window_load", "cables", str(seconds), str(seed)]
-    return tuple(json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout))
-
-
-def measure(seconds: float, seed: int) -> None:
-    """Print what jitter returns."""
-    cables = Cables()
-    cables.wire()
+def jitter(seconds: float, seed: int) -> tuple[np.ndarray, int]:
+    """Notes at random times -> how many frames later each sounds (notes,), and xruns meanwhile."""
+    cables = FarCables()  # the window's interpreter must not delay the ruler
     rng = np.random.default_rng(seed)
     frames = 5000 + np.cumsum(rng.integers(9600, 14400, round(4 * seconds)))
     hit = rng.standard_normal(2400).astype(np.float32) * np.geomspace(0.5, 1e-3, 2400)
     sound = np.zeros(frames[-1], np.float32)
     for start in range(24000, len(sound) - 2400, 2 * SAMPLE_RATE):
         sound[start : start + 2400] = hit
-    before = cables.xruns
     notes = [(int(f), (NOTE_ON, FIRST + PAD, 120)) for f in frames]
-    out = np.abs(cables.play(sound, notes, tail_s=1.0)[:, 0])
-    threshold = 0.1 * out.max()
-    late = [np.flatnonzero(out[f : f + 9600] > threshold) for f in frames]
-    assert all(len(found) for found in late), "a note was not heard"
-    print(json.dumps([[int(found[0]) for found in late], cables.xruns - before]))
+    out, xruns = cables.play(sound=sound, notes=notes, tail_s=1.0)
     cables.close()
+    out = np.abs(out[:, 0])
+    late = [np.flatnonzero(out[f : f + 9600] > 0.1 * out.max()) for f in frames]
+    assert all(len(found) for found in late), "a note was not heard"
+    return np.array([found[0] for found in late]), xruns
 
 
 def report(name: str, delays, xruns: int, before: dict, after: dict) -> None:
     """A line for one run."""
-    ms = np.array(delays) / SAMPLE_RATE * 1e3
+    ms = delays / SAMPLE_RATE * 1e3
     under = after["underflows"] - before["underflows"]
     p1, p50, p99 = np.percentile(ms, (1, 50, 99))
     print(f"{name}: {len(ms)} notes, p50 {p50:.2f} ms, jitter p99 - p1 {p99 - p1:.2f} ms, "
@@ -186,10 +174,7 @@ def run_in_window(window, frames: dict, seconds: float, seed: int) -> None:
 
 
 def main() -> None:
-    """Everything, or what it starts for itself."""
-    if sys.argv[1:2] == ["cables"]:
-        measure(float(sys.argv[2]), int(sys.argv[3]))
-        return
+    """Everything."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 20.0
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {"XDG_CONFIG_HOME": home, "XDG_DATA_HOME": home}

@@ -29,9 +29,13 @@ def qapp_args(display):
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch, qapp):
-    """Settings and recovery files of this test alone; the look that the app has."""
+    """Settings and recovery files of this test alone; nobody is asked whether to save."""
+    from PyQt6.QtWidgets import QMessageBox
+
     from gui import theme
 
+    discard = QMessageBox.StandardButton.Discard
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: discard)
     for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name))
     qapp.setStyle("Fusion")
@@ -41,15 +45,11 @@ def home(tmp_path, monkeypatch, qapp):
 
 
 @pytest.fixture
-def window(qtbot, home, monkeypatch):
-    """The window of a first start, its engine not started; nobody is asked whether to save."""
-    from PyQt6.QtWidgets import QMessageBox
-
+def window(qtbot, home):
+    """The window of a first start, its engine not started."""
     from gui.preferences import Preferences
     from gui.window import make_window
 
-    discard = QMessageBox.StandardButton.Discard
-    monkeypatch.setattr(QMessageBox, "question", lambda *_: discard)
     window = make_window(Preferences())
     qtbot.addWidget(window)
     with qtbot.waitActive(window):

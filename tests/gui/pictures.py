@@ -6,9 +6,9 @@ then the pads.
 """
 
 import os
-import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from PIL import Image
 from PyQt6.QtGui import QImage
 
 from tests.conftest import DATA
-from tests.e2e.rig import NOTE_ON, Cables, Server
+from tests.e2e.rig import NOTE_ON, FarCables, Server
 from tests.e2e.window_load import x_server
 
 FRAME_MS = 120  # of the film
@@ -58,8 +58,9 @@ def take(folder: Path) -> None:
         theme.apply("dark", 100)
         window.match.restyle()
         window.resize(1280, 800)
-        cables = subprocess.Popen([sys.executable, "-m", "tests.gui.pictures", "play", what])
-        while cables.poll() is None:
+        thread = threading.Thread(target=lambda: cables.play(**SOUNDS[what]()))
+        thread.start()
+        while thread.is_alive():
             QTest.qWait(FRAME_MS)
             film.append(_frame(window.grab()))
 
@@ -73,6 +74,7 @@ def take(folder: Path) -> None:
     server.start()
     while not link.snapshot()["running"]:
         QTest.qWait(100)
+    cables = FarCables()
     QTest.qWait(500)
     shots("first-start")
     play("hit")
@@ -85,6 +87,7 @@ def take(folder: Path) -> None:
                  loop=0, optimize=True)  # fmt: skip
     session.tell("error", "/home/me/mine.onnx is not an ONNX model, or is broken")
     shots("an-error")
+    cables.close()
     session.document.discard()
     link.close()
     server.stop()
@@ -98,24 +101,23 @@ def _frame(pixmap) -> Image.Image:
     return Image.frombytes("RGB", size, data, "raw", "RGB", row).resize(SMALL, Image.LANCZOS)
 
 
-def play(what: str) -> None:
-    """A hit at the microphone, or a note on each pad, from a process that nothing delays."""
-    cables = Cables()
-    cables.wire()
-    if what == "hit":
-        hit, _ = soundfile.read(DATA / "tom_low.flac", dtype="float32", always_2d=True)
-        cables.play(np.concatenate([np.zeros(9600), 0.5 * hit.mean(axis=1)]), tail_s=2.5)
-    else:
-        notes = [(2400 * i, (NOTE_ON, 36 + i, 60 + 4 * i)) for i in range(16)]
-        cables.play(notes=notes, tail_s=0.05)
-    cables.close()
+def hit() -> dict:
+    """A low tom at the microphone."""
+    x, _ = soundfile.read(DATA / "tom_low.flac", dtype="float32", always_2d=True)
+    return {"sound": np.concatenate([np.zeros(9600), 0.5 * x.mean(axis=1)]), "tail_s": 2.5}
+
+
+def notes() -> dict:
+    """One on each pad."""
+    rows = [(2400 * i, (NOTE_ON, 36 + i, 60 + 4 * i)) for i in range(16)]
+    return {"notes": rows, "tail_s": 0.05}
+
+
+SOUNDS = {"hit": hit, "notes": notes}
 
 
 def main() -> None:
     """The command line: a folder that is made."""
-    if sys.argv[1] == "play":
-        play(sys.argv[2])
-        return
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home:
