@@ -174,9 +174,10 @@ class Trace(QWidget):
             if x < 0:
                 break
             color = theme.color("recorded" if flag.hit else "ignored")
-            painter.setPen(QPen(color, 1.5))
-            painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))
-            painter.setBrush(color if flag.hit else Qt.BrushStyle.NoBrush)
+            for ink, width in (("background", 3.5), ("text" if flag.hit else "ignored", 1.5)):
+                painter.setPen(QPen(theme.color(ink), width))  # seen on the level as well
+                painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))
+            painter.setBrush(color if flag.hit else theme.color("background"))
             top = 0.3 * em(self) if flag.hit else 1.5 * em(self)
             painter.drawPolygon(
                 QPolygonF([QPointF(x, top), QPointF(x + 2 * size, top + size),

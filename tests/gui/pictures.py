@@ -78,7 +78,8 @@ def take(folder: Path) -> None:
     QTest.qWait(500)
     shots("first-start")
     play("hit")
-    QTest.qWait(800)
+    while (it := window.match.comparison) is None or it.hit is not session.matched[15].hit:
+        QTest.qWait(50)
     shots("after-a-hit")
     play("notes")
     shots("pads-played")
