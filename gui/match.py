@@ -133,7 +133,7 @@ class MatchPanel(QWidget):
     def _show(self, comparison: Comparison) -> None:
         if comparison.hit is not self._hit:
             return
-        self.comparison, self._next_is_twin = comparison, self._next_is_twin
+        self.comparison = comparison
         self._draw()
         self._enable()
 
@@ -154,15 +154,15 @@ class MatchPanel(QWidget):
             self.distance.setText("Hit a drum, or drop a recording here.")
             return
         seconds = min(N_SAMPLES / SAMPLE_RATE, len(it.hit.samples) / it.hit.sample_rate)
-        right = it.levels[1] - it.levels[0] if differs else it.levels[1]
-        loud = np.maximum(*it.levels) > -spectrogram.RANGE_DB
-        right = np.where(loud, right, 0) if differs else right
         span = (-spectrogram.RANGE_DB, 0)
         _paint(self.views[0], it.levels[0], "magma", span, seconds)
         if differs:
-            _paint(self.views[1], right, "CET-D1A", (-DIFFERENCE_DB, DIFFERENCE_DB), seconds)
+            loud = np.maximum(*it.levels) > span[0]
+            difference = np.where(loud, it.levels[1] - it.levels[0], 0)
+            span = (-DIFFERENCE_DB, DIFFERENCE_DB)
+            _paint(self.views[1], difference, "CET-D1A", span, seconds)
         else:
-            _paint(self.views[1], right, "magma", span, seconds)
+            _paint(self.views[1], it.levels[1], "magma", span, seconds)
         for clip, color in zip(it.clips, ("recorded", "twin")):
             times, values = _outline(clip[: round(seconds * SAMPLE_RATE)])
             pen = pg.mkPen(theme.color(color), width=1)

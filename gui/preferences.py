@@ -47,7 +47,6 @@ class Preferences:
     controllers: dict = field(default_factory=dict)  # MIDI controller: what it turns
     kit: str = ""  # the file that was open last
     recent: tuple[str, ...] = ()
-    opened_before: bool = False
 
     def setup(self, **more) -> Setup:
         """What the engine is to do; what is not allowed in here is left at its default."""

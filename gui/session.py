@@ -105,12 +105,14 @@ class Session(QObject):
 
     # edits
 
-    def edit(self, text: str, kit: Kit, merge=None) -> None:
-        """Change the kit as one step that can be undone; merge as in Document.edit."""
-        if self.document.edit(text, kit, merge):
+    def edit(self, text: str, kit: Kit, merge=None) -> bool:
+        """Change the kit as one step that can be undone; as Document.edit."""
+        changed = self.document.edit(text, kit, merge)
+        if changed:
             if merge is not None:
                 self._autosave.start()
             self._show()
+        return changed
 
     def change_pad(self, text: str, name: str, value) -> None:
         """Set a field of the chosen pad."""
@@ -254,9 +256,9 @@ class Session(QObject):
         self.matched[pad] = Matched(theta, hit, [*heard, event["observed_s"]], self._n_hits)
         name = self.kit.pads[pad].name or f"Drum {pad + 1}"
         kit = self.kit.with_pad(pad, theta=theta, name=name)
-        self.edit("match of a hit", kit, merge=("hit", self._n_hits, pad))
+        if not self.edit("match of a hit", kit, merge=("hit", self._n_hits, pad)):
+            self._show()  # the same theta, of another hit
         self.played.emit(pad, 0)
-        self._show()
 
     def _take_learned(self, event: dict, pad: int) -> None:
         self.tell("", "")
@@ -306,9 +308,9 @@ class Session(QObject):
         hit = Hit(match.hit, match.sample_rate, ended=False)
         self.matched[pad] = Matched(theta, hit, [len(match.hit) / match.sample_rate])
         kit = self.kit.with_pad(pad, theta=theta, name=path.stem[:LONGEST_NAME])
-        self.edit(f"match of {path.name}", kit)
+        if not self.edit(f"match of {path.name}", kit):
+            self._show()  # the same theta, of another hit
         self.played.emit(pad, 0)
-        self._show()
 
     def open_kit(self, path: Path) -> bool:
         """Open a kit file; what was edited before is gone."""
@@ -363,7 +365,6 @@ class Session(QObject):
     def close(self) -> None:
         """Remember, and end the engine."""
         self.remember_detection()
-        self.remember(opened_before=True)
         self.document.discard()
         self._files.close()
         self.link.close()

@@ -1,5 +1,6 @@
 """The window: the panels around a Session, its menus, keys and drops."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -221,7 +222,7 @@ class Window(QMainWindow):
         self._show_devices()
 
     def _choose_input(self, name: str) -> None:
-        self.session.apply(Preferences(**{**vars(self.session.preferences), "input": name}))
+        self.session.apply(replace(self.session.preferences, input=name))
 
     def _monitor(self) -> None:
         if self.monitor is None:

@@ -83,7 +83,7 @@ class Document:
         """Begin anew; what was not saved is gone."""
         self.path = None
         self._start(kit or Kit())
-        self._drop_recovery()
+        self.discard()
 
     def open(self, path: Path) -> list[str]:
         """Open a kit file; sentences on what of it could not be trusted. Raises as load_kit."""
@@ -92,7 +92,7 @@ class Document:
         self._start(kit)
         if dropped:  # what is damaged on disk is not what is shown
             self._saved = None
-        self._drop_recovery()
+        self.discard()
         return dropped
 
     def save(self, path: Path | None = None) -> None:
@@ -102,7 +102,7 @@ class Document:
             raise ValueError("the kit has no file yet; give a name to save it under")
         save_kit(self.kit, path)
         self.path, self._saved = path, self.kit
-        self._drop_recovery()
+        self.discard()
 
     def recover(self) -> bool:
         """Take over the edited kit that a crash left behind; whether there was one."""
@@ -135,7 +135,8 @@ class Document:
 
     def discard(self) -> None:
         """Forget the kit that is kept safe: it is saved, or not wanted."""
-        self._drop_recovery()
+        if self.recovery is not None:
+            self.recovery.unlink(missing_ok=True)
 
     def _start(self, kit: Kit) -> None:
         self._steps, self._at, self._saved = [Step(kit)], 0, kit
@@ -145,7 +146,3 @@ class Document:
             self._at = at
             self.end_step()
             self.autosave()
-
-    def _drop_recovery(self) -> None:
-        if self.recovery is not None:
-            self.recovery.unlink(missing_ok=True)
