@@ -6,7 +6,9 @@ runs, what it is told is kept in its Setup.
 """
 
 import contextlib
+import os
 import queue
+import sys
 import threading
 from dataclasses import replace
 
@@ -20,6 +22,7 @@ from matcher.kit import Kit
 from matcher.live import Clip, Setup
 
 POLL_MS = 33
+NICENESS = 5  # of the window's thread on Linux, where nobody may give audio threads a priority
 
 
 class Link(QObject):
@@ -128,6 +131,7 @@ class Link(QObject):
             names = ("mode", "armed", "settings", "input_gain_db", "output_gain_db", "controllers")
             result.change(**changes, **{name: getattr(late, name) for name in names})
             self._timer.start()
+            _give_way()
             self.started.emit()
 
     def _poll(self) -> None:
@@ -136,3 +140,10 @@ class Link(QObject):
                 self.said.emit(self._engine.events.get_nowait())
         if snapshots := self._engine.take_snapshots():
             self.heard.emit(snapshots)
+
+
+def _give_way() -> None:
+    """Let audio go before this thread; a process that replaces the engine's comes from another."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

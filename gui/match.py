@@ -126,7 +126,7 @@ class MatchPanel(QWidget):
                 axis.setPen(theme.color("line"))
                 axis.setTextPen(theme.color("secondary"))
                 axis.setTickFont(self.font())
-            plot.getAxis("left").setWidth(round(3 * em(self)))
+            plot.getAxis("left").setWidth(round(4.4 * em(self)))
             plot.getAxis("bottom").setHeight(round(1.6 * em(self)))
         self._draw()
 
@@ -195,7 +195,7 @@ def _view(name: str) -> pg.PlotWidget:
     plot.image = pg.ImageItem()
     plot.addItem(plot.image)
     axis = plot.getAxis("left")
-    axis.setTicks([[(np.log2(hz), f"{hz:g}") for hz in TICKS_HZ]])
+    axis.setTicks([[(np.log2(hz), f"{hz:g} Hz") for hz in TICKS_HZ]])
     low, high = np.log2(spectrogram.edges_hz()[[0, -1]])
     plot.setYRange(low, high, padding=0)
     plot.setAccessibleDescription("Spectrogram: time from left to right, 22 Hz to 11 kHz upwards")
@@ -209,7 +209,7 @@ def _waves() -> pg.PlotWidget:
 
 
 def _plot(name: str, height: float) -> pg.PlotWidget:
-    plot = pg.PlotWidget()
+    plot = pg.PlotWidget(axisItems={"bottom": _Seconds("bottom")})
     plot.setMenuEnabled(False)
     plot.setMouseEnabled(False, False)
     plot.hideButtons()
@@ -220,6 +220,13 @@ def _plot(name: str, height: float) -> pg.PlotWidget:
     plot.setFrameShape(plot.Shape.NoFrame)
     plot.setXRange(0, 1, padding=0)
     return plot
+
+
+class _Seconds(pg.AxisItem):
+    """An axis of time."""
+
+    def tickStrings(self, values, scale, spacing):
+        return [f"{value:.4g} s" for value in values]
 
 
 def _paint(plot, levels, colors: str, span, seconds: float) -> None:

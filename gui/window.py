@@ -12,53 +12,32 @@ from PyQt6.QtWidgets import (
     QComboBox,
     QFileDialog,
     QGridLayout,
-    QHBoxLayout,
     QLineEdit,
     QMainWindow,
     QMessageBox,
-    QPushButton,
     QScrollArea,
-    QSlider,
     QVBoxLayout,
     QWidget,
 )
 
-import matcher
 from gui import theme
-from gui.controls import Meter, em, label, panel
+from gui.bar import Bar
+from gui.controls import em
 from gui.drum import DrumPanel
 from gui.listen import ListenPanel
 from gui.match import MatchPanel
 from gui.pads import KEY_VELOCITY, KEYS, PadsPanel
+from gui.pages import show_about, show_shortcuts
 from gui.preferences import Preferences, PreferencesDialog, recovery_file
 from gui.session import Message, Session, make_session
 from gui.status import Monitor, Notice, StatusBar
-from matcher.kit import LONGEST_NAME, SUFFIX
+from matcher.kit import SUFFIX
 
 KITS = f"Kits (*{SUFFIX})"
 SOUNDS = "Recordings (*.wav *.flac *.aiff *.aif *.ogg *.mp3)"
 SIZE = (1280, 800)
 NARROW = 1100  # px: in a narrower window the drum moves below the spectrograms
-MASTER_DB = (-60.0, 6.0)
 MATCHED_AMOUNT = 0.7  # how far the membrane moves when a drum was matched
-SHORTCUTS = (
-    ("Z X C V, A S D F, Q W E R, 1 2 3 4", "play the pads, bottom row first"),
-    ("B", "hear the recorded hit, then its twin"),
-    ("Esc", "silence everything"),
-    ("M", "match or trigger mode"),
-    ("L", "set up detection by listening"),
-    ("Tab, Shift+Tab", "to the next control, to the one before"),
-    ("arrow keys, Page up and down", "turn a knob, move the threshold or the strike point"),
-    ("Enter on a knob", "type its value"),
-    ("Backspace on a knob", "back to the matched value"),
-    ("Ctrl+N, Ctrl+O, Ctrl+S, Ctrl+Shift+S", "new kit, open, save, save as"),
-    ("Ctrl+I", "match a recording"),
-    ("Ctrl+Z, Ctrl+Shift+Z", "undo, redo"),
-    ("Ctrl+E", "write the sound of the pad to a WAV file"),
-    ("Ctrl+M", "the last messages of MIDI"),
-    ("Ctrl+comma", "settings"),
-    ("F1", "this page"),
-)
 
 
 class Window(QMainWindow):
@@ -69,7 +48,7 @@ class Window(QMainWindow):
         self.session, self._narrow, self.monitor = session, None, None
         self.listen, self.match, self.drum = ListenPanel(session.link), MatchPanel(), DrumPanel()
         self.pads, self.status, self.notice = PadsPanel(), StatusBar(), Notice()
-        self._make_bar()
+        self.bar = Bar(session)
         self._make_menus()
         self._put_together()
         self._connect()
@@ -90,26 +69,21 @@ class Window(QMainWindow):
         self.drum.title.setText(f"PAD {armed + 1}: {(pad.name or 'NOTHING YET').upper()}")
         self.match.show_hit(matched.hit if matched else None, pad.tuned, (pad.x1, pad.x2))
         self.match.show_heard(matched.heard_s if matched else [])
-        if self.name.text() != session.kit.name:
-            self.name.setText(session.kit.name)
-        self.edited.setText("● edited" if document.edited else "")
+        self.bar.refresh()
         self.setWindowTitle(f"{session.kit.name}{' *' * document.edited} - Drum matcher")
-        for action, button, word, what in (
-            (self.undo_action, self.undo, "Undo", document.undo_text),
-            (self.redo_action, self.redo, "Redo", document.redo_text),
+        for action, button in (
+            (self.undo_action, self.bar.undo),
+            (self.redo_action, self.bar.redo),
         ):
-            action.setText(f"{word} {what}".rstrip())
-            button.setToolTip(action.text())
-            for widget in (action, button):
-                widget.setEnabled(bool(what))
+            action.setText(button.toolTip())
+            action.setEnabled(button.isEnabled())
 
     def _show_remembered(self) -> None:
         """Show what is not of the kit: controllers, mode, recent kits."""
         setup = self.session.link.setup
         for part in (self.drum, self.pads):
             part.show_controllers(setup.controllers)
-        for name, button in self.modes.items():
-            button.setChecked(name == setup.mode)
+        self.bar.show_mode(setup.mode)
         self.recent_menu.clear()
         for path in self.session.preferences.recent:
             self._action(self.recent_menu, path, "", lambda p=path: self._open(Path(p)))
@@ -145,7 +119,7 @@ class Window(QMainWindow):
         self.listen.hear(snapshots)
         self.status.hear(snapshots[-1])
         peak = max((s["output_peak"] for s in snapshots if s["running"]), default=0.0)
-        self.out_meter.show_level(20 * np.log10(max(float(peak), 1e-6)))
+        self.bar.meter.show_level(20 * np.log10(max(float(peak), 1e-6)))
 
     def _played(self, pad: int, velocity: int) -> None:
         if velocity:
@@ -216,10 +190,15 @@ class Window(QMainWindow):
         before = self.session.preferences
         self.session.apply(wanted)
         if (wanted.theme, wanted.text_scale) != (before.theme, before.text_scale):
-            theme.apply(wanted.theme, wanted.text_scale)
-            self.match.restyle()
-            self._arrange()
+            self._restyle()
         self._show_devices()
+
+    def _restyle(self) -> None:
+        """Take over theme and size of text from the preferences, or from the system."""
+        wanted = self.session.preferences
+        theme.apply(wanted.theme, wanted.text_scale)
+        self.match.restyle()
+        self._arrange()
 
     def _choose_input(self, name: str) -> None:
         self.session.apply(replace(self.session.preferences, input=name))
@@ -230,22 +209,6 @@ class Window(QMainWindow):
             self.session.link.said.connect(self.monitor.take)
         self.monitor.show_messages(self.session.link.messages())
         self.monitor.show()
-
-    def _shortcuts(self) -> None:
-        rows = "".join(
-            f"<tr><td><b>{keys}</b>&nbsp;&nbsp;</td><td>{what}</td></tr>"
-            for keys, what in SHORTCUTS
-        )
-        QMessageBox.information(self, "Shortcuts", f"<table>{rows}</table>")
-
-    def _about(self) -> None:
-        QMessageBox.about(
-            self, "About Drum matcher",
-            f"<h3>Drum matcher {matcher.__version__}</h3><p>Hit a real drum; its physical twin "
-            "plays under your fingers, as five numbers that you can turn.</p><p>Physical model and "
-            "training after Han, Lostanlen and Lagrange (arXiv 2311.14213). Free software under "
-            "the GNU GPL, version 3 or later.</p>",
-        )  # fmt: skip
 
     # keys, drops, end
 
@@ -326,46 +289,9 @@ class Window(QMainWindow):
             "M": lambda: session.set_mode("trigger" if link.setup.mode == "match" else "match"),
             "L": self.listen.set_up.click,
         }
-        QApplication.instance().installEventFilter(self)
-
-    def _make_bar(self) -> None:
-        session = self.session
-        self.name = QLineEdit()
-        self.name.setMaxLength(LONGEST_NAME)
-        self.name.setAccessibleName("Name of the kit")
-        self.name.textEdited.connect(session.rename)
-        self.name.editingFinished.connect(session.document.end_step)
-        self.edited = label(of="recorded")
-        self.undo, self.redo = QPushButton("Undo"), QPushButton("Redo")
-        self.undo.clicked.connect(session.undo)
-        self.redo.clicked.connect(session.redo)
-        self.modes = {}
-        for mode, tip in (("match", "A hit sets the drum of the chosen pad"),
-                          ("trigger", "A hit plays the chosen pad at once")):  # fmt: skip
-            button = QPushButton(mode.capitalize())
-            button.setCheckable(True)
-            button.setToolTip(f"{tip} (key M)")
-            button.setAccessibleName(f"{mode.capitalize()} mode")
-            button.clicked.connect(lambda _, m=mode: session.set_mode(m))
-            self.modes[mode] = button
-        self.master, self.master_text = QSlider(Qt.Orientation.Horizontal), label()
-        self.master.setRange(*(round(2 * level) for level in MASTER_DB))
-        self.master.setPageStep(6)
-        self.master.setAccessibleName("Master level")
-        self.master.setValue(round(2 * session.preferences.master_db))
-        self._show_master(session.preferences.master_db)
-        self.master.valueChanged.connect(lambda step: self._set_master(step / 2))
-        self.out_meter = Meter("Output level", "twin")
-
-    def _set_master(self, gain_db: float) -> None:
-        self.session.set_master(gain_db)
-        self._show_master(gain_db)
-
-    def _show_master(self, gain_db: float) -> None:
-        text = f"{gain_db:+.1f} dB"
-        self.master_text.setText(text)
-        self.master.setAccessibleDescription(text)
-        self.master.setToolTip(f"How loud everything is played: {text}")
+        app = QApplication.instance()
+        app.installEventFilter(self)
+        app.styleHints().colorSchemeChanged.connect(self._restyle)
 
     def _make_menus(self) -> None:
         session, bar = self.session, self.menuBar()
@@ -393,8 +319,8 @@ class Window(QMainWindow):
         menu = bar.addMenu("&View")
         self._action(menu, "&MIDI monitor", "Ctrl+M", self._monitor)
         menu = bar.addMenu("&Help")
-        self._action(menu, "&Shortcuts", "F1", self._shortcuts)
-        self._action(menu, "&About Drum matcher", "", self._about)
+        self._action(menu, "&Shortcuts", "F1", lambda: show_shortcuts(self))
+        self._action(menu, "&About Drum matcher", "", lambda: show_about(self))
 
     def _action(self, menu, text: str, keys: str, do) -> QAction:
         action = QAction(text, menu)
@@ -406,24 +332,13 @@ class Window(QMainWindow):
 
     def _put_together(self) -> None:
         gap = round(em(self) / 2)
-        bar = panel()
-        row = QHBoxLayout(bar)
-        row.setContentsMargins(gap, gap // 2, gap, gap // 2)
-        row.setSpacing(gap)
-        for widget, stretch in (
-            (label("Kit:", quiet=True), 0), (self.name, 1), (self.edited, 0), (self.undo, 0),
-            (self.redo, 0), (self.modes["match"], 0), (self.modes["trigger"], 0),
-            (label("Master", quiet=True), 0), (self.master, 1), (self.master_text, 0),
-            (self.out_meter, 1),
-        ):  # fmt: skip
-            row.addWidget(widget, stretch)
         self._middle = QGridLayout()
         self._middle.setSpacing(gap)
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(gap, gap, gap, 0)
         column.setSpacing(gap)
-        column.addWidget(bar)
+        column.addWidget(self.bar)
         column.addWidget(self.listen, 2)
         column.addLayout(self._middle, 5)
         column.addWidget(self.pads, 3)

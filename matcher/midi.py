@@ -82,7 +82,7 @@ def _start(wanted: tuple[str, ...]):
     except ValueError as error:
         reasons.append(str(error))
     if ports is None and source is None:
-        raise ValueError(f"no MIDI: {'; '.join(reasons)}")
+        raise ValueError(f"no MIDI ({'; '.join(reasons)})")
     return source, ports
 
 
@@ -217,6 +217,6 @@ def _first_api_that_works(rtmidi):
             continue
         try:
             return api, rtmidi.MidiIn(api, name=f"{NAME} ports")
-        except rtmidi.RtMidiError as error:
-            reasons.append(f"{rtmidi.get_api_display_name(api)}: {error}")
+        except rtmidi.RtMidiError:
+            reasons.append(f"{rtmidi.get_api_display_name(api)}: cannot be opened")
     raise ValueError("; ".join(reasons) or "the system has none")

@@ -20,8 +20,8 @@ from tests.conftest import DATA
 from tests.e2e.rig import NOTE_ON, FarCables, Server
 from tests.e2e.window_load import x_server
 
-FRAME_MS = 120  # of the film
-SMALL, COLORS = (800, 500), 48
+FRAME_MS = 125  # of the film
+SMALL, COLORS = (960, 600), 255
 LOOKS = (
     ("dark", 100, (1280, 800)), ("light", 100, (1280, 800)), ("dark", 150, (1280, 800)),
     ("dark", 100, (1920, 1080)), ("light", 150, (1920, 1080)),
@@ -84,7 +84,9 @@ def take(folder: Path) -> None:
     shots("after-a-hit")
     play("notes")
     shots("pads-played")
-    film = [frame.quantize(COLORS, dither=Image.Dither.NONE) for frame in film]
+    some = np.concatenate([np.asarray(film[i]) for i in range(0, len(film), 4)])
+    palette = Image.fromarray(some).quantize(COLORS)
+    film = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in film]
     film[0].save(folder / "window.gif", save_all=True, append_images=film[1:], duration=FRAME_MS,
                  loop=0, optimize=True)  # fmt: skip
     session.tell("error", "/home/me/mine.onnx is not an ONNX model, or is broken")

@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import (
     QApplication,
     QComboBox,
     QDial,
+    QFileDialog,
     QLabel,
     QLineEdit,
     QSlider,
@@ -18,8 +19,9 @@ from PyQt6.QtWidgets import (
 
 from gui import theme
 from gui.drum import Membrane
+from gui.listen import Trace
 from gui.match import Hit, compare
-from gui.pads import KEYS
+from gui.pads import KEYS, PadButton
 from matcher import modal
 from matcher.theta import Theta
 from tests.conftest import DATA
@@ -124,7 +126,7 @@ def test_the_five_knobs_turn_the_drum_and_undo_takes_it_back(qtbot, window):
     for name, knob in window.drum.knobs.items():
         qtbot.keyClick(knob.dial, Qt.Key.Key_PageUp)
         assert getattr(window.session.pad.theta, name) > getattr(before, name)
-    qtbot.mouseClick(window.undo, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(window.bar.undo, Qt.MouseButton.LeftButton)
     assert window.session.pad.theta.alpha == before.alpha
     assert window.drum.knobs["alpha"].value == before.alpha
     for _ in range(4):
@@ -271,6 +273,41 @@ def test_every_control_is_reached_by_tab_and_has_a_name(qtbot, window):
     for widget in wanted:
         text = widget.text() if isinstance(widget, QAbstractButton) else ""
         assert widget.accessibleName() or text, widget
+
+
+def state(widget: QWidget):
+    """What a key can change of a control."""
+    if isinstance(widget, QComboBox):
+        return widget.currentIndex()
+    if isinstance(widget, QLineEdit):
+        return widget.text()
+    if isinstance(widget, Membrane):
+        return widget.strike
+    return widget.threshold_db if isinstance(widget, Trace) else widget.value()
+
+
+def test_every_control_is_moved_by_keys_alone(qtbot, window, monkeypatch):
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    window.session.choose(4)  # a drum of the demo kit
+    window.listen.show_inputs(["one", "two"], "one")
+    found = [*controls(window), window.listen.trace]
+    buttons = [w for w in found if isinstance(w, QAbstractButton)]
+    values = [w for w in found if w not in buttons]
+    assert len(buttons) >= 25 and len(values) >= 15
+    for widget in values:
+        before = state(widget)
+        widget.setFocus()
+        for key in (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_A):
+            if state(widget) == before:
+                qtbot.keyClick(widget, key)
+        assert state(widget) != before, widget.accessibleName()
+    for button in buttons:
+        button.setEnabled(True)  # one before may have taken the drum off
+        button.setFocus()
+        done = window.pads.play if isinstance(button, PadButton) else button.clicked
+        with qtbot.waitSignal(done, timeout=1000):
+            qtbot.keyClick(button, Qt.Key.Key_Space)
 
 
 @pytest.mark.parametrize("name", ["dark", "light"])
