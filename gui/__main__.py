@@ -38,7 +38,7 @@ def main(argv=None) -> int:
         for path in (arguments.file, arguments.model):
             if path is not None and not path.is_file():
                 raise ValueError(f"{path} is not a file; give one that is there")
-        if arguments.file is not None and arguments.file.suffix == SUFFIX:
+        if arguments.file is not None and arguments.file.suffix.lower() == SUFFIX:
             load_kit(arguments.file)
         return _run(arguments)
     except ValueError as error:

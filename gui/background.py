@@ -1,13 +1,14 @@
 """Work that would make the window stutter, in a thread of its own."""
 
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
 
-class Latest(QObject):
-    """Does one job at a time; of those that wait only the newest.
+class Background(QObject):
+    """Does one job at a time. newest_only: of those that wait, and of results, only the newest.
 
     done: emitted in the window's thread with what the job gave; failed: with what it raised.
     """
@@ -16,26 +17,28 @@ class Latest(QObject):
     failed = pyqtSignal(str)
     _ended = pyqtSignal(object)
 
-    def __init__(self, parent: QObject | None = None):
+    def __init__(self, parent: QObject | None = None, newest_only: bool = False):
         super().__init__(parent)
         self._pool = ThreadPoolExecutor(1, "background")
-        self._running, self._next = False, None
+        self._running, self._waiting, self._newest_only = False, deque(), newest_only
         self._ended.connect(self._go_on)
 
     def do(self, job: Callable[[], object]) -> None:
-        """Do a job soon, in place of one that still waits."""
-        self._next = job
+        """Do a job soon."""
+        if self._newest_only:
+            self._waiting.clear()
+        self._waiting.append(job)
         if not self._running:
             self._start()
 
     def close(self) -> None:
         """Let nothing more begin."""
-        self._next = None
+        self._waiting.clear()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _start(self) -> None:
-        job, self._next, self._running = self._next, None, True
-        self._pool.submit(self._run, job)
+        self._running = True
+        self._pool.submit(self._run, self._waiting.popleft())
 
     def _run(self, job) -> None:
         try:
@@ -45,10 +48,12 @@ class Latest(QObject):
         self._ended.emit(result)
 
     def _go_on(self, result) -> None:
-        self._running = False
-        if self._next is not None:
+        self._running, outdated = False, self._newest_only and bool(self._waiting)
+        if self._waiting:
             self._start()
-        elif isinstance(result, Exception):
+        if outdated:
+            return
+        if isinstance(result, Exception):
             self.failed.emit(str(result))
         else:
             self.done.emit(result)

@@ -93,7 +93,8 @@ class _Dial(QDial):
         self.knob.released.emit()
 
     def mouseDoubleClickEvent(self, event):
-        self.knob.go_back()
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.knob.go_back()
 
     def keyReleaseEvent(self, event):
         super().keyReleaseEvent(event)

@@ -207,7 +207,7 @@ def _image(field: np.ndarray) -> QImage:
 class DrumPanel(QWidget):
     """Membrane and the five physical knobs of a pad.
 
-    turned: emitted with a name of Theta and its new value. struck_at: with the strike point.
+    turned: emitted with a name of Theta and its new value. strike_moved: with the strike point.
     """
 
     turned = pyqtSignal(str, float)

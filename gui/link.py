@@ -111,7 +111,7 @@ class Link(QObject):
     def _start(self, setup: Setup) -> None:
         try:
             result = Engine(setup)
-        except ValueError as error:
+        except Exception as error:  # whatever it was, the window says it
             result = str(error)
         with contextlib.suppress(RuntimeError):  # the window is gone
             self._ready.emit(result)

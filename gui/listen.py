@@ -173,11 +173,10 @@ class Trace(QWidget):
             x = self.width() * (1 - (self._end_s - flag.time_s) / WINDOW_S)
             if x < 0:
                 break
-            color = theme.color("recorded" if flag.hit else "ignored")
             for ink, width in (("background", 3.5), ("text" if flag.hit else "ignored", 1.5)):
                 painter.setPen(QPen(theme.color(ink), width))  # seen on the level as well
                 painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))
-            painter.setBrush(color if flag.hit else theme.color("background"))
+            painter.setBrush(theme.color("text" if flag.hit else "background"))
             top = 0.3 * em(self) if flag.hit else 1.5 * em(self)
             painter.drawPolygon(
                 QPolygonF([QPointF(x, top), QPointF(x + 2 * size, top + size),
@@ -284,7 +283,7 @@ class ListenPanel(QWidget):
             self.trace.flag(event["time_s"], False, event["reason"])
         elif kind == "listened":
             self.show_settings()
-        if kind in ("listened", "error"):
+        if kind in ("listened", "error", "ready", "device"):  # a device that went ends listening
             self.set_up.setText("Listen: set up for me")
             self.set_up.setEnabled(True)
 

@@ -7,7 +7,7 @@ import pyqtgraph as pg
 from PyQt6.QtCore import QRectF, Qt, pyqtSignal
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
-from gui.background import Latest
+from gui.background import Background
 from gui.controls import em, label, panel_in
 from gui.theme import now
 from matcher import modal, spectrogram
@@ -17,10 +17,11 @@ from matcher.theta import Theta
 
 TICKS_HZ = spectrogram.TICKS_HZ[1::2]  # those that have room
 DIFFERENCE_DB = 30  # that the difference view shows to each side
+MAGMA = pg.colormap.get("magma")
 N_POINTS = 1200  # of a waveform that is drawn
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Hit:
     """A hit as it was recorded, from its onset."""
 
@@ -66,7 +67,8 @@ class MatchPanel(QWidget):
         self._hit: Hit | None = None
         self._next_is_twin = False
         self._stages: list[str] = []
-        self._latest = Latest(self)
+        self._wanted = None  # hit, theta and strike point of the newest comparison
+        self._latest = Background(self, newest_only=True)
         self._latest.done.connect(self._show)
         self._latest.failed.connect(lambda reason: self.distance.setText(reason))
         self.titles = (label("RECORDED", of="recorded"), label("TWIN", of="twin"))
@@ -90,7 +92,11 @@ class MatchPanel(QWidget):
 
     def show_hit(self, hit: Hit | None, theta: Theta | None, strike) -> None:
         """Show a hit beside the drum of theta; None where there is none."""
-        self._hit = hit
+        if (hit, theta, strike) == self._wanted:
+            return
+        self._next_is_twin = self._next_is_twin and hit is self._hit
+        self._hit, self._wanted = hit, (hit, theta, strike)
+        self._enable()
         if hit is None or theta is None or not np.any(hit.samples):
             self.comparison = None
             self._draw()
@@ -105,7 +111,7 @@ class MatchPanel(QWidget):
 
     def play_next(self) -> None:
         """Let the recorded hit be heard, and its twin the next time."""
-        if self.comparison is None:
+        if not self._current:
             return
         hit, twin = self.comparison.hit, self._next_is_twin
         self.play.emit(self.comparison.twin if twin else hit.samples, hit.sample_rate)
@@ -137,8 +143,13 @@ class MatchPanel(QWidget):
         self._draw()
         self._enable()
 
+    @property
+    def _current(self) -> bool:
+        """Whether what is shown is of the hit that is wanted."""
+        return self.comparison is not None and self.comparison.hit is self._hit
+
     def _enable(self) -> None:
-        there = self.comparison is not None
+        there = self._current
         for button in (self.ab, self.difference):
             button.setEnabled(there)
         self.ab.setText("A/B: twin next" if self._next_is_twin else "A/B: recorded next")
@@ -146,7 +157,7 @@ class MatchPanel(QWidget):
     def _draw(self) -> None:
         it, theme = self.comparison, now()
         differs = self.difference.isChecked() and it is not None
-        self.titles[1].setText("TWIN MINUS RECORDED" if differs else "TWIN")
+        self.titles[1].setText("DIFFERENCE: blue twin louder, orange softer" if differs else "TWIN")
         self.waves.clear()
         for view in self.views:
             view.image.setVisible(it is not None)
@@ -155,14 +166,15 @@ class MatchPanel(QWidget):
             return
         seconds = min(N_SAMPLES / SAMPLE_RATE, len(it.hit.samples) / it.hit.sample_rate)
         span = (-spectrogram.RANGE_DB, 0)
-        _paint(self.views[0], it.levels[0], "magma", span, seconds)
+        _paint(self.views[0], it.levels[0], MAGMA, span, seconds)
         if differs:
             loud = np.maximum(*it.levels) > span[0]
             difference = np.where(loud, it.levels[1] - it.levels[0], 0)
             span = (-DIFFERENCE_DB, DIFFERENCE_DB)
-            _paint(self.views[1], difference, "CET-D1A", span, seconds)
+            colors = [theme.color(name) for name in ("recorded", "background", "twin")]
+            _paint(self.views[1], difference, pg.ColorMap([0, 0.5, 1], colors), span, seconds)
         else:
-            _paint(self.views[1], it.levels[1], "magma", span, seconds)
+            _paint(self.views[1], it.levels[1], MAGMA, span, seconds)
         for clip, color in zip(it.clips, ("recorded", "twin")):
             times, values = _outline(clip[: round(seconds * SAMPLE_RATE)])
             pen = pg.mkPen(theme.color(color), width=1)
@@ -229,11 +241,11 @@ class _Seconds(pg.AxisItem):
         return [f"{value:.4g} s" for value in values]
 
 
-def _paint(plot, levels, colors: str, span, seconds: float) -> None:
+def _paint(plot, levels, colors: pg.ColorMap, span, seconds: float) -> None:
     low, high = np.log2(spectrogram.edges_hz()[[0, -1]])
     end = spectrogram.edges_s()[-1]
     plot.image.setImage(levels.T, levels=span, autoLevels=False)
-    plot.image.setColorMap(pg.colormap.get(colors))
+    plot.image.setColorMap(colors)
     plot.image.setRect(QRectF(0, low, end, high - low))
     plot.setXRange(0, seconds, padding=0)
 

@@ -48,6 +48,7 @@ class PadButton(QAbstractButton):
         self.index, self.pad, self.chosen, self.muted = index, Pad(36 + index), False, False
         self.velocity = 0
         self._flash_until = 0.0
+        self.clicked.connect(lambda: self.played.emit(KEY_VELOCITY))  # by a screen reader
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.show_pad(self.pad, False, False)
@@ -234,9 +235,11 @@ class PadsPanel(QWidget):
         self.note = QSpinBox()
         self.note.setRange(*RANGES["note"])
         self.note.setPrefix("note ")
+        self.note.setKeyboardTracking(False)  # 38 is not first 3, then 38
         self.note.setAccessibleName("MIDI note")
         self.note.setToolTip("The MIDI note that plays this pad")
         self.note.valueChanged.connect(lambda n: self.change.emit("note of a pad", "note", n))
+        self.note.editingFinished.connect(self.released)
         self.learn_button = QPushButton("Learn")
         self.learn_button.setAccessibleName("Learn the MIDI note")
         self.learn_button.setToolTip("Take the next note that is played as this pad's")

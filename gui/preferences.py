@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
@@ -113,6 +114,8 @@ def _file() -> Path:
 
 
 def _allowed(name: str, value) -> bool:
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
     if name == "theme":
         return value in CHOICES
     if name == "mode":
@@ -165,6 +168,7 @@ class PreferencesDialog(QDialog):
         self.midi.setToolTip("Those with a tick are heard; without any tick all of them")
         self.midi.itemChanged.connect(self._choose_midi)
         again = QPushButton("Look for devices again")
+        again.setAutoDefault(False)  # Enter in a field is not for it
         again.clicked.connect(self.rescan)
         form = QFormLayout()
         for text, widget in (

@@ -13,11 +13,12 @@ import numpy as np
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from gui import preferences
-from gui.background import Latest
+from gui.background import Background
 from gui.link import Link
 from gui.match import Hit
 from gui.preferences import N_RECENT, Preferences
 from matcher.document import Document
+from matcher.encoder import SHIPPED
 from matcher.features import N_SAMPLES, SAMPLE_RATE
 from matcher.kit import LONGEST_NAME, RANGE, SUFFIX, Kit, Pad, load_kit
 from matcher.matching import LONGEST, match_file
@@ -34,13 +35,14 @@ WAV_RATE = 44100
 class Message:
     """A sentence for the user; mend: the words of a button that calls do."""
 
-    kind: str  # "error", "missing", "note", or "" to show none any more
+    kind: str  # "error", "missing", "note", or "" to take back the one of the kind `text`
     text: str = ""
     mend: str = ""
     do: Callable[[], None] | None = None
+    dismissed: Callable[[], None] | None = None  # called where it is put away
 
 
-@dataclass
+@dataclass(frozen=True)
 class Matched:
     """What a pad was matched to."""
 
@@ -66,15 +68,19 @@ class Session(QObject):
         super().__init__()
         self.link, self.document, self.preferences = link, document, remembered
         self.solo: set[int] = set()
-        self.matched: dict[int, Matched] = {}
-        self._copied: Pad | None = None
+        self.learning = ""  # what the next controller or note is for
+        self._copied: tuple[Pad, Matched | None] | None = None
         self._missing = {"audio": "", "midi": ""}  # a sentence for each, or none
         self._n_hits = 0  # each is one step to undo
-        self._files = Latest(self)
+        self._done_hits = 0  # whose later answers come too late: the pad was cleared, say
+        self._n_kits = 0  # that were begun
+        self._files = Background(self)
         self._files.done.connect(self._take_match)
         self._files.failed.connect(lambda reason: self.tell("error", reason))
         self._autosave = QTimer(self, singleShot=True, interval=AUTOSAVE_MS)
         self._autosave.timeout.connect(document.autosave)
+        self._remembering = QTimer(self, singleShot=True, interval=AUTOSAVE_MS)
+        self._remembering.timeout.connect(lambda: preferences.save(self.preferences))
         link.said.connect(self.take)
         link.started.connect(self._show)
         link.failed.connect(self._failed)
@@ -84,6 +90,15 @@ class Session(QObject):
     def kit(self) -> Kit:
         """The kit as it is."""
         return self.document.kit
+
+    @property
+    def matched(self) -> dict[int, Matched]:
+        """What pads were matched to."""
+        return self.document.attached or {}
+
+    def _with_matched(self, pad: int, matched: Matched | None) -> dict[int, Matched]:
+        others = {i: of for i, of in self.matched.items() if i != pad}
+        return others if matched is None else others | {pad: matched}
 
     @property
     def armed(self) -> int:
@@ -99,18 +114,20 @@ class Session(QObject):
         """What to call a pad."""
         return self.kit.pads[pad].name or f"pad {pad + 1}"
 
-    def tell(self, kind: str, text: str, mend: str = "", do=None) -> None:
+    def tell(self, kind: str, text: str, mend: str = "", do=None, dismissed=None) -> None:
         """Tell the user something, as Message."""
-        self.message.emit(Message(kind, text, mend, do))
+        self.message.emit(Message(kind, text, mend, do, dismissed))
 
     # edits
 
-    def edit(self, text: str, kit: Kit, merge=None) -> bool:
+    def edit(self, text: str, kit: Kit, merge=None, matched=None) -> bool:
         """Change the kit as one step that can be undone; as Document.edit."""
-        changed = self.document.edit(text, kit, merge)
-        if changed:
-            if merge is not None:
-                self._autosave.start()
+        changed = self.document.edit(text, kit, merge, matched)
+        if not changed and matched is not None:  # the same theta, of another hit
+            self.document.attach(matched)
+        if changed and merge is not None:
+            self._autosave.start()
+        if changed or matched is not None:
             self._show()
         return changed
 
@@ -118,7 +135,8 @@ class Session(QObject):
         """Set a field of the chosen pad."""
         try:
             if name == "note":
-                kit = self.kit.with_note(self.armed, value)
+                # each turn of a step begins anew: what it passes by keeps its note
+                kit = self.document.begun((name, self.armed)).with_note(self.armed, value)
             else:
                 kit = self.kit.with_pad(self.armed, **{name: value})
         except ValueError as error:
@@ -138,10 +156,11 @@ class Session(QObject):
 
     def rename(self, name: str) -> None:
         """Set the kit's name."""
-        self.edit("name of the kit", replace(self.kit, name=name), merge="name")
+        self.edit("name of the kit", replace(self.kit, name=_plain(name)), merge="name")
 
     def undo(self) -> None:
         """Take the last edit back."""
+        self._done_hits = self._n_hits
         self.document.undo()
         self._show()
 
@@ -152,19 +171,22 @@ class Session(QObject):
 
     def copy(self) -> None:
         """Keep the chosen pad for paste."""
-        self._copied = self.pad
+        self._copied = self.pad, self.matched.get(self.armed)
 
     def paste(self) -> None:
         """Put what was copied on the chosen pad, which keeps its note."""
         if self._copied is not None:
-            pads = list(self.kit.pads)
-            pads[self.armed] = replace(self._copied, note=self.pad.note)
-            self.edit("paste", replace(self.kit, pads=tuple(pads)))
+            pads, (pad, matched) = list(self.kit.pads), self._copied
+            pads[self.armed] = replace(pad, note=self.pad.note)
+            self._done_hits = self._n_hits
+            matched = self._with_matched(self.armed, matched)
+            self.edit("paste", replace(self.kit, pads=tuple(pads)), matched=matched)
 
     def clear(self) -> None:
         """Take the drum off the chosen pad."""
-        self.matched.pop(self.armed, None)
-        self.edit("clear a pad", self.kit.with_pad(self.armed, theta=None, name=""))
+        self._done_hits = self._n_hits
+        kit = self.kit.with_pad(self.armed, theta=None, name="")
+        self.edit("clear a pad", kit, matched=self._with_matched(self.armed, None))
 
     # playing
 
@@ -197,11 +219,17 @@ class Session(QObject):
 
     def learn(self, what: str) -> None:
         """Wait for the controller that shall turn one of kit.TURNED, or for the pad's note."""
+        self.learning = what
         self.link.ask("learn", what)
         wanted = "play the note of this pad" if what == "note" else (
-            f"move the controller that shall turn {what}"
+            f"move the controller that shall turn {_word(what)}"
         )  # fmt: skip
-        self.tell("note", wanted, "Do not", lambda: self.link.ask("learn", None))
+        self.tell("note", wanted, "Do not", self._learn_nothing, self._learn_nothing)
+
+    def _learn_nothing(self) -> None:
+        self.learning = ""
+        self.link.ask("learn", None)
+        self.tell("", "note")
 
     def forget(self, what: str) -> None:
         """Let no controller turn it."""
@@ -245,29 +273,42 @@ class Session(QObject):
             self.tell("error", event["message"])
 
     def _take_theta(self, event: dict, pad: int) -> None:
-        theta, clip = Theta(**event["theta"]), self.link.clip(pad)
+        theta, clip, now = Theta(**event["theta"]), self.link.clip(pad), self.kit.pads[pad]
         before = self.matched.get(pad)
         goes_on = before is not None and before.number == self._n_hits
+        if self._n_hits <= self._done_hits or (goes_on and now.theta != before.theta):
+            self._done_hits = self._n_hits  # the drum was turned, cleared or undone since
+            self._show()
+            return
         heard = [s for s in before.heard_s if s < event["observed_s"]] if goes_on else []
         hit = None
         if clip is not None:
             ended = len(clip.samples) < 0.99 * clip.sample_rate * N_SAMPLES / SAMPLE_RATE
             hit = Hit(clip.samples, clip.sample_rate, ended)
-        self.matched[pad] = Matched(theta, hit, [*heard, event["observed_s"]], self._n_hits)
-        name = self.kit.pads[pad].name or f"Drum {pad + 1}"
-        kit = self.kit.with_pad(pad, theta=theta, name=name)
-        if not self.edit("match of a hit", kit, merge=("hit", self._n_hits, pad)):
-            self._show()  # the same theta, of another hit
+        matched = Matched(theta, hit, [*heard, event["observed_s"]], self._n_hits)
+        kit = self.kit.with_pad(pad, theta=theta, name=now.name or f"Drum {pad + 1}")
+        self.edit(
+            "match of a hit", kit, ("hit", self._n_hits, pad), self._with_matched(pad, matched)
+        )
+        if not goes_on:
+            self._tell_of_replaced(now, before, "the hit")
         self.played.emit(pad, 0)
 
+    def _tell_of_replaced(self, pad: Pad, before: Matched | None, by: str) -> None:
+        """Say that a drum of the kit is gone, where it was not one that was just matched."""
+        if pad.theta is not None and (before is None or not before.heard_s):
+            gone = pad.name or "the pad's drum"
+            self.tell("note", f"{by} took the place of {gone}", "Undo", self.undo)
+
     def _take_learned(self, event: dict, pad: int) -> None:
-        self.tell("", "")
+        self.learning = ""
+        self.tell("", "note")
         if event["what"] == "note":
             self.edit("note of a pad", self.kit.with_note(pad, event["number"]))
             return
         controllers = self.link.setup.controllers
         self.remember(controllers={str(cc): name for cc, name in controllers.items()})
-        self.tell("note", f"controller {event['number']} turns {event['what']} now")
+        self.tell("note", f"controller {event['number']} turns {_word(event['what'])} now")
 
     def _take_listened(self, event: dict) -> None:
         clipped = "; the input clips, turn it down at the device" if event["clipped"] else ""
@@ -285,31 +326,46 @@ class Session(QObject):
         if sentences:
             self.tell("missing", "; ".join(sentences), "Rescan", lambda: self.link.ask("rescan"))
         else:
-            self.tell("", "")
+            self.tell("", "missing")
+
+    def tell_missing(self) -> None:
+        """Say again what is missing, if anything is."""
+        for what, sentence in self._missing.items():
+            if sentence:
+                self._miss(what, sentence)
+                return
 
     def _failed(self, sentence: str) -> None:
-        self.tell("error", sentence, "Use the shipped model", self.link.use_shipped_model)
+        if self.link.setup.model == SHIPPED:
+            self.tell("error", sentence)
+        else:
+            self.tell("error", sentence, "Use the shipped model", self.link.use_shipped_model)
 
     # files
 
     def open(self, path: Path) -> None:
         """Open a kit, or match a recording for the chosen pad."""
-        if path.suffix == SUFFIX:
+        if is_kit(path):
             self.open_kit(path)
             return
-        armed = self.armed
+        armed, kit = self.armed, self._n_kits
+        self.tell("", "error")
         self.tell("note", f"matching {path.name}…")
-        self._files.do(lambda: (armed, path, match_file(path)))
+        self._files.do(lambda: (armed, kit, path, match_file(path)))
 
     def _take_match(self, result) -> None:
-        pad, path, match = result
-        self.tell("", "")
+        pad, number, path, match = result
+        self.tell("", "note")
+        if number != self._n_kits:
+            return  # another kit has been opened since
         theta = Theta(*map(float, RANGE.from_nu(np.clip(RANGE.to_nu(match.theta), -1, 1))))
         hit = Hit(match.hit, match.sample_rate, ended=False)
-        self.matched[pad] = Matched(theta, hit, [len(match.hit) / match.sample_rate])
-        kit = self.kit.with_pad(pad, theta=theta, name=path.stem[:LONGEST_NAME])
-        if not self.edit(f"match of {path.name}", kit):
-            self._show()  # the same theta, of another hit
+        matched = Matched(theta, hit, [len(match.hit) / match.sample_rate])
+        now, before = self.kit.pads[pad], self.matched.get(pad)
+        kit = self.kit.with_pad(pad, theta=theta, name=_plain(path.stem))
+        self._done_hits = self._n_hits
+        self.edit(f"match of {path.name}", kit, matched=self._with_matched(pad, matched))
+        self._tell_of_replaced(now, before, path.name)
         self.played.emit(pad, 0)
 
     def open_kit(self, path: Path) -> bool:
@@ -339,6 +395,7 @@ class Session(QObject):
         if done:
             self._recent(self.document.path)
             self._show()
+            self.tell("note", f"saved in {self.document.path}")
         return done
 
     def export(self, path: Path) -> None:
@@ -365,6 +422,8 @@ class Session(QObject):
     def close(self) -> None:
         """Remember, and end the engine."""
         self.remember_detection()
+        preferences.save(self.preferences)
+        self._autosave.stop()
         self.document.discard()
         self._files.close()
         self.link.close()
@@ -372,9 +431,9 @@ class Session(QObject):
     # what is remembered
 
     def remember(self, **changes) -> None:
-        """Keep these preferences."""
+        """Keep these preferences, on disk in a moment."""
         self.preferences = replace(self.preferences, **changes)
-        preferences.save(self.preferences)
+        self._remembering.start()
         self.remembered.emit()
 
     def remember_detection(self) -> None:
@@ -401,10 +460,13 @@ class Session(QObject):
 
     def _begin_kit(self) -> None:
         self.solo.clear()
+        self._n_kits += 1
+        self._done_hits = self._n_hits
         empty = [i for i, pad in enumerate(self.kit.pads) if pad.theta is None]
         self.link.change(armed=empty[0] if empty else 0)  # where a hit takes nothing away
         pads = enumerate(self.kit.pads)
-        self.matched = {i: Matched(pad.theta) for i, pad in pads if pad.theta is not None}
+        matched = {i: Matched(pad.theta) for i, pad in pads if pad.theta is not None}
+        self.document.attach(matched)
         self._show()
 
     def _show(self) -> None:
@@ -417,6 +479,22 @@ class Session(QObject):
         self.changed.emit()
         if self.document.problem:
             self.tell("error", self.document.problem)
+
+
+def is_kit(path: Path) -> bool:
+    """Whether a file's name says that it is a kit."""
+    return path.suffix.lower() == SUFFIX
+
+
+def _plain(name: str) -> str:
+    """A name as a kit takes it."""
+    return "".join(c if c.isprintable() else " " for c in name)[:LONGEST_NAME]
+
+
+def _word(name: str) -> str:
+    """What one of kit.TURNED is called on the panels."""
+    words = {"gain_db": "gain", "x1": "the strike point along", "x2": "the strike point across"}
+    return RANGE[name].label.lower() if name in Theta._fields else words.get(name, name)
 
 
 def make_session(remembered: Preferences, recovery: Path | None, model=None, file=None):

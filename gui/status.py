@@ -56,7 +56,7 @@ class Monitor(QDialog):
 class Notice(QWidget):
     """One sentence with a sign, and the button that mends it."""
 
-    closed = pyqtSignal()
+    closed = pyqtSignal()  # what else is to be told can be
 
     def __init__(self):
         super().__init__()
@@ -64,8 +64,8 @@ class Notice(QWidget):
         self.text.setWordWrap(True)
         self.button, self.close_button = QPushButton(), QPushButton("Dismiss")
         self.close_button.setAccessibleName("Dismiss this message")
-        self.close_button.clicked.connect(self.clear)
-        self._do = None
+        self.close_button.clicked.connect(self._dismiss)
+        self._do = self._dismissed = None
         self.button.clicked.connect(self._mend)
         row, gap = panel_in(self, QHBoxLayout)
         row.setContentsMargins(gap, gap // 2, gap // 2, gap // 2)
@@ -75,10 +75,13 @@ class Notice(QWidget):
         self.kind = ""
         self.hide()
 
-    def tell(self, kind: str, sentence: str, mend: str = "", do=None) -> None:
-        """kind: "error", "missing" or "note"; mend: the words of a button that calls do."""
+    def tell(self, kind: str, sentence: str, mend: str = "", do=None, dismissed=None) -> None:
+        """kind: "error", "missing" or "note"; mend: the words of a button that calls do.
+
+        dismissed: called where it is put away instead.
+        """
         of, sign = {"error": ("bad", "⚠ Error:"), "missing": ("missing", "△ Missing:"),
-                    "note": ("note", "ⓘ Note:")}[kind]  # fmt: skip
+                    "note": ("note", "◇ Note:")}[kind]  # fmt: skip
         self.kind = kind
         self.sign.setText(sign)
         self.sign.setProperty("of", of)
@@ -87,14 +90,21 @@ class Notice(QWidget):
         self.setAccessibleName(f"{sign[2:]} {sentence}")
         self.button.setVisible(bool(mend))
         self.button.setText(mend)
-        self._do = do
+        self._do, self._dismissed = do, dismissed
         self.show()
 
     def clear(self) -> None:
         """Show no sentence."""
         self.hide()
-        self.kind = ""
-        self.closed.emit()
+        before, self.kind = self.kind, ""
+        if before != "missing":
+            self.closed.emit()
+
+    def _dismiss(self) -> None:
+        dismissed = self._dismissed
+        self.clear()
+        if dismissed is not None:
+            dismissed()
 
     def _mend(self) -> None:
         do = self._do
@@ -129,7 +139,7 @@ class StatusBar(QWidget):
         elif kind == "ready":
             self._output, self._blocks = event["output"], event["block"]
             self.output.setText(self._output)
-        elif kind == "device" and event["state"] in ("lost", "missing"):
+        elif kind == "device" and event["of"] == "audio" and event["state"] in ("lost", "missing"):
             self.output.setText("no sound")
             self.numbers.setText("")
 

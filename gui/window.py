@@ -4,12 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PyQt6.QtCore import QEvent, Qt, QTimer
+from PyQt6.QtCore import QEvent, QStandardPaths, Qt, QTimer
 from PyQt6.QtGui import QAction, QKeySequence
 from PyQt6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
-    QComboBox,
     QFileDialog,
     QGridLayout,
     QLineEdit,
@@ -29,7 +28,7 @@ from gui.match import MatchPanel
 from gui.pads import KEY_VELOCITY, KEYS, PadsPanel
 from gui.pages import show_about, show_shortcuts
 from gui.preferences import Preferences, PreferencesDialog, recovery_file
-from gui.session import Message, Session, make_session
+from gui.session import Message, Session, is_kit, make_session
 from gui.status import Monitor, Notice, StatusBar
 from matcher.kit import SUFFIX
 
@@ -52,6 +51,9 @@ class Window(QMainWindow):
         self._make_menus()
         self._put_together()
         self._connect()
+        path = session.document.path
+        documents = QStandardPaths.StandardLocation.DocumentsLocation
+        self._folder = path.parent if path else Path(QStandardPaths.writableLocation(documents))
         self.setAcceptDrops(True)
         self.refresh()
         self._show_remembered()
@@ -100,13 +102,15 @@ class Window(QMainWindow):
         return list(inputs), list(outputs)
 
     def _tell(self, message: Message) -> None:
-        """Show a message; a note does not hide what is wrong."""
-        self.pads.show_learning(message.text.startswith("play the note"))
-        if message.kind:
-            if message.kind != "note" or self.notice.kind in ("", "note"):
-                self.notice.tell(message.kind, message.text, message.mend, message.do)
-        elif self.notice.kind in ("missing", "note"):
-            self.notice.clear()
+        """Show a message; a note does not hide what is wrong, unless it asks for something."""
+        self.pads.show_learning(self.session.learning == "note")
+        if not message.kind:
+            if self.notice.kind == message.text:
+                self.notice.clear()
+        elif message.kind != "note" or message.mend or self.notice.kind in ("", "note"):
+            self.notice.tell(
+                message.kind, message.text, message.mend, message.do, message.dismissed
+            )
 
     def _take(self, event: dict) -> None:
         pad = (event.get("pad") or 0) - 1
@@ -141,11 +145,12 @@ class Window(QMainWindow):
         return answer == buttons.Discard or (answer == buttons.Save and self._save())
 
     def _open(self, path: Path) -> None:
-        if path.suffix != SUFFIX or self._may_go():
+        self._folder = path.parent
+        if not is_kit(path) or self._may_go():
             self.session.open(path)
 
     def _ask_for(self, title: str, kinds: str) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, title, "", kinds)
+        path, _ = QFileDialog.getOpenFileName(self, title, str(self._folder), kinds)
         if path:
             self._open(Path(path))
 
@@ -161,20 +166,34 @@ class Window(QMainWindow):
         return self.session.save() if self.session.document.path else self._save_as()
 
     def _save_as(self) -> bool:
-        name = f"{self.session.kit.name or 'kit'}{SUFFIX}"
-        path, _ = QFileDialog.getSaveFileName(self, "Save the kit", name, KITS)
-        if not path:
-            return False
-        return self.session.save(Path(path if path.endswith(SUFFIX) else path + SUFFIX))
+        path = self._ask_where("Save the kit", self.session.kit.name or "kit", KITS, SUFFIX)
+        return path is not None and self.session.save(path)
+
+    def _ask_where(self, title: str, name: str, kinds: str, suffix: str) -> Path | None:
+        """A file to write, its suffix added; None for none."""
+        plain = name.replace("/", "-") + suffix
+        given, _ = QFileDialog.getSaveFileName(self, title, str(self._folder / plain), kinds)
+        path = Path(given)
+        if not given:
+            return None
+        self._folder = path.parent
+        if path.suffix.lower() == suffix:
+            return path
+        path = path.with_name(path.name + suffix)
+        if not path.exists():
+            return path
+        question = f"{path.name} is there already. Replace it?"
+        answer = QMessageBox.question(self, "Replace the file?", question)
+        return path if answer == QMessageBox.StandardButton.Yes else None
 
     def _export(self) -> None:
         if self.session.pad.theta is None:
             self.session.tell("error", "there is nothing on this pad to write to a file")
             return
-        name = f"{self.session.name_of(self.session.armed)}.wav"
-        path, _ = QFileDialog.getSaveFileName(self, "Write a WAV file", name, "WAV (*.wav)")
-        if path:
-            self.session.export(Path(path))
+        name = self.session.name_of(self.session.armed)
+        path = self._ask_where("Write a WAV file", name, "WAV (*.wav)", ".wav")
+        if path is not None:
+            self.session.export(path)
 
     # pages
 
@@ -184,7 +203,15 @@ class Window(QMainWindow):
         dialog.show_devices(*self._device_names(), ports)
         dialog.changed.connect(self._apply)
         dialog.rescan.connect(lambda: self.session.link.ask("rescan"))
+
+        def look(event):
+            if event["event"] in ("ready", "device"):
+                ports = self.session.link.snapshot().get("midi", [])
+                dialog.show_devices(*self._device_names(), ports)
+
+        self.session.link.said.connect(look)
         dialog.exec()
+        self.session.link.said.disconnect(look)
 
     def _apply(self, wanted: Preferences) -> None:
         before = self.session.preferences
@@ -213,13 +240,15 @@ class Window(QMainWindow):
     # keys, drops, end
 
     def eventFilter(self, watched, event):
-        """Computer keys that play pads, wherever the focus is but in a text."""
+        """Computer keys that play pads, wherever the focus is but in a text; Esc is for all."""
         if event.type() != QEvent.Type.KeyPress or QApplication.activeModalWidget() is not None:
             return super().eventFilter(watched, event)
         plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
-        # in a list, letters look for an entry
-        typing = isinstance(self.focusWidget(), QLineEdit | QAbstractSpinBox | QComboBox)
-        key = event.text().upper()
+        key, focus = event.text().upper(), self.focusWidget()
+        number = isinstance(focus, QAbstractSpinBox) and (key.isdigit() or not key.isprintable())
+        typing = (isinstance(focus, QLineEdit) or number) and key != "\x1b"
+        if isinstance(focus, QLineEdit) and key in ("\r", "\x1b"):  # it is typed
+            QTimer.singleShot(0, self.pads.buttons[self.session.armed].setFocus)
         mine = isinstance(watched, QWidget) and watched.window() is self
         if not plain or typing or not key or not mine:
             return super().eventFilter(watched, event)
@@ -241,6 +270,9 @@ class Window(QMainWindow):
         files = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         if files:
             event.acceptProposedAction()
+            if len(files) > 1:
+                text = f"{len(files)} files were dropped; only {files[0].name} is opened"
+                self.session.tell("note", text)
             QTimer.singleShot(0, lambda: self._open(files[0]))  # the other program need not wait
 
     def resizeEvent(self, event):
@@ -263,6 +295,7 @@ class Window(QMainWindow):
         session.changed.connect(self.refresh)
         session.played.connect(self._played)
         session.message.connect(self._tell)
+        self.notice.closed.connect(session.tell_missing)
         session.remembered.connect(self._show_remembered)
         link.said.connect(self._take)
         link.heard.connect(self._hear)
@@ -312,6 +345,7 @@ class Window(QMainWindow):
         menu = bar.addMenu("&Edit")
         self.undo_action = self._action(menu, "Undo", "Ctrl+Z", session.undo)
         self.redo_action = self._action(menu, "Redo", "Ctrl+Shift+Z", session.redo)
+        self.redo_action.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
         menu.addSeparator()
         self._action(menu, "&Copy the pad", "", session.copy)
         self._action(menu, "&Paste on the pad", "", session.paste)
@@ -375,12 +409,12 @@ class Window(QMainWindow):
 def make_window(remembered: Preferences, model: Path | None = None, file: Path | None = None):
     """The window as the app starts; file: a kit to open, or a recording to match."""
     recovery, lock = recovery_file()
-    is_kit = file is not None and file.suffix == SUFFIX
-    session, message = make_session(remembered, recovery, model, file if is_kit else None)
+    kit = file if file is not None and is_kit(file) else None
+    session, message = make_session(remembered, recovery, model, kit)
     window = Window(session)
     window.lock = lock  # held as long as the window lives
     session.message.emit(message)
-    if file is not None and not is_kit:
+    if file is not None and kit is None:
         QTimer.singleShot(0, lambda: session.open(file))
     window.resize(*SIZE)
     return window

@@ -15,6 +15,7 @@ class Step(NamedTuple):
     kit: Kit
     text: str = ""  # in words, as in "undo TEXT"
     merge: object = None  # edits of equal merge, one after the other, are one step
+    attached: object = None  # what goes with it and is undone with it, but never saved
 
 
 class Document:
@@ -34,6 +35,21 @@ class Document:
         return self._steps[self._at].kit
 
     @property
+    def attached(self):
+        """What goes with the kit as it is now."""
+        return self._steps[self._at].attached
+
+    def attach(self, attached) -> None:
+        """Let something else go with the kit as it is now."""
+        self._steps[self._at] = self._steps[self._at]._replace(attached=attached)
+
+    def begun(self, merge) -> Kit:
+        """The kit as it was before the step that an edit with `merge` would go on with."""
+        now = self._steps[self._at]
+        goes_on = merge is not None and merge == now.merge and self._at > 0
+        return self._steps[self._at - 1].kit if goes_on else now.kit
+
+    @property
     def edited(self) -> bool:
         """Whether there is anything to save."""
         return self.kit != self._saved
@@ -48,20 +64,22 @@ class Document:
         """What redo would bring back; empty where there is nothing."""
         return self._steps[self._at + 1].text if self._at + 1 < len(self._steps) else ""
 
-    def edit(self, text: str, kit: Kit, merge=None) -> bool:
+    def edit(self, text: str, kit: Kit, merge=None, attached=None) -> bool:
         """Take a changed kit; False where it is the same. text: what was done.
 
         merge: of a knob that is being turned, say; a step begins where it is another one, or None.
-        Of steps that go on, `autosave` keeps the latest; of others it does by itself.
+        Of steps that go on, `autosave` keeps the latest; of others it does by itself. attached: by
+        default what went with the kit before.
         """
         if kit == self.kit:
             return False
         now = self._steps[self._at]
+        attached = now.attached if attached is None else attached
         del self._steps[self._at + 1 :]
         if merge is not None and merge == now.merge and self._at > 0:
-            self._steps[self._at] = Step(kit, text, merge)
+            self._steps[self._at] = Step(kit, text, merge, attached)
             return True
-        self._steps.append(Step(kit, text, merge))
+        self._steps.append(Step(kit, text, merge, attached))
         del self._steps[: max(0, len(self._steps) - N_STEPS - 1)]
         self._at = len(self._steps) - 1
         self.autosave()
@@ -101,6 +119,7 @@ class Document:
         if path is None:
             raise ValueError("the kit has no file yet; give a name to save it under")
         save_kit(self.kit, path)
+        self.end_step()
         self.path, self._saved = path, self.kit
         self.discard()
 

@@ -3,7 +3,7 @@
 What shows things may hold its interpreter's lock for as long as it likes: audio runs in a native
 callback (matcher.callback), MIDI is polled in the engine's process (matcher.live), and where
 PortAudio hangs because a sound server died, the process is replaced. Threads here: one that reads
-the pipe.
+the pipe and one that writes it.
 """
 
 import contextlib
@@ -53,6 +53,7 @@ class Engine:
         self._messages: deque = deque(maxlen=N_MESSAGES)
         self._began, self._closing = time.monotonic(), False
         self._lock = threading.Lock()
+        self._asked: queue.SimpleQueue = queue.SimpleQueue()
         self._start()
         try:
             first = self._pipe.recv()  # that it has started, or why not
@@ -63,6 +64,7 @@ class Engine:
             raise first
         self._reader = threading.Thread(target=self._read, name="engine pipe", daemon=True)
         self._reader.start()
+        threading.Thread(target=self._write, name="engine asks", daemon=True).start()
 
     def __enter__(self):
         return self
@@ -164,9 +166,16 @@ class Engine:
         theirs.close()
 
     def _ask(self, what: str, *arguments) -> None:
-        # a pipe that is broken is being replaced, and told the newest setup and kit
-        with self._lock, contextlib.suppress(OSError):
-            self._pipe.send((what, *arguments))
+        self._asked.put((what, *arguments))  # who asks never waits for a process that hangs
+
+    def _write(self) -> None:
+        while True:
+            asked = self._asked.get()
+            # a pipe that is broken is being replaced, and told the newest setup and kit
+            with contextlib.suppress(OSError):
+                self._pipe.send(asked)
+            if asked[0] == "quit":
+                return
 
     def _read(self) -> None:
         """Take what the process says; replace it when it ends by itself."""

@@ -5,7 +5,7 @@ from PyQt6.QtCore import QPoint, QPointF, Qt
 from PyQt6.QtGui import QWheelEvent
 from PyQt6.QtWidgets import QApplication, QInputDialog
 
-from gui.background import Latest
+from gui.background import Background
 from gui.controls import Knob, Meter, linear
 
 
@@ -95,7 +95,7 @@ def test_the_meter_holds_peaks_and_its_clip_light(qtbot):
 
 
 def test_of_jobs_that_wait_only_the_newest_is_done(qtbot):
-    latest, done = Latest(), []
+    latest, done = Background(newest_only=True), []
     latest.done.connect(done.append)
     for i in range(5):
         latest.do(lambda i=i: (time.sleep(0.05), i)[1])
@@ -104,7 +104,7 @@ def test_of_jobs_that_wait_only_the_newest_is_done(qtbot):
 
 
 def test_a_job_that_fails_says_so_and_the_next_is_done(qtbot):
-    latest, done, failed = Latest(), [], []
+    latest, done, failed = Background(newest_only=True), [], []
     latest.done.connect(done.append)
     latest.failed.connect(failed.append)
     latest.do(lambda: 1 / 0)

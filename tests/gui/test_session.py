@@ -195,3 +195,95 @@ def test_a_model_that_is_no_good_offers_the_shipped_one(qtbot, home):
     with qtbot.waitSignal(session.link.started, timeout=60000):
         told[-1].do()
     session.link.close()
+
+
+def hit(session, pad=15, theta=TOM, observed_s=0.1):
+    session.take({"event": "hit", "pad": pad + 1, "velocity": 90, "time_s": 1.0})
+    session.take(theta_event(pad, "100 ms", theta, observed_s))
+
+
+def test_an_answer_that_comes_too_late_changes_nothing(session, tmp_path):
+    late = theta_event(15, "full", TOM._replace(tau=2.0), 2.0)
+    session.choose(15)
+    hit(session)
+    session.turn("tau", 1.0)
+    session.take(late)
+    assert session.pad.theta.tau == 1.0
+    hit(session)
+    session.undo()
+    assert session.pad.theta.tau == 1.0
+    session.take(late)
+    assert session.pad.theta.tau == 1.0 and session.document.redo_text
+    hit(session)
+    session.clear()
+    session.take(late)
+    assert session.pad.theta is None
+    hit(session)
+    save_kit(Kit("other"), tmp_path / "other.drumkit")
+    session.open(tmp_path / "other.drumkit")
+    session.take(late)
+    assert session.kit == Kit("other")
+    assert session.link.setup.kit == Kit("other")  # the engine is told so
+
+
+def test_what_was_matched_goes_with_undo(session):
+    session.choose(15)
+    hit(session)
+    hit(session, theta=TOM._replace(tau=1.0))
+    session.undo()
+    assert session.matched[15].theta == TOM
+    session.clear()
+    assert 15 not in session.matched
+    session.undo()
+    assert session.matched[15].theta == TOM
+    session.copy()
+    session.choose(3)
+    session.paste()
+    assert session.matched[3].theta == TOM
+
+
+def test_a_hit_that_takes_a_drums_place_says_so(session):
+    name = session.pad.name
+    hit(session, pad=0)
+    assert session.told[-1].text == f"the hit took the place of {name}"
+    session.told[-1].do()
+    assert session.pad.name == name and not session.document.edited
+    hit(session, pad=0)
+    n = len(session.told)
+    hit(session, pad=0)  # in place of a hit that was just matched
+    assert len(session.told) == n
+
+
+def test_a_note_that_is_stepped_through_leaves_the_others_alone(session):
+    before = [pad.note for pad in session.kit.pads]
+    for note in range(before[0] + 1, before[0] + 5):
+        session.change_pad("note of a pad", "note", note)
+    after = [pad.note for pad in session.kit.pads]
+    assert after[0] == before[4] and after[4] == before[0]
+    assert after[1:4] == before[1:4] and after[5:] == before[5:]
+
+
+def test_recordings_opened_one_after_the_other_are_all_matched(qtbot, session):
+    for pad, name in ((3, "tom_low.flac"), (4, "rim.flac")):
+        session.choose(pad)
+        session.open(DATA / name)
+    qtbot.waitUntil(lambda: session.kit.pads[4].name == "rim", timeout=20000)
+    assert session.kit.pads[3].name == "tom_low"
+
+
+def test_names_that_a_kit_does_not_take_are_made_plain(qtbot, session, tmp_path):
+    path = tmp_path / "take\u202f1.flac"
+    path.write_bytes((DATA / "tom_low.flac").read_bytes())
+    session.open(path)
+    qtbot.waitUntil(lambda: session.pad.name == "take 1", timeout=20000)
+    session.rename("my\u00a0kit")
+    assert session.kit.name == "my kit"
+
+
+def test_learning_is_over_when_its_note_is_put_away(session, monkeypatch):
+    asked = []
+    monkeypatch.setattr(session.link, "ask", lambda *what: asked.append(what))
+    session.learn("omega")
+    assert session.told[-1].text == "move the controller that shall turn pitch"
+    session.told[-1].dismissed()
+    assert asked == [("learn", "omega"), ("learn", None)] and not session.learning

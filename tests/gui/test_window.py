@@ -12,6 +12,7 @@ from PyQt6.QtWidgets import (
     QFileDialog,
     QLabel,
     QLineEdit,
+    QMessageBox,
     QSlider,
     QSpinBox,
     QWidget,
@@ -23,6 +24,7 @@ from gui.listen import Trace
 from gui.match import Hit, compare
 from gui.pads import KEYS, PadButton
 from matcher import modal
+from matcher.kit import load_kit
 from matcher.theta import Theta
 from tests.conftest import DATA
 
@@ -112,7 +114,7 @@ def test_a_dropped_recording_is_matched_shown_and_heard(qtbot, window):
     assert heard[2][0] is it.hit.samples
     assert np.abs(it.twin).max() == pytest.approx(np.abs(it.hit.samples).max(), rel=1e-3)
     qtbot.mouseClick(window.match.difference, Qt.MouseButton.LeftButton)
-    assert window.match.titles[1].text() == "TWIN MINUS RECORDED"
+    assert window.match.titles[1].text() == "DIFFERENCE: blue twin louder, orange softer"
     before = it.distance
     window.drum.knobs["omega"].dial.setValue(900)
     qtbot.waitUntil(lambda: window.match.comparison.distance != before, timeout=20000)
@@ -227,6 +229,40 @@ def test_what_is_missing_is_a_sentence_with_a_button(qtbot, window, played):
     qtbot.mouseClick(window.notice.button, Qt.MouseButton.LeftButton)
     assert played == [("rescan",)]
     assert not window.notice.isVisible()
+
+
+def test_what_is_missing_is_said_again_after_a_note(qtbot, window):
+    missing = {"event": "device", "of": "audio", "state": "missing", "name": "no audio"}
+    window.session.take(missing)
+    window.session.learn("note")
+    assert window.notice.text.text() == "Play the note of this pad"
+    assert "Play a note" in window.pads.learn_button.text()
+    qtbot.mouseClick(window.notice.close_button, Qt.MouseButton.LeftButton)
+    assert window.notice.text.text() == "No audio"
+    assert window.pads.learn_button.text() == "Learn"
+    qtbot.mouseClick(window.notice.close_button, Qt.MouseButton.LeftButton)
+    assert not window.notice.isVisible()
+
+
+def test_listening_that_a_lost_device_ended_can_begin_again(window):
+    window.listen.set_up.setEnabled(False)
+    window._take({"event": "device", "of": "audio", "state": "lost", "name": "mic"})
+    assert window.listen.set_up.isEnabled()
+
+
+def test_saving_over_another_file_is_asked_about(window, tmp_path, monkeypatch):
+    there, asked = tmp_path / "mine.drumkit", []
+    there.write_text("precious")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "mine"), ""))
+    no = QMessageBox.StandardButton.No
+    monkeypatch.setattr(QMessageBox, "question", lambda *said: asked.append(said[2]) or no)
+    assert not window._save_as()
+    assert asked == ["mine.drumkit is there already. Replace it?"]
+    assert there.read_text() == "precious"
+    yes = QMessageBox.StandardButton.Yes
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: yes)
+    assert window._save_as()
+    assert load_kit(there) == (window.session.kit, [])
 
 
 def test_a_note_does_not_hide_an_error(window):
