@@ -30,6 +30,8 @@ MATCH_EXAMPLES = """examples:
   drum-matcher match tom.wav --out here          writes them into here/
   drum-matcher match take.flac --hit 3           the third hit, counted from 1
   drum-matcher match tom.mp3 --rate 48000        the twin at 48 kHz
+  drum-matcher match tom.wav --attack 0          the membrane alone
+  drum-matcher match tom.wav --no-refine         as the network hears it
   drum-matcher match tom.wav --json | python -m json.tool
 """
 LIVE_EXAMPLES = """examples:
@@ -76,6 +78,18 @@ def _parser() -> _Parser:
     )
     match.add_argument("--rate", type=int, metavar="HZ", help="of the twin; default: the input's")
     match.add_argument("--model", type=Path, metavar="FILE", help="default: the shipped model")
+    match.add_argument(
+        "--refine", action=argparse.BooleanOptionalAction, default=True,
+        help="go on from the network's answer, on the sound itself; default yes",
+    )  # fmt: skip
+    match.add_argument(
+        "--budget-ms", type=float, default=300.0, metavar="N",
+        help="for refining body and attack, each; 10 to 60000, default 300",
+    )  # fmt: skip
+    match.add_argument(
+        "--attack", type=float, default=1.0, metavar="X",
+        help="how much of the attack's noise the twin has, 0 (pure physics) to 1; default 1",
+    )  # fmt: skip
     match.add_argument("--json", action="store_true", help="print match.json, and nothing else")
     match.add_argument("--no-picture", action="store_true", help="do not draw match.png")
     match.set_defaults(run=_match, options=match)
@@ -144,14 +158,20 @@ def _add_live(commands, form) -> None:
 
 
 def _match(arguments) -> None:
+    from matcher.drum import MIX, describe_strike
     from matcher.encoder import Encoder
     from matcher.matching import match_file
     from matcher.recording import save_atomically, write_wav
 
     if arguments.rate is not None:
         _check("rate", arguments.rate, *RATES)
+    _check("budget-ms", arguments.budget_ms, 10, 60000)
+    _check("attack", arguments.attack, *MIX)
     encoder = Encoder(arguments.model) if arguments.model else None
-    result = match_file(arguments.file, arguments.hit, arguments.rate, encoder)
+    budget_s = arguments.budget_ms / 1000 if arguments.refine else 0.0
+    result = match_file(
+        arguments.file, arguments.hit, arguments.rate, encoder, budget_s, arguments.attack
+    )
     folder = arguments.out or Path(f"{arguments.file.stem}-match")
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / "resynthesis.wav", folder / "match.json"]
@@ -167,9 +187,10 @@ def _match(arguments) -> None:
         print(text)
         return
     print(f"{arguments.file}: hit at {result.onset_s:.3f} s")
-    for label, value, meaning in describe(result.theta):
+    for label, value, meaning in (*describe(result.theta), *describe_strike(result.drum)):
         print(f"  {label:<10}{value:<10} {meaning}")
-    print(f"  log-CQT distance {result.log_cqt_distance:.2f} (0 is the same sound)")
+    stages = ", ".join(f"{stage.name} {stage.distance:.2f}" for stage in result.stages)
+    print(f"  log-CQT distance (0 is the same sound): {stages}")
     print(f"written: {', '.join(map(str, written))}")
 
 

@@ -6,6 +6,7 @@ that holds its power without aliasing; its mean over each time frame is then exa
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import scipy.fft
@@ -29,6 +30,7 @@ class LogCqt:
     growth: float  # length of each frame over the one before it; 1 makes them equal
     reach: float = 4.0  # sigma at which a bin's Gaussian is cut: exp(-8) is -70 dB
     oversampling: float = 1.0  # samples of a band over its width, 2 reach: less folding, more time
+    n_samples: ClassVar[int] = N_SAMPLES  # of the window
 
     @cached_property
     def frequencies(self) -> np.ndarray:
@@ -37,9 +39,9 @@ class LogCqt:
 
     @cached_property
     def edges(self) -> np.ndarray:
-        """Borders of the frames, (n_frames + 1,) in samples, from 0 to N_SAMPLES."""
+        """Borders of the frames, (n_frames + 1,) in samples, from 0 to n_samples."""
         steps = np.concatenate([[0], np.cumsum(self.growth ** np.arange(self.n_frames))])
-        return N_SAMPLES * steps / steps[-1]
+        return self.n_samples * steps / steps[-1]
 
     def observed(self, n_samples: int) -> np.ndarray:
         """Share of each frame that a clip of n_samples covers, (n_frames,) float32."""
@@ -51,8 +53,8 @@ class LogCqt:
 
         Shorter clips are padded with zeros, longer ones cut. A sine of amplitude 1 gives 1.
         """
-        padded = np.zeros(N_SAMPLES + PADDING, np.float32)
-        padded[: min(len(x), N_SAMPLES)] = x[:N_SAMPLES]
+        padded = np.zeros(self.n_samples + PADDING, np.float32)
+        padded[: min(len(x), self.n_samples)] = x[: self.n_samples]
         spectrum = scipy.fft.rfft(padded)
         power = np.empty((self.n_bins, self.n_frames), np.float32)
         for bins, take, window, pool in self._plan:
@@ -75,7 +77,7 @@ class LogCqt:
     @cached_property
     def _plan(self) -> list:
         """For the bins of each band size: (bins, FFT indices, windows, pooling matrix)."""
-        length = N_SAMPLES + PADDING
+        length = self.n_samples + PADDING
         hz = SAMPLE_RATE / length  # between two lines of the FFT
         sigma = self.bandwidth * (2 ** (1 / BINS_PER_OCTAVE) - 1) * self.frequencies
         half = np.ceil(self.reach * sigma / hz).astype(int)  # lines on each side of the centre

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from matcher import ftm, modal, onset
+from matcher import attack, drum, ftm, modal, onset, refine
+from matcher.drum import Drum
 from matcher.encoder import Encoder
 from matcher.features import N_SAMPLES, SAMPLE_RATE, distance
 from matcher.recording import Recording
@@ -22,15 +23,26 @@ LONGEST = 10.0  # s of a twin at most
 class Match:
     """One hit and its twin."""
 
-    theta: Theta
+    drum: Drum
     onset_s: float  # in the recording
     hit: np.ndarray = field(repr=False)  # (samples,) from the onset at sample_rate
     sample_rate: int
     twin: np.ndarray = field(repr=False)  # (samples,) at twin_rate; hit's length and peak
     twin_rate: int
-    log_cqt_distance: float
-    elapsed_ms: dict  # read, features, encoder, render, total
+    ends_in_hit: bool  # by another one, not by silence
+    stages: list[refine.Refined] = field(repr=False)  # the last is `drum`
+    elapsed_ms: dict  # read, features, encoder, refine, render, total
     encoder: Encoder = field(repr=False)
+
+    @property
+    def theta(self) -> Theta:
+        """The five physical parameters."""
+        return self.drum.theta
+
+    @property
+    def log_cqt_distance(self) -> float:
+        """Of the drum with all of its attack from the hit."""
+        return self.stages[-1].distance
 
     def to_dict(self, source: str) -> dict:
         """The contents of match.json; source: what to call the recording."""
@@ -40,7 +52,20 @@ class Match:
             "theta": {name: float(value) for name, value in self.theta._asdict().items()},
             "pitch_hz": float(self.theta.pitch_hz),
             "pde": {name: float(value) for name, value in ftm.pde(self.theta)._asdict().items()},
+            "strike": {"x1": self.drum.strike[0], "x2": self.drum.strike[1]},
+            "mallet_hz": self.drum.mallet_hz,
+            "tension": self.drum.tension,
+            "attack": self.drum.levels
+            and {
+                "bands_hz": attack.edges_hz().tolist(),
+                "decays_s": attack.DECAYS_S,
+                "levels": self.drum.levels,
+            },
             "distance": {"log_cqt": self.log_cqt_distance},
+            "stages": [
+                {"name": stage.name, "log_cqt": stage.distance, "elapsed_ms": stage.elapsed_ms}
+                for stage in self.stages
+            ],
             "elapsed_ms": {name: round(value, 3) for name, value in self.elapsed_ms.items()},
             "model": {
                 "name": self.encoder.path.name,
@@ -52,13 +77,20 @@ class Match:
 
 
 def match(
-    x: np.ndarray, sample_rate: int, hit: int | None = None, rate: int | None = None, encoder=None
+    x: np.ndarray,
+    sample_rate: int,
+    hit: int | None = None,
+    rate: int | None = None,
+    encoder=None,
+    budget_s: float = 0.0,
+    mix: float = 1.0,
 ) -> Match:
     """Match one hit of a recording in memory.
 
     x: (samples,) or (samples, channels), finite. hit: which one, from 1; the loudest by default.
     rate: of the twin, Hz; sample_rate by default. encoder: the shipped model by default. Raises
-    ValueError for what cannot be matched.
+    ValueError for what cannot be matched. budget_s: for each of the two stages that refine what the
+    network heard; 0: none. mix: of the attack in the twin, 0 to 1.
     """
     mono = np.asarray(x, np.float32)
     mono = mono.mean(axis=1) if mono.ndim == 2 else mono
@@ -66,23 +98,36 @@ def match(
         raise ValueError(f"x has shape {np.shape(x)}, allowed is (samples,) or (samples, channels)")
     if not np.isfinite(mono).all():
         raise ValueError("x holds NaN or infinite samples; only finite ones are allowed")
-    return _match([mono], lambda start, stop: mono[start:stop], sample_rate, hit, rate, encoder)
+    read = lambda start, stop: mono[start:stop]  # noqa: E731
+    return _match([mono], read, sample_rate, hit, rate, encoder, budget_s, mix)
 
 
 def match_file(
-    path: str | Path, hit: int | None = None, rate: int | None = None, encoder=None
+    path: str | Path,
+    hit: int | None = None,
+    rate: int | None = None,
+    encoder=None,
+    budget_s: float = 0.0,
+    mix: float = 1.0,
 ) -> Match:
     """Match one hit of a sound file, which is read in blocks; as match()."""
     with Recording(path) as recording:
         try:
             return _match(
-                recording.blocks(), recording.read, recording.sample_rate, hit, rate, encoder
+                recording.blocks(),
+                recording.read,
+                recording.sample_rate,
+                hit,
+                rate,
+                encoder,
+                budget_s,
+                mix,
             )
         except _NothingToMatch as error:
             raise ValueError(f"{path} {error}") from error
 
 
-def _match(blocks, read, sample_rate, number, rate, encoder) -> Match:
+def _match(blocks, read, sample_rate, number, rate, encoder, budget_s, mix) -> Match:
     encoder, rate = encoder or shipped_encoder(), rate or sample_rate
     clock = [time.perf_counter()]
     x, start, ends_in_hit = _cut_hit(blocks, read, sample_rate, number)
@@ -92,17 +137,21 @@ def _match(blocks, read, sample_rate, number, rate, encoder) -> Match:
     clock.append(time.perf_counter())
     theta = encoder.infer(features)
     clock.append(time.perf_counter())
-    twin = modal.render(theta, rate, len(x) / sample_rate, peak=float(np.abs(x).max()))
+    stages = refine.refine(clip, theta, ends_in_hit, budget_s)
+    found = stages[-1].drum
     clock.append(time.perf_counter())
-    steps = dict(zip(("read", "features", "encoder", "render"), np.diff(clock) * 1e3))
+    twin = drum.render(found, rate, len(x) / sample_rate, float(np.abs(x).max()), mix)
+    clock.append(time.perf_counter())
+    steps = dict(zip(("read", "features", "encoder", "refine", "render"), np.diff(clock) * 1e3))
     return Match(
-        theta=theta,
+        drum=found,
         onset_s=start / sample_rate,
         hit=x,
         sample_rate=sample_rate,
         twin=twin,
         twin_rate=rate,
-        log_cqt_distance=twin_distance(clip, theta, ends_in_hit),
+        ends_in_hit=ends_in_hit,
+        stages=stages,
         elapsed_ms=steps | {"total": sum(steps.values())},
         encoder=encoder,
     )

@@ -13,6 +13,9 @@ from matcher.theta import Theta
 
 POWERS = (1, 2, 4, 8)  # of each rotation that are stored; the last is a pass of the kernel
 PASS = POWERS[-1]  # samples
+N_POWERS = len(POWERS)
+GLIDE = 64  # samples for which a tension holds
+HIGHEST_RISE = 3.0  # of tension: the fundamental an octave up
 BLOCK = 4096  # samples between exact restarts of an offline rendering
 FADE = 0.9  # modes fade out from here, as a share of the Nyquist frequency, to silence at 1
 SILENCE = 1e-9  # a mode below this share of all modes together is over (-180 dB)
@@ -63,6 +66,33 @@ def add_modes(state, powers, n_modes, out):
             state[0, i] = re * powers[0, 0, i] - im * powers[0, 1, i]
             state[1, i] = re * powers[0, 1, i] + im * powers[0, 0, i]
         out[t] += x
+
+
+@native(fastmath=True)
+def add_gliding(state, rotation, pull, weight, rise, n_modes, powers_now, out):
+    """add_modes of a membrane whose tension rises with the energy of its modes, quasi-statically.
+
+    After Petrausch and Rabenstein (EUSIPCO 2005) and Marogna, Avanzini and Bank (DAFx 2010): the
+    squared frequency of each mode rises by rise * sum(weight |state|^2) times pull[0].
+
+    rotation: (2, modes) float32, one sample of each mode at rest. pull: (2, modes) float32, and
+    pull[1] is the mode's frequency in radians a sample. weight: (modes,) float32. powers_now: as
+    `powers` makes them, written here.
+    """
+    for start in range(0, out.shape[0], GLIDE):
+        energy = np.float32(0)
+        for i in range(n_modes):
+            energy += weight[i] * (state[0, i] * state[0, i] + state[1, i] * state[1, i])
+        rises = np.float32(min(rise * energy, HIGHEST_RISE))
+        for i in range(n_modes):
+            turn = pull[1, i] * (np.sqrt(np.float32(1) + rises * pull[0, i]) - np.float32(1))
+            re, im = np.cos(turn), np.sin(turn)
+            a = rotation[0, i] * re - rotation[1, i] * im
+            b = rotation[0, i] * im + rotation[1, i] * re
+            for k in range(N_POWERS):
+                powers_now[k, 0, i], powers_now[k, 1, i] = a, b
+                a, b = a * a - b * b, np.float32(2) * a * b
+        add_modes(state, powers_now, n_modes, out[start : start + GLIDE])
 
 
 def fade_out(modes: ftm.Modes, sample_rate: float) -> ftm.Modes:

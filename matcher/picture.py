@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from matcher import spectrogram
+from matcher.drum import describe_strike
 from matcher.features import N_SAMPLES, SAMPLE_RATE
 from matcher.matching import Match, to_analysis_rate
 from matcher.recording import save_atomically
@@ -26,7 +27,7 @@ def draw(match: Match, title: str) -> Figure:
     """The picture of a match, 12 x 8 inches."""
     figure = Figure(figsize=(12, 8), facecolor=BACKGROUND)
     grid = figure.add_gridspec(
-        3, 3, width_ratios=(1, 1, 0.03), height_ratios=(5, 2.6, 1.9), hspace=0.42, wspace=0.06,
+        3, 3, width_ratios=(1, 1, 0.03), height_ratios=(5, 2.2, 2.6), hspace=0.42, wspace=0.06,
         left=0.075, right=0.925, top=0.9, bottom=0.03,
     )  # fmt: skip
     seconds = min(LONGEST, len(match.hit) / match.sample_rate)
@@ -99,8 +100,9 @@ def _waveforms(axes, match, seconds) -> None:
 
 def _words(axes, match) -> None:
     axes.axis("off")
-    for i, (label, value, meaning) in enumerate(describe(match.theta)):
-        y = 0.9 - i * 0.2
-        axes.text(0.0, y, label, color=SECONDARY, fontsize=12, transform=axes.transAxes)
-        axes.text(0.12, y, value, color=TWIN, fontsize=12, transform=axes.transAxes)
-        axes.text(0.27, y, meaning, color=TEXT, fontsize=12, transform=axes.transAxes)
+    rows = [*describe(match.theta), *describe_strike(match.drum)]
+    for i, (label, value, meaning) in enumerate(rows):
+        y = 0.95 - i / 9
+        axes.text(0.0, y, label, color=SECONDARY, fontsize=11, transform=axes.transAxes)
+        axes.text(0.12, y, value, color=TWIN, fontsize=11, transform=axes.transAxes)
+        axes.text(0.27, y, meaning, color=TEXT, fontsize=11, transform=axes.transAxes)

@@ -28,7 +28,7 @@ ONLY_IN = {  # package: the folders or files that may import it
         "training/study.py",
     ),
     "auraloss": ("training/distances.py",),
-    "cma": ("training/evaluate.py",),
+    "cma": ("training/recordings.py",),
     "tomli_w": ("matcher/kit.py",),
     "sounddevice": ("matcher/devices.py",),
     "rtmidi": ("matcher/midi.py",),

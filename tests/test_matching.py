@@ -1,10 +1,14 @@
+import json
+
 import numpy as np
 import pytest
+import soundfile
 
 import matcher
-from matcher import features, modal
+from matcher import drum, features, modal
 from matcher.matching import to_analysis_rate, twin_distance
 from matcher.theta import PRESETS, Theta
+from tests.conftest import DATA
 
 TOM = Theta(omega=2 * np.pi * 110, tau=0.3, p=0.02, D=0.02, alpha=0.8)
 
@@ -54,13 +58,31 @@ def test_the_distance_is_that_of_features():
 def test_the_result_as_a_dict(matches):
     data = next(iter(matches.values())).to_dict("x.wav")
     assert list(data) == [
-        "input", "onset_s", "theta", "pitch_hz", "pde", "distance", "elapsed_ms", "model",
+        "input", "onset_s", "theta", "pitch_hz", "pde", "strike", "mallet_hz", "tension", "attack",
+        "distance", "stages", "elapsed_ms", "model",
     ]  # fmt: skip
     assert list(data["theta"]) == ["omega", "tau", "p", "D", "alpha"]
     assert list(data["pde"]) == ["S4", "c2", "d1", "d3"]
-    assert list(data["elapsed_ms"]) == ["read", "features", "encoder", "render", "total"]
+    assert list(data["elapsed_ms"]) == [
+        "read", "features", "encoder", "refine", "render", "total",
+    ]  # fmt: skip
     assert list(data["model"]) == ["name", "preset", "sha256", "trained_sounds"]
     assert data["pitch_hz"] == pytest.approx(data["theta"]["omega"] / (2 * np.pi))
+
+
+def test_a_refined_match_is_nearer_and_its_twin_is_the_whole_drum():
+    x, rate = soundfile.read(DATA / "tom_low.flac")
+    result = matcher.match(x, rate, budget_s=10.0)
+    assert [stage.name for stage in result.stages] == ["network", "body", "attack"]
+    assert result.log_cqt_distance < 0.6 * result.stages[0].distance
+    twin = drum.render(result.drum, rate, len(result.hit) / rate, float(np.abs(result.hit).max()))
+    np.testing.assert_array_equal(result.twin, twin)
+    data = result.to_dict("x")
+    assert np.array(data["attack"]["levels"]).shape == (12, 5)
+    assert data["stages"][2]["log_cqt"] == data["distance"]["log_cqt"]
+    json.dumps(data)  # can be written
+    body = matcher.match(x, rate, budget_s=10.0, mix=0.0)
+    assert np.abs(np.diff(body.twin[:100])).max() < np.abs(np.diff(twin[:100])).max()
 
 
 @pytest.mark.parametrize(

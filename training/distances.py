@@ -40,14 +40,21 @@ def mean_and_error(values: np.ndarray) -> dict[str, float]:
 
 
 @torch.no_grad()
+def clip_distances(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Distances, by NAMES, of two clips (N_SAMPLES,) at the analysis rate."""
+    x, y = (torch.from_numpy(clip)[None].float() for clip in (x, y))
+    jtfs = torch.linalg.norm(shared_phi()(x) - shared_phi()(y)).item()
+    return jtfs, _stft()(x[:, None], y[:, None]).item()
+
+
+@torch.no_grad()
 def _distances(nu_hat: np.ndarray, nu: np.ndarray, preset: str) -> np.ndarray:
     """(len(NAMES), sounds)."""
     torch.set_num_threads(1)
     rows = []
     for pair in zip(nu_hat, nu):
         x, y = (render(torch.from_numpy(n).float()[None], PRESETS[preset]) for n in pair)
-        jtfs = torch.linalg.norm(shared_phi()(x) - shared_phi()(y)).item()
-        rows.append((jtfs, _stft()(x[:, None], y[:, None]).item()))
+        rows.append(clip_distances(x[0].numpy(), y[0].numpy()))
     return np.array(rows).T
 
 

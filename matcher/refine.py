@@ -1,0 +1,343 @@
+"""Theta -> a drum that is nearer to the user's own sound: least squares on its log-CQT.
+
+Gauss and Newton's method with Marquardt's damping, in two stages. The body comes first: theta,
+strike point, mallet and tension. Then body and attack together, with the attack's levels solved for
+inside each step (variable projection, by non-negative least squares). What is compared is
+peak-normalised, so the peak is part of the model.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import ClassVar
+
+import numpy as np
+from scipy.optimize import nnls
+
+from matcher import attack, drum, ftm
+from matcher.drum import Drum
+from matcher.features import (
+    DISTANCE,
+    FLOOR,
+    N_SAMPLES,
+    SAMPLE_RATE,
+    LogCqt,
+    distance_from,
+    normalise,
+)
+from matcher.theta import PRESETS, Theta
+
+RANGE = PRESETS["live"]
+NAMES = (*Theta._fields, "x1", "x2", "dull", "tension")  # dull: (pitch / mallet_hz)^2
+LOW = np.array([-1, -1, -1, -1, -1, 0.02, 0.02, 0, drum.TENSION[0]])
+HIGH = np.array([1, 1, 1, 1, 1, 0.5, 0.5, 1, drum.TENSION[1]])
+STEP = np.array([1e-3, 1e-2, 1e-2, 1e-2, 1e-2, 5e-3, 5e-3, 1e-3, 1e-2])  # of differences
+FIRST_DULL, FIRST_TENSION = 1e-3, 0.03
+LONGEST_STEP = 0.3  # of each range
+SOFTEST_BODY = 0.5  # of its first amplitude: the attack may not take its place
+PRIOR = 0.01  # of the cost that theta costs which is 1 away in nu from the network's
+EARLY = 2048  # samples in which the peak is looked for
+PITCHES = (1, 0.9, 1.1, 0.75, 4 / 3, 2 / 3, 1.5, 0.5, 2, 1 / 3, 3)  # times the network's: tried
+SMALL = 1e-12  # power
+STAGES = ("network", "body", "attack")
+BODY_STEPS, ALL_STEPS = 8, 12
+ENOUGH = 1e-3  # of the cost: a smaller gain ends a stage
+TRIES = 5  # of one step, each with more damping
+
+
+class _Half(LogCqt):
+    n_samples: ClassVar[int] = N_SAMPLES // 2
+
+
+class _Quarter(LogCqt):
+    n_samples: ClassVar[int] = N_SAMPLES // 4
+
+
+# the distance's own transform with its Gaussians cut earlier, in windows of several lengths
+_VALUES = {"f_min": 40.0, "n_bins": 96, "bandwidth": 0.6, "growth": 1.0}
+WINDOWS = tuple(
+    kind(n_frames=64 * kind.n_samples // N_SAMPLES, **_VALUES) for kind in (_Quarter, _Half, LogCqt)
+)
+
+
+@dataclass(frozen=True)
+class Refined:
+    """A drum and how near it comes."""
+
+    drum: Drum
+    distance: float  # log-CQT, as matching.twin_distance
+    name: str  # one of STAGES
+    elapsed_ms: float = 0.0
+
+
+@lru_cache(1)
+def _attack_powers() -> np.ndarray:
+    """Powers of the attack's bands and decays with level 1, (levels, bins, 64) float32."""
+    seconds = np.arange(N_SAMPLES) / SAMPLE_RATE
+    cqt = WINDOWS[-1]
+    rows = [
+        cqt.magnitude(band * np.exp(-seconds / decay).astype(np.float32)) ** 2
+        for band in attack.noise(SAMPLE_RATE)
+        for decay in attack.DECAYS_S
+    ]
+    return np.array(rows, np.float32)
+
+
+@lru_cache(1)
+def _prepare() -> None:
+    """Compile, and compute what is kept, before the clock runs."""
+    _attack_powers()
+    theta = RANGE.from_nu(np.zeros(5))
+    for tension in (0.0, 0.1):
+        drum.render_body(Drum(theta, tension=tension), SAMPLE_RATE, drum.modal.GLIDE)
+
+
+class _Target:
+    """A recording, and everything about it that stays as it is."""
+
+    def __init__(self, clip: np.ndarray, ends_in_hit: bool):
+        self.clip = normalise(np.asarray(clip[:N_SAMPLES], np.float32))
+        self.exact = DISTANCE(self.clip)  # (bins, 64)
+        self.ends_in_hit = ends_in_hit
+        loud = np.flatnonzero(np.abs(self.clip) > FLOOR)
+        last = len(self.clip) if ends_in_hit else loud[-1] + 1
+        self.cqt = next(w for w in WINDOWS if w.n_samples >= min(1.2 * last, N_SAMPLES))
+        n_frames = self.cqt.n_frames
+        if ends_in_hit:
+            n_frames = max(1, int(len(self.clip) * 64 / N_SAMPLES))
+        self.frames = slice(0, min(n_frames, self.cqt.n_frames))
+        self.C = self.cqt(self.clip)[:, self.frames].ravel()
+
+    @cached_property
+    def attack(self) -> np.ndarray:
+        """Powers of the attack, (levels, values)."""
+        powers = _attack_powers()[:, :, self.frames]
+        return np.ascontiguousarray(powers.reshape(len(powers), -1))
+
+    def power(self, x: np.ndarray) -> np.ndarray:
+        """A sound's power in each bin and frame, (values,)."""
+        return self.cqt.magnitude(x)[:, self.frames].ravel() ** 2
+
+    def distance(self, drum_: Drum) -> float:
+        """log-CQT distance of a drum."""
+        twin = drum.render(drum_, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
+        return distance_from(self.exact, twin[: len(self.clip)] if self.ends_in_hit else twin)
+
+
+_EARLY_S = np.arange(EARLY) / SAMPLE_RATE
+
+
+@dataclass
+class _Point:
+    """Parameters and what they sound like."""
+
+    target: _Target
+    p: np.ndarray  # (len(NAMES),)
+    body: np.ndarray  # (samples,)
+    body_power: np.ndarray  # (values,)
+    gain: float  # log power of the body
+    levels: np.ndarray | None  # (levels,) power, or None: no attack
+    power: np.ndarray = field(init=False)
+    peak: float = field(init=False)
+    at: int = field(init=False)  # where the peak is
+
+    def __post_init__(self):
+        self.power = np.exp(self.gain) * self.body_power + SMALL
+        early = np.exp(self.gain / 2) * self.body[:EARLY]
+        if self.levels is not None:
+            self.power = self.power + self.levels @ self.target.attack
+            self.envelopes = attack.envelopes(self.levels.reshape(attack.SHAPE), _EARLY_S)
+            early = early + np.sum(self.envelopes * attack.noise(SAMPLE_RATE)[:, :EARLY], axis=0)
+        self.at = int(np.argmax(np.abs(early)))
+        self.peak, self.sign = max(abs(early[self.at]), 1e-9), np.sign(early[self.at])
+        self.amplitude = np.sqrt(self.power) / self.peak
+        self.residual = self.target.C - np.log1p(self.amplitude / FLOOR)
+        self.slope = self.amplitude / (FLOOR + self.amplitude)  # of log1p, over the log amplitude
+
+    def with_(self, gain=None, levels=None) -> "_Point":
+        """The same body in other proportions."""
+        gain = self.gain if gain is None else gain
+        levels = self.levels if levels is None else levels
+        return _Point(self.target, self.p, self.body, self.body_power, gain, levels)
+
+    def by_gain(self) -> np.ndarray:
+        """Derivative of the model by the body's log power."""
+        share = np.exp(self.gain) * self.body_power / self.power
+        at_peak = self.sign * np.exp(self.gain / 2) * self.body[self.at] / self.peak
+        return 0.5 * self.slope * (share - at_peak)
+
+    def by_levels(self) -> np.ndarray:
+        """Derivatives of the model by each level, (levels, values)."""
+        decay = np.exp(-2 * _EARLY_S[self.at] / np.array(attack.DECAYS_S))
+        decay *= attack.rise(_EARLY_S[self.at]) ** 2
+        envelope = np.maximum(self.envelopes[:, self.at], 1e-4)
+        bands = self.sign * attack.noise(SAMPLE_RATE)[:, self.at] / envelope
+        at_peak = (bands[:, None] * decay).ravel() / self.peak
+        scaled = self.slope / self.power
+        return 0.5 * (self.target.attack * scaled - at_peak[:, None] * self.slope)
+
+
+class _Search:
+    """One search, from one start, within a time."""
+
+    def __init__(self, target: _Target, start: np.ndarray, out_of_time: Callable[[], bool]):
+        self.target, self.start, self.over = target, start, out_of_time
+        self.prior = np.zeros(len(NAMES))
+
+    def point(self, p, gain=None, levels=None) -> _Point:
+        """Parameters -> their sound; gain: by default the body's peak is 1."""
+        body = drum.render_body(to_drum(p), SAMPLE_RATE, self.target.cqt.n_samples)
+        if self.target.ends_in_hit:
+            body[len(self.target.clip) :] = 0
+        if gain is None:
+            gain = -2 * np.log(max(np.abs(body).max(), 1e-9))
+        return _Point(self.target, p, body, self.target.power(body), gain, levels)
+
+    def run(self, now: _Point, steps: int) -> _Point:
+        """Steps downhill until they gain nothing, or the time is over."""
+        damping, floor = 1e-2, now.gain + 2 * np.log(SOFTEST_BODY)
+        for _ in range(steps):
+            if self.over():
+                break
+            rows = self._derivatives(now)
+            H, g = rows @ rows.T, rows @ now.residual
+            n = len(NAMES)
+            H[:n, :n] += np.diag(self.prior)
+            g[:n] -= self.prior * (now.p - self.start)
+            before = self.cost(now)
+            for _ in range(TRIES):
+                D = damping * np.diag(H) + 1e-9 * np.trace(H) / len(H)
+                step = np.linalg.solve(H + np.diag(D), g)[: n + 1]
+                new = self._moved(now, step, floor)
+                if self.cost(new) < before or self.over():
+                    break
+                damping *= 4
+            gained = before - self.cost(new)
+            if gained <= 0:
+                break
+            now, damping = new, max(damping / 5, 1e-5)
+            if gained < ENOUGH * before:
+                break
+        return now
+
+    def cost(self, point: _Point) -> float:
+        """What is made least."""
+        away = self.prior * (point.p - self.start) ** 2
+        return float(np.sum(point.residual**2) + np.sum(away))
+
+    def solve_levels(self, now: _Point, rounds: int = 2) -> _Point:
+        """The attack's best levels beside this body."""
+        for _ in range(rounds):
+            rows = now.by_levels()
+            scale = np.sqrt(np.einsum("ij,ij->i", rows, rows)) + 1e-30
+            rows = rows / scale[:, None]
+            H = rows @ rows.T + 1e-5 * np.eye(len(rows))
+            L = np.linalg.cholesky(H)
+            wanted = rows @ (now.residual + (now.levels * scale) @ rows)
+            levels = nnls(L.T, np.linalg.solve(L, wanted))[0] / scale
+            found = now
+            for share in (1.0, 0.5, 0.2, 0.05):
+                new = now.with_(levels=now.levels + share * (levels - now.levels))
+                if self.cost(new) < self.cost(found):
+                    found = new
+                    break
+            if found is now:
+                break
+            now = found
+        return now
+
+    def _derivatives(self, now: _Point) -> np.ndarray:
+        """(parameters, gain and levels that are used, values)."""
+        rows = []
+        for i, step in enumerate(STEP):
+            step = step if now.p[i] + step <= HIGH[i] else -step
+            p = now.p.copy()
+            p[i] += step
+            near = self.point(p, now.gain, now.levels)
+            rows.append((now.residual - near.residual) / step)
+        rows.append(now.by_gain())
+        if now.levels is not None:
+            used = now.levels > SMALL
+            rows += list(now.by_levels()[used] * now.levels[used, None])
+        return np.array(rows)
+
+    def _moved(self, now: _Point, step: np.ndarray, floor: float) -> _Point:
+        longest = LONGEST_STEP * (HIGH - LOW)
+        p = np.clip(now.p + np.clip(step[:-1], -longest, longest), LOW, HIGH)
+        gain = now.gain + np.clip(step[-1], -1, 1)
+        if now.levels is None:
+            return self.point(p, gain)
+        return self.solve_levels(self.point(p, max(gain, floor), now.levels))
+
+
+def start_of(theta: Theta) -> np.ndarray:
+    """The parameters that a search from the network's theta begins with, (len(NAMES),)."""
+    nu = np.clip(RANGE.to_nu(theta), -1, 1)
+    return np.r_[nu, ftm.STRIKE, FIRST_DULL, FIRST_TENSION]
+
+
+def to_drum(p: np.ndarray, levels=None) -> Drum:
+    """A search's parameters -> the drum."""
+    theta = Theta(*(float(value) for value in RANGE.from_nu(p[:5])))
+    mallet_hz = min(float(theta.pitch_hz / np.sqrt(max(p[7], 1e-9))), drum.HARD_HZ)
+    return Drum(theta, (float(p[5]), float(p[6])), mallet_hz, float(p[8]), levels)
+
+
+def refine(
+    clip: np.ndarray, theta: Theta, ends_in_hit: bool = False, budget_s: float = 0.3,
+    with_attack: bool = True, stopped: Callable[[], bool] = lambda: False,
+) -> list[Refined]:  # fmt: skip
+    """A clip (samples,) at SAMPLE_RATE from its onset, and what the network hears in it -> stages.
+
+    The first of them is theta itself; no later one is farther from the clip than the one before.
+    budget_s: for the body, and as much again for the attack; 0: theta alone. stopped: asked between
+    two steps.
+    """
+    if budget_s > 0:
+        _prepare()
+    began = time.perf_counter()
+    target = _Target(clip, ends_in_hit)
+    stages = [Refined(Drum(theta), target.distance(Drum(theta)), "network")]
+    if budget_s <= 0 or not target.clip.any():
+        return stages
+    start = start_of(theta)
+
+    def over(share):
+        return lambda: stopped() or time.perf_counter() - began > share * budget_s
+
+    search = _Search(target, start, over(1))
+    points = [search.point(p) for p in _starts(start)]
+    first = min(points, key=search.cost)
+    search.prior[: len(theta)] = PRIOR * search.cost(first)
+    body = search.run(first, BODY_STEPS)
+    _add(stages, target, to_drum(body.p), "body", began)
+    if with_attack and not stopped():
+        search.over = over(2)
+        point = body.with_(levels=np.full(len(target.attack), 1e-9))
+        point = search.run(search.solve_levels(point, 4), ALL_STEPS)
+        scale = np.exp(point.gain) * np.max(np.abs(point.body)) ** 2  # the body's peak squared
+        levels = (point.levels / scale).reshape(attack.SHAPE)
+        whole = to_drum(point.p, tuple(tuple(float(v) for v in row) for row in levels))
+        _add(stages, target, whole, "attack", began)
+    return stages
+
+
+def _starts(start: np.ndarray) -> list[np.ndarray]:
+    points = []
+    for ratio in PITCHES:
+        p = start.copy()
+        p[0] += np.log(ratio) / (np.log(RANGE["omega"].high / RANGE["omega"].low) / 2)
+        if LOW[0] <= p[0] <= HIGH[0]:
+            points.append(p)
+    return points
+
+
+def _add(stages: list[Refined], target: _Target, drum_: Drum, stage: str, began: float) -> None:
+    """Append a stage; it is the one before where it came no nearer."""
+    distance, elapsed = target.distance(drum_), 1e3 * (time.perf_counter() - began)
+    last = stages[-1]
+    if distance < last.distance:
+        stages.append(Refined(drum_, distance, stage, elapsed))
+    else:
+        stages.append(Refined(last.drum, last.distance, stage, elapsed))

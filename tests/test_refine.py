@@ -1,0 +1,125 @@
+import time
+
+import numpy as np
+import pytest
+
+from matcher import attack, drum, refine
+from matcher.drum import Drum
+from matcher.features import N_SAMPLES, SAMPLE_RATE
+from matcher.matching import to_analysis_rate
+from matcher.refine import RANGE
+from matcher.theta import Theta
+
+LONG_S = 30.0  # a budget that nothing here exhausts
+TOM = Theta(2 * np.pi * 110, 0.3, 0.05, 0.03, 0.7)
+
+
+def sound(d: Drum, seconds=1.5):
+    return drum.render(d, SAMPLE_RATE, seconds)
+
+
+def near(theta: Theta, shift) -> Theta:
+    return RANGE.from_nu(np.clip(RANGE.to_nu(theta) + shift, -1, 1))
+
+
+def test_a_drum_is_found_again_from_a_guess_beside_it():
+    truth = Drum(TOM, (0.3, 0.45), 2000.0, 0.3)
+    start = near(TOM, np.array([0.02, 0.1, -0.1, 0.1, 0.1]))
+    stages = refine.refine(sound(truth), start, budget_s=LONG_S)
+    assert [stage.name for stage in stages] == list(refine.STAGES)
+    found = stages[1].drum
+    assert stages[1].distance < 0.4 * stages[0].distance
+    assert found.theta.pitch_hz == pytest.approx(110, rel=0.02)
+    assert found.theta.tau == pytest.approx(0.3, rel=0.1)
+    assert found.tension == pytest.approx(0.3, abs=0.15)
+
+
+def test_a_start_an_octave_off_is_put_right():
+    start = TOM._replace(omega=2 * TOM.omega)
+    found = refine.refine(sound(Drum(TOM)), start, budget_s=LONG_S)[-1].drum
+    assert found.theta.pitch_hz == pytest.approx(110, rel=0.02)
+
+
+def test_noise_goes_into_the_attack_and_not_into_the_body():
+    levels = np.zeros(attack.SHAPE)
+    levels[8, 1] = levels[9, 1] = 0.3
+    truth = Drum(TOM, levels=tuple(map(tuple, levels)))
+    stages = refine.refine(sound(truth), near(TOM, 0.05), budget_s=LONG_S)
+    assert stages[2].distance < 0.7 * stages[1].distance
+    found = np.array(stages[2].drum.levels)
+    assert found[7:11].sum() > 0.7 * found.sum()
+    assert stages[2].drum.theta.pitch_hz == pytest.approx(110, rel=0.02)
+
+
+def test_no_stage_is_worse_than_the_one_before(matches):
+    for name, match in matches.items():
+        clip = to_analysis_rate(match.hit, match.sample_rate)
+        stages = refine.refine(clip, match.theta, match.ends_in_hit, budget_s=0.1)
+        distances = [stage.distance for stage in stages]
+        assert distances == sorted(distances, reverse=True), name
+        assert distances[0] == pytest.approx(match.log_cqt_distance, abs=1e-6)
+
+
+def test_recordings_come_much_nearer(matches):
+    gained = []
+    for match in list(matches.values())[::3]:
+        clip = to_analysis_rate(match.hit, match.sample_rate)
+        stages = refine.refine(clip, match.theta, match.ends_in_hit, budget_s=LONG_S)
+        gained.append(stages[-1].distance / stages[0].distance)
+        RANGE.check(stages[-1].drum.theta)
+    assert np.median(gained) < 0.65
+
+
+def test_it_stops_when_told_and_when_the_time_is_over():
+    clip = sound(Drum(TOM))
+    asked = []
+
+    def stopped():
+        asked.append(True)
+        return len(asked) > 2
+
+    stages = refine.refine(clip, near(TOM, 0.1), budget_s=LONG_S, stopped=stopped)
+    assert len(asked) < 30 and stages[-1].distance <= stages[0].distance
+    began = time.perf_counter()
+    stages = refine.refine(clip, near(TOM, 0.1), budget_s=1e-6)
+    assert stages[-1].distance <= stages[0].distance
+    long = refine.refine(clip, near(TOM, 0.1), budget_s=LONG_S)
+    assert long[-1].elapsed_ms > stages[-1].elapsed_ms
+    assert time.perf_counter() > began
+
+
+def test_no_budget_and_no_attack():
+    clip = sound(Drum(TOM))
+    assert [s.name for s in refine.refine(clip, TOM, budget_s=0)] == ["network"]
+    names = [s.name for s in refine.refine(clip, TOM, budget_s=0.1, with_attack=False)]
+    assert names == ["network", "body"]
+
+
+def test_derivatives_by_gain_and_levels_are_those_of_the_model():
+    rng = np.random.default_rng(3)
+    target = refine._Target(sound(Drum(TOM)), False)
+    search = refine._Search(target, refine.start_of(TOM), lambda: False)
+    levels = rng.uniform(0.001, 0.1, attack.N_BANDS * attack.N_DECAYS)
+    point = search.point(refine.start_of(TOM), gain=0.1, levels=levels)
+
+    def moved(step, i=None):
+        if i is None:
+            return point.with_(gain=point.gain + step).residual
+        more = levels.copy()
+        more[i] += step
+        return point.with_(levels=more).residual
+
+    by_gain = -(moved(1e-3) - moved(-1e-3)) / 2e-3
+    np.testing.assert_allclose(point.by_gain(), by_gain, atol=2e-3)
+    rows = point.by_levels()
+    for i in (3, 27, 51):
+        step = 1e-2 * levels[i]
+        expected = -(moved(step, i) - moved(-step, i)) / (2 * step)
+        np.testing.assert_allclose(rows[i], expected, atol=2e-3 * np.abs(expected).max())
+
+
+def test_a_clip_that_the_next_hit_ends_is_compared_until_there():
+    clip = sound(Drum(TOM))[: N_SAMPLES // 5]
+    stages = refine.refine(clip, near(TOM, 0.1), ends_in_hit=True, budget_s=LONG_S)
+    assert stages[-1].distance < 0.4 * stages[0].distance
+    assert stages[-1].drum.theta.tau == pytest.approx(0.3, rel=0.3)

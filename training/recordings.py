@@ -1,0 +1,132 @@
+"""What each stage of matching reaches on real recordings, beside what patience buys."""
+
+import csv
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+from threadpoolctl import threadpool_limits
+
+from matcher import drum, refine
+from matcher.encoder import Encoder
+from matcher.features import DISTANCE, N_SAMPLES, SAMPLE_RATE, distance_from, normalise
+from matcher.matching import match_file, to_analysis_rate
+from matcher.recording import save_atomically
+from training import jobs
+from training.dataset import cache_folder
+from training.distances import NAMES, clip_distances
+
+SOUNDS = {".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3"}
+CMA_STEP = 0.3  # of each parameter's range, which is 2
+CMA_MARKS = (1000, 10000)  # evaluations after which the best is noted
+
+
+@dataclass(frozen=True)
+class Task:
+    """A recording and what to do with it."""
+
+    path: Path
+    instrument: str
+    model: Path
+    budget_s: float
+    patience: int  # evaluations of CMA-ES
+
+
+def drums(folder: Path) -> list[tuple[Path, str]]:
+    """The drum recordings of a folder, each with its instrument.
+
+    Its hits.csv (columns file, instrument, is_drum), where there is one, says which are of drums;
+    without it all are. ValueError where there is none.
+    """
+    listing = folder / "hits.csv"
+    if listing.is_file():
+        with open(listing, newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row.get("is_drum") == "1"]
+        found = [(folder / row["file"], row["instrument"]) for row in rows]
+    else:
+        files = sorted(folder.iterdir()) if folder.is_dir() else []
+        found = [(path, "all") for path in files if path.suffix.lower() in SOUNDS]
+    if not found:
+        raise ValueError(f"{folder} holds no drum recordings; allowed are {', '.join(SOUNDS)}")
+    return found
+
+
+def evaluate(tasks: list[Task], workers: int) -> list[dict]:
+    """A row for each recording: file, instrument, and columns like "body JTFS"."""
+    with jobs.executor(workers) as pool:
+        done = pool.map(_evaluate, tasks)
+        return list(track(done, "recordings", len(tasks), console=Console(stderr=True)))
+
+
+def summarise(rows: list[dict]) -> list[dict]:
+    """Medians for each instrument and for all, and for all the 90th percentiles."""
+    kinds = dict.fromkeys(row["instrument"] for row in rows)
+    groups = {kind: [row for row in rows if row["instrument"] == kind] for kind in kinds}
+    if len(groups) > 1:
+        groups["all"] = rows
+    columns = [name for name in rows[0] if name not in ("file", "instrument")]
+
+    def line(name, group, share):
+        values = {c: float(np.quantile([row[c] for row in group], share)) for c in columns}
+        return {"instrument": name, "recordings": len(group)} | values
+
+    lines = [line(kind, group, 0.5) for kind, group in groups.items()]
+    return [*lines, line("all, 90th percentile", rows, 0.9)]
+
+
+def _evaluate(task: Task) -> dict:
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        heard = match_file(task.path, encoder=Encoder(task.model))
+        clip = to_analysis_rate(heard.hit, heard.sample_rate)
+        stages = refine.refine(clip, heard.theta, heard.ends_in_hit, task.budget_s)
+        row = {"file": task.path.name, "instrument": task.instrument}
+        row |= {stage.name: stage.distance for stage in stages}
+        row |= {f"{stage.name} ms": stage.elapsed_ms for stage in stages[1:]}
+        padded = np.zeros(N_SAMPLES, np.float32)
+        padded[: len(clip)] = normalise(clip)
+        for stage in stages:
+            twin = drum.render(stage.drum, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
+            for name, value in zip(NAMES, clip_distances(padded, twin)):
+                row[f"{stage.name} {name}"] = value
+        if task.patience:
+            row |= patience(clip, heard.theta, task.patience)
+        return row
+
+
+def patience(clip: np.ndarray, theta, evaluations: int) -> dict[str, float]:
+    """The least log-CQT distance that CMA-ES finds with the body's parameters, from theta on.
+
+    Noted after CMA_MARKS and at the end; kept in the cache folder, since it takes minutes.
+    """
+    import cma  # of development only
+
+    start = refine.start_of(theta)
+    given = hashlib.sha256(clip.tobytes() + start.tobytes()).hexdigest()[:16]
+    path = cache_folder() / "patience" / f"{given}-{evaluations}.json"
+    if path.is_file():
+        return json.loads(path.read_text())
+    middle, half = (refine.HIGH + refine.LOW) / 2, (refine.HIGH - refine.LOW) / 2
+    heard = DISTANCE(clip)
+
+    def cost(u):
+        found = refine.to_drum(np.clip(middle + half * u, refine.LOW, refine.HIGH))
+        return distance_from(heard, drum.render(found, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE))
+
+    options = {"bounds": [-1, 1], "maxfevals": evaluations, "seed": 1, "verbose": -9}
+    first = np.clip((start - middle) / half, -0.999, 0.999)
+    strategy, best = cma.CMAEvolutionStrategy(first, CMA_STEP, options), {}
+    while not strategy.stop():
+        tried = strategy.ask()
+        strategy.tell(tried, [cost(u) for u in tried])
+        for mark in CMA_MARKS:
+            if strategy.result.evaluations <= mark <= evaluations:
+                best[f"CMA-ES {mark}"] = float(strategy.result.fbest)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_atomically(path, lambda file: file.write(json.dumps(best).encode()))
+    return best
