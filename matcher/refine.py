@@ -40,6 +40,9 @@ PRIOR = 0.01  # of the cost that theta costs which is 1 away in nu from the netw
 EARLY = 2048  # samples in which the peak is looked for
 PITCHES = (1, 0.9, 1.1, 0.75, 4 / 3, 2 / 3, 1.5, 0.5, 2, 1 / 3, 3)  # times the network's: tried
 SMALL = 1e-12  # power
+# Of the logarithm: the first is the distance's own, the second hears little but what is loud.
+FLOORS = (FLOOR, 0.1)
+BODY_WEIGHTS, ALL_WEIGHTS = (1.0,), (1.0, 1.0)
 STAGES = ("network", "body", "attack")
 BODY_STEPS, ALL_STEPS = 8, 12
 ENOUGH = 1e-3  # of the cost: a smaller gain ends a stage
@@ -107,7 +110,15 @@ class _Target:
         if ends_in_hit:
             n_frames = max(1, int(len(self.clip) * 64 / N_SAMPLES))
         self.frames = slice(0, min(n_frames, self.cqt.n_frames))
-        self.C = self.cqt(self.clip)[:, self.frames].ravel()
+        self.amplitude = np.sqrt(self.power(self.clip))
+        self.weigh(BODY_WEIGHTS)
+
+    def weigh(self, weights: tuple[float, ...]) -> None:
+        """Compare by log1p over each of FLOORS, of which each weighs so much."""
+        logs = [np.log1p(self.amplitude / floor) for floor, _ in zip(FLOORS, weights)]
+        sizes = [np.linalg.norm(log) for log in logs]
+        self.scales = [weight * sizes[0] / size for weight, size in zip(weights, sizes)]
+        self.C = np.concatenate([scale * log for scale, log in zip(self.scales, logs)])
 
     @cached_property
     def attack(self) -> np.ndarray:
@@ -152,8 +163,11 @@ class _Point:
         self.at = int(np.argmax(np.abs(early)))
         self.peak, self.sign = max(abs(early[self.at]), 1e-9), np.sign(early[self.at])
         self.amplitude = np.sqrt(self.power) / self.peak
-        self.residual = self.target.C - np.log1p(self.amplitude / FLOOR)
-        self.slope = self.amplitude / (FLOOR + self.amplitude)  # of log1p, over the log amplitude
+        x, scales = self.amplitude, self.target.scales
+        logs = [scale * np.log1p(x / floor) for scale, floor in zip(scales, FLOORS)]
+        self.residual = self.target.C - np.concatenate(logs)
+        # of log1p, over the log amplitude
+        self.slope = np.concatenate([s * x / (floor + x) for s, floor in zip(scales, FLOORS)])
 
     def with_(self, gain=None, levels=None) -> "_Point":
         """The same body in other proportions."""
@@ -163,7 +177,7 @@ class _Point:
 
     def by_gain(self) -> np.ndarray:
         """Derivative of the model by the body's log power."""
-        share = np.exp(self.gain) * self.body_power / self.power
+        share = self._tiled(np.exp(self.gain) * self.body_power / self.power)
         at_peak = self.sign * np.exp(self.gain / 2) * self.body[self.at] / self.peak
         return 0.5 * self.slope * (share - at_peak)
 
@@ -174,8 +188,12 @@ class _Point:
         envelope = np.maximum(self.envelopes[:, self.at], 1e-4)
         bands = self.sign * attack.noise(SAMPLE_RATE)[:, self.at] / envelope
         at_peak = (bands[:, None] * decay).ravel() / self.peak
-        scaled = self.slope / self.power
-        return 0.5 * (self.target.attack * scaled - at_peak[:, None] * self.slope)
+        share = self._tiled(self.target.attack / self.power)
+        return 0.5 * (share - at_peak[:, None]) * self.slope
+
+    def _tiled(self, x: np.ndarray) -> np.ndarray:
+        """(..., values) once for each of FLOORS that counts."""
+        return np.tile(x, len(self.target.scales))
 
 
 class _Search:
@@ -314,6 +332,7 @@ def refine(
     _add(stages, target, to_drum(body.p), "body", began)
     if with_attack and not stopped():
         search.over = over(2)
+        target.weigh(ALL_WEIGHTS)
         point = body.with_(levels=np.full(len(target.attack), 1e-9))
         point = search.run(search.solve_levels(point, 4), ALL_STEPS)
         scale = np.exp(point.gain) * np.max(np.abs(point.body)) ** 2  # the body's peak squared
