@@ -98,7 +98,7 @@ def describe_strike(drum: Drum) -> list[tuple[str, str, str]]:
     x1, x2 = drum.strike
     rows = [("Strike", f"{x1:.2f}, {x2:.2f}", "where it is struck: 0.5, 0.5 is the middle")]
     if drum.mallet_hz < HARD_HZ:
-        rows.append(("Mallet", f"{drum.mallet_hz:.0f} Hz", "above it a softer mallet is duller"))
+        rows.append(("Mallet", f"{drum.mallet_hz:.0f} Hz", "the mallet dulls what is above"))
     if drum.tension > 0:
         cents = 600 * np.log2(1 + drum.tension)
         rows.append(("Tension", f"{drum.tension:.2f}", f"hit hard, it begins {cents:.0f} cents up"))
