@@ -310,14 +310,16 @@ def refine(
 
     The first of them is theta itself; no later one is farther from the clip than the one before.
     budget_s: for the body, and as much again for the attack; 0: theta alone. stopped: asked between
-    two steps.
+    two steps. Raises ValueError where the clip is silent.
     """
+    if not np.any(clip):
+        raise ValueError("the clip is silent; a hit is needed")
     if budget_s > 0:
         _prepare()
     began = time.perf_counter()
     target = _Target(clip, ends_in_hit)
     stages = [Refined(Drum(theta), target.distance(Drum(theta)), "network")]
-    if budget_s <= 0 or not target.clip.any():
+    if budget_s <= 0:
         return stages
     start = start_of(theta)
 

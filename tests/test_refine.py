@@ -88,6 +88,11 @@ def test_it_stops_when_told_and_when_the_time_is_over():
     assert time.perf_counter() > began
 
 
+def test_silence_is_refused():
+    with pytest.raises(ValueError, match="the clip is silent"):
+        refine.refine(np.zeros(N_SAMPLES, np.float32), TOM)
+
+
 def test_no_budget_and_no_attack():
     clip = sound(Drum(TOM))
     assert [s.name for s in refine.refine(clip, TOM, budget_s=0)] == ["network"]
