@@ -56,14 +56,11 @@ def rise(seconds: np.ndarray) -> np.ndarray:
 
 def render(levels: np.ndarray, sample_rate: int, n_samples: int) -> np.ndarray:
     """The noise of these levels, (n_samples,) float32; it begins where its period does."""
-    seconds = np.arange(n_samples) / sample_rate
+    amplitudes = envelopes(levels, np.arange(n_samples) / sample_rate)
     out = np.zeros(n_samples, np.float32)
-    for band in np.flatnonzero(np.any(levels > 0, axis=1)):
-        envelope = np.zeros(n_samples, np.float32)
-        for level, decay in zip(levels[band], DECAYS_S):
-            envelope += np.float32(level) * np.exp(-2 / decay * seconds).astype(np.float32)
-        out += np.sqrt(envelope) * np.resize(noise(sample_rate)[band], n_samples)
-    return out * rise(seconds).astype(np.float32)
+    for band, amplitude in zip(noise(sample_rate), amplitudes):
+        out += amplitude * np.resize(band, n_samples)
+    return out
 
 
 def edges_hz() -> np.ndarray:

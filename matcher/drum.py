@@ -8,7 +8,6 @@ from matcher import attack, ftm, modal
 from matcher.theta import Theta
 
 HARD_HZ = 20000.0  # mallet that dulls nothing that is heard
-MALLET_HZ = (60.0, HARD_HZ)
 TENSION = (0.0, 2.0)
 MIX = (0.0, 1.0)  # of the attack
 BRIGHTER = 0.2  # a mallet's cutoff goes with this power of the force: contact after Hertz
@@ -26,31 +25,25 @@ class Drum(NamedTuple):
     def modes(self, force: float = 1.0) -> ftm.Modes:
         """Modes as a strike of this force, in (0, 1], excites them, but for its loudness."""
         modes = ftm.modes(self.theta, self.strike)
-        cutoff = 2 * np.pi * self.mallet_hz * force**BRIGHTER
         if self.mallet_hz >= HARD_HZ:
             return modes
+        cutoff = 2 * np.pi * self.mallet_hz * force**BRIGHTER
         return modes._replace(gain=modes.gain * np.exp(-0.5 * (modes.omega / cutoff) ** 2))
 
 
 def gliding(drum: Drum, modes: ftm.Modes, sample_rate: float):
     """What modal.add_gliding takes of a drum: pull (2, modes), weight (modes,), both float32."""
-    ratio = laplacian(drum.theta)
+    ratio = 1 + ftm.excess(drum.theta.alpha)  # eigenvalue of the Laplacian over the fundamental's
     pull = np.stack([ratio * drum.theta.omega**2 / modes.omega**2, modes.omega / sample_rate])
     strain = ratio * modes.gain**2
     weight = ratio / max(strain.sum(), np.finfo(np.float32).tiny)
     return pull.astype(np.float32), weight.astype(np.float32)
 
 
-def laplacian(theta: Theta) -> np.ndarray:
-    """Eigenvalues of the Laplacian over the fundamental's, (modes,): 1 + q of matcher.ftm."""
-    m, k = (index.ravel() for index in np.mgrid[1 : ftm.N_MODES + 1, 1 : ftm.N_MODES + 1])
-    return (theta.alpha**2 * m**2 + k**2) / (1 + theta.alpha**2)
-
-
 def render_body(drum: Drum, sample_rate: float, n_samples: int, force: float = 1.0) -> np.ndarray:
     """The membrane alone, (n_samples,) float32 in the modes' own scale."""
     modes = drum.modes(force)
-    if drum.tension * force**2 <= 0:
+    if drum.tension == 0:
         return modal.render_modes(modes, sample_rate, n_samples)
     return _render_gliding(drum, modal.fade_out(modes, sample_rate), sample_rate, n_samples, force)
 

@@ -38,14 +38,24 @@ def modes(theta: Theta, strike=STRIKE, n_modes: int = N_MODES) -> Modes:
     strike: (x1, x2) in [0, 1], the point struck and heard, as a share of each side.
     """
     omega, tau, p, D, alpha = (np.asarray(v, np.float64)[..., None] for v in theta)  # (..., 1)
-    m, k = (index.ravel() for index in np.mgrid[1 : n_modes + 1, 1 : n_modes + 1])
+    m, k = _indices(n_modes)
     beta = alpha + 1 / alpha
-    q = (alpha**2 * (m**2 - 1) + k**2 - 1) / (1 + alpha**2)
+    q = excess(alpha, n_modes)
     sigma = (1 + p * beta * q) / tau
     stiff = omega**2 * (1 + q) * (1 + D**2 * beta**2 * q)
     omega_mk = np.sqrt(stiff + q * (1 - p * beta) ** 2 / tau**2)
     shape = np.sin(m * np.pi * strike[0]) ** 2 * np.sin(k * np.pi * strike[1]) ** 2
     return Modes(sigma, omega_mk, shape / (omega_mk * alpha))
+
+
+def excess(alpha, n_modes: int = N_MODES) -> np.ndarray:
+    """q of each mode, (..., n_modes^2), for alpha (..., 1) or a float."""
+    m, k = _indices(n_modes)
+    return (alpha**2 * (m**2 - 1) + k**2 - 1) / (1 + alpha**2)
+
+
+def _indices(n_modes: int) -> list[np.ndarray]:
+    return [index.ravel() for index in np.mgrid[1 : n_modes + 1, 1 : n_modes + 1]]
 
 
 def pde(theta: Theta) -> Pde:

@@ -13,7 +13,6 @@ from functools import cached_property, lru_cache
 from typing import ClassVar
 
 import numpy as np
-from scipy.optimize import nnls
 
 from matcher import attack, drum, ftm
 from matcher.drum import Drum
@@ -58,9 +57,10 @@ class _Quarter(LogCqt):
 
 
 # the distance's own transform with its Gaussians cut earlier, in windows of several lengths
-_VALUES = {"f_min": 40.0, "n_bins": 96, "bandwidth": 0.6, "growth": 1.0}
+_VALUES = {name: getattr(DISTANCE, name) for name in ("f_min", "n_bins", "bandwidth", "growth")}
 WINDOWS = tuple(
-    kind(n_frames=64 * kind.n_samples // N_SAMPLES, **_VALUES) for kind in (_Quarter, _Half, LogCqt)
+    kind(n_frames=DISTANCE.n_frames * kind.n_samples // N_SAMPLES, **_VALUES)
+    for kind in (_Quarter, _Half, LogCqt)
 )
 
 
@@ -91,9 +91,18 @@ def _attack_powers() -> np.ndarray:
 def _prepare() -> None:
     """Compile, and compute what is kept, before the clock runs."""
     _attack_powers()
+    _nnls()
     theta = RANGE.from_nu(np.zeros(5))
     for tension in (0.0, 0.1):
         drum.render_body(Drum(theta, tension=tension), SAMPLE_RATE, drum.modal.GLIDE)
+
+
+@lru_cache(1)
+def _nnls():
+    """Non-negative least squares; who only listens need not wait until it is loaded."""
+    from scipy.optimize import nnls
+
+    return nnls
 
 
 class _Target:
@@ -108,10 +117,13 @@ class _Target:
         self.cqt = next(w for w in WINDOWS if w.n_samples >= min(1.2 * last, N_SAMPLES))
         n_frames = self.cqt.n_frames
         if ends_in_hit:
-            n_frames = max(1, int(len(self.clip) * 64 / N_SAMPLES))
+            n_frames = max(1, int(len(self.clip) * DISTANCE.n_frames / N_SAMPLES))
         self.frames = slice(0, min(n_frames, self.cqt.n_frames))
-        self.amplitude = np.sqrt(self.power(self.clip))
-        self.weigh(BODY_WEIGHTS)
+
+    @cached_property
+    def amplitude(self) -> np.ndarray:
+        """The recording's, in each bin and frame, (values,)."""
+        return np.sqrt(self.power(self.clip))
 
     def weigh(self, weights: tuple[float, ...]) -> None:
         """Compare by log1p over each of FLOORS, of which each weighs so much."""
@@ -253,7 +265,7 @@ class _Search:
             H = rows @ rows.T + 1e-5 * np.eye(len(rows))
             L = np.linalg.cholesky(H)
             wanted = rows @ (now.residual + (now.levels * scale) @ rows)
-            levels = nnls(L.T, np.linalg.solve(L, wanted))[0] / scale
+            levels = _nnls()(L.T, np.linalg.solve(L, wanted))[0] / scale
             found = now
             for share in (1.0, 0.5, 0.2, 0.05):
                 new = now.with_(levels=now.levels + share * (levels - now.levels))
@@ -322,6 +334,7 @@ def refine(
     if budget_s <= 0:
         return stages
     start = start_of(theta)
+    target.weigh(BODY_WEIGHTS)
 
     def over(share):
         return lambda: stopped() or time.perf_counter() - began > share * budget_s
