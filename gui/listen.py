@@ -132,8 +132,9 @@ class Trace(QWidget):
         y = self._y(self.threshold_db)
         painter.setPen(QPen(theme.color("text"), 1, Qt.PenStyle.DashLine))
         painter.drawLine(QPointF(0, y), QPointF(self.width(), y))
-        self._write(painter, 0, y, f"threshold {self.threshold_db:.0f} dB", "text", above=True)
         self._draw_flags(painter)
+        # last, so that flags pass beneath it on their way out
+        self._write(painter, 0, y, f"threshold {self.threshold_db:.0f} dB", "text", above=True)
         if self.hasFocus():
             painter.setPen(QPen(theme.color("text"), 2))
             painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
