@@ -12,25 +12,35 @@ from pathlib import Path
 
 import numpy as np
 from numba import njit
+from threadpoolctl import threadpool_limits
 
 import matcher
+from matcher import attack, modal, refine, voices
 from matcher import callback as native
-from matcher import modal, voices
 from matcher.compiled import native as compiled
+from matcher.drum import Drum, render
 from matcher.encoder import Encoder
 from matcher.engine import Engine
-from matcher.features import N_SAMPLES
-from matcher.live import STAGES_S, Setup, infer
+from matcher.features import N_SAMPLES, SAMPLE_RATE
+from matcher.live import STAGES_S, Setup
 from matcher.theta import Theta
+from matcher.worker import infer
 
 RATE = 48000  # Hz
 BLOCK = 64  # frames
 VOICES = (0, 16, 64, 256)  # that the callback is measured with
 BANK_VOICES = 2000
 BANK_TURNS = 20  # of each kernel
-CALLBACKS = 6000  # 8 s of sound for each number of voices
+CALLBACKS = 4000  # 5.3 s of sound for each number of voices
 STARTS = 3
-LONG = Theta(2 * np.pi * 60, 2.5, 1e-4, 1e-3, 0.9)  # a hundred modes that all go on sounding
+LONG = Theta(2 * np.pi * 60, 2.5, 1e-4, 1e-3, 0.9)  # a hundred modes that all go on sounding,
+ANYWHERE = (0.37, 0.43)  # struck where none of them is silent
+LEVELS = ((1.0,) * attack.N_DECAYS,) * attack.N_BANDS  # heard to the end
+DRUMS = {
+    "body": Drum(LONG, ANYWHERE),
+    "body and attack": Drum(LONG, ANYWHERE, levels=LEVELS),
+    "tension, body and attack": Drum(LONG, ANYWHERE, 2000.0, 2.0, LEVELS),
+}
 
 
 def run() -> dict:
@@ -43,7 +53,13 @@ def run() -> dict:
         "machine": _machine(),
         "voices_100_modes": round(BANK_VOICES * BLOCK / RATE / bank),
         "bank_over_plain": round(plain / bank, 2),
-        "callback_us": {str(n): _callback_us(n) for n in VOICES},
+        "callback_us": {
+            f"{n} voices, {name}": _callback_us(n, drum)
+            for n in VOICES
+            for name, drum in DRUMS.items()
+            if n > 0 or name == "body"
+        },
+        "matched_ms": _matched_ms(),
         "features_ms": _times(lambda: encoder.contract.cqt.features(clip), 200, 1e3),
         "encoder_ms": _times(lambda: encoder.infer(features), 200, 1e3),
         "theta_latency_ms": {
@@ -62,11 +78,11 @@ def lines(figures: dict) -> list[str]:
         f"voices of 100 modes that a core plays at {RATE} Hz: {figures['voices_100_modes']}"
     )
     rows.append(f"  {figures['bank_over_plain']} times as many as with one rotation a sample")
-    for n, times in figures["callback_us"].items():
+    for name, times in figures["callback_us"].items():
         share = 100 * times["median"] / block_us
-        rows.append(
-            f"callback, {n} voices, {BLOCK} frames: {_line(times, 'us')}; {share:.1f} % of it"
-        )
+        rows.append(f"callback, {name}, {BLOCK} frames: {_line(times, 'us')}; {share:.1f} % of it")
+    for name, milliseconds in figures["matched_ms"].items():
+        rows.append(f"a hit matched, one core, {name}: {milliseconds:.0f} ms")
     rows.append(f"features of a clip: {_line(figures['features_ms'], 'ms')}")
     rows.append(f"encoder: {_line(figures['encoder_ms'], 'ms')}")
     for stage, times in figures["theta_latency_ms"].items():
@@ -157,8 +173,8 @@ def _bank_block(kernel: Callable) -> Callable:
     return block
 
 
-def _callback_us(n_voices: int) -> dict:
-    """The callback as PortAudio calls it, while so many voices of a hundred modes sound."""
+def _callback_us(n_voices: int, drum: Drum) -> dict:
+    """The callback as PortAudio calls it, while so many voices of such a drum sound."""
     state = native.make_state(RATE, 2, 2)
     record = state[0]
     pool = record["pool"]
@@ -168,7 +184,7 @@ def _callback_us(n_voices: int) -> dict:
         slot = pad * voices.SLOTS
         if i == pad:
             tuned = LONG._replace(omega=LONG.omega * 1.02**pad)
-            voices.write_program(pool["programs"][slot], tuned, RATE)
+            voices.write_program(pool["programs"][slot], drum._replace(theta=tuned), 1.0, RATE)
             pool["pads"][pad]["left"] = pool["pads"][pad]["right"] = 1e-3
         native.send(record, 0, native.PROGRAM, pad, slot, 0.0, -1)  # as another theta: a new voice
         native.send(record, 0, native.STRIKE, pad, 0, 1.0, -1)
@@ -182,14 +198,32 @@ def _callback_us(n_voices: int) -> dict:
     sounding = int(voices.n_sounding(pool))
     if sounding != n_voices:
         raise AssertionError(f"{sounding} voices sounded to the end, not {n_voices}")
+    if drum.levels is not None and not pool["voices"]["noisy"][pool["voices"]["pad"] >= 0].all():
+        raise AssertionError("not every attack sounded to the end")
     return times
+
+
+def _matched_ms() -> dict:
+    """Each stage of a match without a limit to its time, from the network's answer on."""
+    tom = Theta(2 * np.pi * 110, 0.4, 0.02, 0.01, 0.8)
+    levels = np.zeros(attack.SHAPE)
+    levels[4:8, 1] = 0.01
+    heard = render(Drum(tom, mallet_hz=900.0, tension=0.2, levels=levels), SAMPLE_RATE, 1.5)
+    with threadpool_limits(1):
+        near = tom._replace(omega=1.03 * tom.omega, tau=0.5)
+        stages = refine.refine(heard, near, budget_s=60.0)
+    return {stage.name: stage.elapsed_ms for stage in stages[1:]}
 
 
 def _inference(encoder: Encoder, seconds: float) -> Callable:
     rng = np.random.default_rng(0)
     clip = rng.uniform(-0.5, 0.5, round((seconds + 0.002) * RATE)).astype(np.float32)
     program = np.zeros(1, voices.PROGRAM)[0]
-    return lambda: voices.write_program(program, infer(encoder, clip, RATE, seconds), RATE)
+
+    def infer_and_write():
+        voices.write_program(program, Drum(infer(encoder, clip, RATE, seconds)), 1.0, RATE)
+
+    return infer_and_write
 
 
 def _start() -> None:

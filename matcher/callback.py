@@ -28,7 +28,7 @@ OWN_RELEASE_S = 0.1  # how long our own sound may take through the room
 GROW_S = 0.0005  # ramps of a velocity that grows
 LOUDEST_IN = 8.0  # what is above is no sound
 
-STRIKE, PROGRAM, SILENCE, AUDITION = range(4)  # commands
+STRIKE, PROGRAM, SILENCE, AUDITION, POSITION = range(5)  # commands
 HIT, IGNORED, STRUCK, REFUSED = range(4)  # events
 
 COMMAND = np.dtype(
@@ -59,9 +59,11 @@ STATE = np.dtype(
         ("audition_at", np.int64, 2),  # where each stands,
         ("audition_end", np.int64, 2),  # and ends
         ("pad_of", np.int64, 128),  # of each MIDI note, below 0 none
+        ("position_cc", np.int64),  # MIDI controller that says where a drum is struck, or below 0
         ("midi", np.int64),  # address of jack_midi.MESSAGES whose notes are played here, or 0
         ("cycle_of", np.int64),  # address of jack_last_frame_time
         # where it stands
+        ("position", np.float64),  # where the next strike hits, 0 middle to 1 rim; below 0 unsaid
         ("time", np.int64),  # frames since the stream started
         ("midi_read", np.int64),  # messages
         ("cycle", np.int64),  # JACK's frame at which its cycle began, and frames played since
@@ -118,6 +120,7 @@ def make_state(sample_rate: float, channels_in: int, channels_out: int, settings
     detector.configure(record["detector"], settings or detector.Settings(), sample_rate)
     record["channels_in"], record["channels_out"] = channels_in, channels_out
     record["input_channel"] = record["armed"] = record["growing"] = record["pad_of"] = -1
+    record["position_cc"] = record["position"] = -1
     record["input_gain"] = record["output_gain"] = 1
     return state
 
@@ -298,6 +301,8 @@ def _next_note(state, n):
             # a period later: whether JACK called our MIDI before our audio makes no difference
             offset = since + max(messages.period, n)
             return min(max(0, offset), n), offset < n
+        if row.length == 3 and row.data[0] & 0xF0 == 0xB0 and row.data[1] == state.position_cc:
+            state.position = row.data[2] / 127
         state.midi_read += 1
     return n, False
 
@@ -329,6 +334,8 @@ def _obey(state, offset):
     pad, pool = command.pad, state.pool
     if command.kind == STRIKE:
         _strike(state, pad, command.amount, offset, command.tag)
+    elif command.kind == POSITION:
+        state.position = command.amount
     elif command.kind == PROGRAM:
         voices.set_program(pool, pad, command.slot)
     elif command.kind == SILENCE:
@@ -344,6 +351,8 @@ def _obey(state, offset):
 
 @native
 def _strike(state, pad, velocity, offset, tag):
+    if state.position >= 0:
+        state.pool.pads[pad].position, state.position = state.position, -1.0
     gain = voices.curve_gain(state.pool.pads[pad].bend, velocity)
     struck = gain > 0 and voices.strike(state.pool, pad, gain)
     _tell(state, state.time + offset, STRUCK if struck else REFUSED, pad, 0, gain, tag)

@@ -24,15 +24,22 @@ class Drum(NamedTuple):
 
     def modes(self, force: float = 1.0) -> ftm.Modes:
         """Modes as a strike of this force, in (0, 1], excites them, but for its loudness."""
-        modes = ftm.modes(self.theta, self.strike)
+        return self.dulled(ftm.modes(self.theta, self.strike), force)
+
+    def dulled(self, modes: ftm.Modes, force: float = 1.0) -> ftm.Modes:
+        """Modes that a hard strike excites -> as its mallet does, with this force."""
         if self.mallet_hz >= HARD_HZ:
             return modes
         cutoff = 2 * np.pi * self.mallet_hz * force**BRIGHTER
         return modes._replace(gain=modes.gain * np.exp(-0.5 * (modes.omega / cutoff) ** 2))
 
 
-def gliding(drum: Drum, modes: ftm.Modes, sample_rate: float):
-    """What modal.add_gliding takes of a drum: pull (2, modes), weight (modes,), both float32."""
+def gliding(drum: Drum, sample_rate: float):
+    """What modal.add_gliding takes of a drum: pull (2, modes), weight (modes,), both float32.
+
+    The weights are of modes in their own scale; their energy is 1 at a strike of force 1.
+    """
+    modes = modal.fade_out(drum.modes(), sample_rate)
     ratio = 1 + ftm.excess(drum.theta.alpha)  # eigenvalue of the Laplacian over the fundamental's
     pull = np.stack([ratio * drum.theta.omega**2 / modes.omega**2, modes.omega / sample_rate])
     strain = ratio * modes.gain**2
@@ -49,7 +56,7 @@ def render_body(drum: Drum, sample_rate: float, n_samples: int, force: float = 1
 
 
 def _render_gliding(drum, modes, sample_rate, n_samples, force) -> np.ndarray:
-    pull, weight = gliding(drum, modes, sample_rate)
+    pull, weight = gliding(drum, sample_rate)
     order = np.argsort(modes.sigma, kind="stable")
     order = order[modes.gain[order] > modal.SILENCE * modes.gain.sum()]
     rotation = (-modes.sigma + 1j * modes.omega)[order] / sample_rate
@@ -75,15 +82,20 @@ def render(
 
     mix: of the attack, 0 to 1. Where body and attack are silent it is silence.
     """
-    n = round(seconds * sample_rate)
-    x = render_body(drum, sample_rate, n)
-    largest = np.max(np.abs(x), initial=0)
-    if largest > 0:
-        x = x / largest
-    if drum.levels is not None and mix > 0:
-        x = x + np.float32(mix) * attack.render(np.array(drum.levels), sample_rate, n)
+    x, _ = render_mixed(drum, sample_rate, round(seconds * sample_rate), mix)
     largest = np.max(np.abs(x), initial=0)
     return x * np.float32(peak / largest) if largest > 0 else x
+
+
+def render_mixed(drum: Drum, sample_rate: float, n_samples: int, mix: float = 1.0):
+    """Body, of peak 1, with the attack, (n_samples,) float32; and the body's peak before that."""
+    x = render_body(drum, sample_rate, n_samples)
+    largest = float(np.max(np.abs(x), initial=0))
+    if largest > 0:
+        x = x / np.float32(largest)
+    if drum.levels is not None and mix > 0:
+        x = x + np.float32(mix) * attack.render(np.array(drum.levels), sample_rate, n_samples)
+    return x, largest
 
 
 def describe_strike(drum: Drum) -> list[tuple[str, str, str]]:

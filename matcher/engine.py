@@ -23,8 +23,7 @@ from matcher.detector import Settings
 from matcher.devices import Device
 from matcher.encoder import SHIPPED
 from matcher.kit import Kit
-from matcher.live import LEARNED, Clip, Live, Setup, Stuck
-from matcher.theta import Theta
+from matcher.live import LEARNED, Clip, Live, Setup, Stuck, answered
 
 N_MESSAGES = 64  # that the monitor keeps
 N_SNAPSHOTS = 100
@@ -225,7 +224,7 @@ class Engine:
         if kind in ("note", "control"):
             self._messages.append(event)
         if kind == "theta":
-            self.kit = self.kit.with_pad(pad, theta=Theta(**event["theta"]))
+            self.kit = self.kit.with_pad(pad, **answered(event))
         elif kind == "control" and event["to"] is not None:
             self.kit = self.kit.with_value(pad, event["turns"], event["to"])
         elif kind == "learned" and event["what"] == "note":

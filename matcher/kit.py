@@ -10,8 +10,11 @@ import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
+import numpy as np
 import tomli_w
 
+from matcher import attack
+from matcher.drum import HARD_HZ, MIX, TENSION, Drum
 from matcher.ftm import STRIKE
 from matcher.recording import save_atomically
 from matcher.theta import PRESETS, Theta
@@ -41,9 +44,14 @@ RANGES = {
     "choke": (0, N_CHOKE_GROUPS),
     "x1": (0.001, 0.999),
     "x2": (0.001, 0.999),
+    "mallet_hz": (50.0, HARD_HZ),
+    "tension": TENSION,
+    "attack": MIX,
 }
 RANGE = PRESETS["live"]  # of theta
-TURNED = (*Theta._fields, "gain_db", "pan", "tune", "x1", "x2")  # what a controller can turn
+# what a controller can turn
+TURNED = (*Theta._fields, "gain_db", "pan", "tune", "x1", "x2", "mallet_hz", "tension", "attack")
+DRUM = ("theta", "levels", "x1", "x2", "mallet_hz", "tension")  # what a match sets of a pad
 
 
 def curve_gain(curve: str, velocity: float) -> float:
@@ -75,6 +83,10 @@ class Pad:
     curve: str = "linear"  # one of CURVES
     x1: float = STRIKE[0]  # strike point, as a share of each side
     x2: float = STRIKE[1]
+    mallet_hz: float = HARD_HZ
+    tension: float = 0.0
+    attack: float = 1.0  # how much of the attack is heard, 0 to 1
+    levels: tuple[tuple[float, ...], ...] | None = None  # of the attack, as in Drum
 
     def __post_init__(self):
         for name, (low, high) in RANGES.items():
@@ -88,6 +100,8 @@ class Pad:
         _check_name(self.name)
         if self.theta is not None:
             RANGE.check(self.theta)
+        if self.levels is not None:
+            _check_levels(self.levels)
 
     @property
     def tuned(self) -> Theta | None:
@@ -99,13 +113,37 @@ class Pad:
         return self.theta._replace(omega=min(max(omega, row.low), row.high))
 
     @property
-    def sound(self) -> tuple[Theta | None, tuple[float, float]]:
-        """What its voices are made of: theta as it sounds, and the strike point."""
-        return self.tuned, (self.x1, self.x2)
+    def drum(self) -> Drum | None:
+        """The drum as it sounds, tuned; None where there is nothing on the pad."""
+        if self.theta is None:
+            return None
+        return Drum(self.tuned, (self.x1, self.x2), self.mallet_hz, self.tension, self.levels)
+
+    @property
+    def sound(self) -> tuple[Drum | None, float]:
+        """What its voices are made of: its drum, and how much of the attack is heard."""
+        return self.drum, self.attack
 
     def gain(self, velocity: float) -> float:
         """What a strike of velocity in [0, 1] is multiplied by."""
         return 10 ** (self.gain_db / 20) * curve_gain(self.curve, velocity)
+
+
+def drum_values(drum: Drum) -> dict:
+    """A matched drum -> the fields DRUM of the pad that it is put on, each within its range."""
+    theta = Theta(*map(float, RANGE.from_nu(np.clip(RANGE.to_nu(drum.theta), -1, 1))))
+    values = {"x1": drum.strike[0], "x2": drum.strike[1]}
+    values |= {"mallet_hz": drum.mallet_hz, "tension": drum.tension}
+    for name, value in values.items():
+        low, high = RANGES[name]
+        values[name] = min(max(float(value), low), high)
+    levels = drum.levels and tuple(tuple(float(f"{v:.4g}") for v in row) for row in drum.levels)
+    return {"theta": theta, "levels": levels, **values}
+
+
+def values_of(pad: Pad) -> dict:
+    """What of a pad a match sets, as drum_values."""
+    return {name: getattr(pad, name) for name in DRUM}
 
 
 def value_at(name: str, share: float) -> float:
@@ -113,7 +151,19 @@ def value_at(name: str, share: float) -> float:
     if name in Theta._fields:
         return float(RANGE[name].from_nu(2 * share - 1))
     low, high = RANGES[name]
+    if name == "mallet_hz":
+        return low * (high / low) ** share
     return low + share * (high - low)
+
+
+def share_at(name: str, value: float) -> float:
+    """Where one of TURNED is in its range, 0 to 1: value_at the other way."""
+    if name in Theta._fields:
+        return float((RANGE[name].to_nu(value) + 1) / 2)
+    low, high = RANGES[name]
+    if name == "mallet_hz":
+        return math.log(value / low) / math.log(high / low)
+    return (value - low) / (high - low)
 
 
 def _empty_pads() -> tuple[Pad, ...]:
@@ -161,13 +211,17 @@ class Kit:
         return next((i for i, pad in enumerate(self.pads) if pad.note == note), None)
 
 
+_ROW = re.compile(r"\[\n((?: +[-+.\de]+,\n)+) *\]")  # of numbers, each on a line
+
+
 def save_kit(kit: Kit, path: str | Path, comment: str = "") -> None:
     """Write a kit file, whole or not at all; comment: its first line."""
     pads = []
     for pad in kit.pads:
-        row = asdict(pad) | {"theta": pad.theta and _plain(pad.theta)}
+        row = asdict(pad) | {"theta": pad.theta and _plain(pad.theta), "levels": pad.levels}
         pads.append({name: value for name, value in row.items() if value is not None})
     text = tomli_w.dumps({"schema": SCHEMA, "name": kit.name, "pads": pads})
+    text = _ROW.sub(lambda row: f"[{', '.join(row[1].replace(',', ' ').split())}]", text)
     head = f"#{comment}\n" if comment else ""
     save_atomically(path, lambda file: file.write(f"{head}{text}{END}\n".encode()))
 
@@ -224,7 +278,7 @@ def _pad_values(text: str, number: int, dropped: list[str]) -> dict:
         try:
             if key not in {f.name for f in fields(Pad)}:
                 raise ValueError(f"unknown key {key!r}")
-            value = _theta(value) if key == "theta" else value
+            value = _READ.get(key, lambda value: value)(value)
             Pad(**{"note": FIRST_NOTE, key: value})
             kept[key] = value
         except (ValueError, OverflowError) as error:
@@ -260,6 +314,27 @@ def _theta(value) -> Theta:
     theta = Theta(**{name: float(value[name]) for name in Theta._fields})
     RANGE.check(theta)
     return theta
+
+
+def _levels(value) -> tuple[tuple[float, ...], ...]:
+    rows = value if isinstance(value, list) else []
+    numbers = all(isinstance(row, list) and all(type(v) in (int, float) for v in row)
+                  for row in rows)  # fmt: skip
+    levels = tuple(tuple(map(float, row)) for row in rows) if numbers else ()
+    _check_levels(levels)
+    return levels
+
+
+_READ = {"theta": _theta, "levels": _levels}  # what a file has in another form
+
+
+def _check_levels(levels) -> None:
+    shape = tuple(len(row) for row in levels) == (attack.N_DECAYS,) * attack.N_BANDS
+    if not shape or not all(0 <= value <= attack.LOUDEST for row in levels for value in row):
+        raise ValueError(
+            f"levels are not allowed; allowed are {attack.N_BANDS} rows of {attack.N_DECAYS} "
+            f"numbers from 0 to {attack.LOUDEST:g}"
+        )
 
 
 def _plain(theta: Theta) -> dict[str, float]:

@@ -1,8 +1,8 @@
 """The live signal path as it runs in the engine's own process: audio, MIDI, hits to theta.
 
 Threads: PortAudio's, which runs the native callback and nothing of Python; this process's main
-thread, which calls `step` every millisecond (MIDI in, events out, devices watched); one worker,
-which turns a hit into theta. matcher.engine starts the process and talks to it.
+thread, which calls `step` every millisecond (MIDI in, events out, devices watched); and those of
+matcher.worker, which turn a hit into a drum. matcher.engine starts the process and talks to it.
 """
 
 import queue
@@ -18,11 +18,13 @@ import soxr
 
 from matcher import callback as native
 from matcher import detector, devices, listening, midi, voices
+from matcher.drum import Drum
 from matcher.encoder import SHIPPED, Encoder
 from matcher.features import N_SAMPLES, SAMPLE_RATE
-from matcher.kit import N_PADS, RANGE, TURNED, Kit, value_at
-from matcher.matching import SHORTEST, to_analysis_rate
+from matcher.kit import DRUM, N_PADS, TURNED, Kit, drum_values, value_at, values_of
+from matcher.matching import SHORTEST
 from matcher.theta import Theta
+from matcher.worker import Answer, Job, Worker, infer
 
 STAGES_S = (0.1, 0.35, 1.0, N_SAMPLES / SAMPLE_RATE)  # heard of a hit when theta is inferred anew
 SPARE_S = 0.002  # heard behind a stage, for the resampler
@@ -34,6 +36,7 @@ LISTEN_HITS, LISTEN_S = 4, 15.0  # set-up by listening ends after so many hits, 
 LISTEN_LOOK_S, LISTEN_REST_S = 0.25, 0.6  # between two looks; after the last hit
 LEARNED = ("note", *TURNED)  # what the next message can be given to
 MODES = ("match", "trigger")
+POSITION_CC = 16  # says where a drum is struck, as pads of electronic drums send it
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class _Hit:
 
     pad: int
     onset: int  # frame
+    number: int
     stage: int = 0
     end: int | None = None  # frame of the next onset, which ends it
 
@@ -106,11 +110,12 @@ class Live:
         self._tag, self._notes = 0, {}
         self._audition = 0  # which of two places was played last
         self._traced = 0  # frames of which the trace was given
-        self._hits = []
+        self._hits, self._n_hits = [], 0
+        self._answered: dict[int, tuple[int, dict]] = {}  # of each pad: the hit, what was put there
         self._warm_up()
-        self._work = queue.SimpleQueue()
-        self._worker = threading.Thread(target=self._match_hits, name="worker", daemon=True)
-        self._worker.start()
+        self._worker = Worker(
+            lambda: self.encoder, self._take_answer, lambda text: self.say("error", message=text)
+        )
         self._midi, self._midi_said, self._midi_missing = None, None, False
         self._learning = None
         self._later: queue.SimpleQueue = queue.SimpleQueue()  # for the main thread to do
@@ -124,7 +129,9 @@ class Live:
             self._later.get()()
         turns = {}
         for message in self._poll_midi():
-            if message.kind == midi.CONTROL:
+            if message.kind == midi.CONTROL and message.number == self._position_cc:
+                self._take_position(message)
+            elif message.kind == midi.CONTROL:
                 turns[message.number] = message.value  # of many since the last turn the newest
             else:
                 self._take(message)
@@ -138,7 +145,7 @@ class Live:
 
     def close(self) -> bool:
         """Stop; False where PortAudio hangs."""
-        self._work.put(None)
+        self._worker.close()
         self._drop_midi()
         return self._stream is None or self._stream.close()
 
@@ -199,6 +206,7 @@ class Live:
     def learn(self, what: str | None) -> None:
         """Give the next controller, or for "note" the next note, to the armed pad; None: do not."""
         self._learning = what
+        self._apply_setup()
 
     def listen(self) -> None:
         """Set gain, threshold, sensitivity and mask by the next few hits."""
@@ -299,6 +307,7 @@ class Live:
         r["output_gain"] = 10 ** (setup.output_gain_db / 20)
         r["armed"] = setup.armed if setup.mode == "trigger" else -1
         r["listening"] = 1
+        r["position_cc"] = self._position_cc
 
     def _send(self, record, kind, pad=0, slot=0, amount=0.0, tag=-1) -> int | None:
         """Have the callback do something at once; the command's number, None where none fits."""
@@ -325,8 +334,7 @@ class Live:
                     time.sleep(0.001)
                 self._slots[i] = (self._slots[i] + 1) % voices.SLOTS
                 slot = i * voices.SLOTS + self._slots[i]
-                theta, strike = pad.sound
-                voices.write_program(r["pool"]["programs"][slot], theta, rate, strike)
+                voices.write_program(r["pool"]["programs"][slot], *pad.sound, rate)
             number = self._send(r, native.PROGRAM, i, slot)
             if number is not None:
                 self._sent[i] = number
@@ -377,6 +385,20 @@ class Live:
             self._midi.close()
             self._midi = None
 
+    @property
+    def _position_cc(self) -> int:
+        """The controller that says where a drum is struck; below 0 where it turns something."""
+        mapped = POSITION_CC in self.setup.controllers or self._learning in TURNED
+        return -1 if mapped else POSITION_CC
+
+    def _take_position(self, message: midi.Message) -> None:
+        """Let the next strike hit there, 0 the middle to 127 the rim."""
+        share = message.value / 127
+        if self._stream is not None and not (message.port == midi.JACK and self._record["midi"]):
+            self._send(self._record, native.POSITION, amount=share)
+        self.say("control", controller=message.number, value=message.value, turns="position",
+                 to=None, pad=None)  # fmt: skip
+
     def _turn(self, number: int, value: int) -> None:
         """Turn what a controller is mapped to."""
         armed = self.setup.armed
@@ -387,6 +409,7 @@ class Live:
             self.setup = replace(self.setup, controllers=controllers | {number: self._learning})
             self.say("learned", what=self._learning, number=number, pad=armed + 1)
             self._learning = None
+            self._apply_setup()
         name, to = self.setup.controllers.get(number), None
         if name is not None and (name not in Theta._fields or self.kit.pads[armed].theta):
             to = value_at(name, value / 127)
@@ -445,7 +468,8 @@ class Live:
             for hit in self._hits:
                 hit.end = hit.end or event.time
             if self.setup.mode == "match":
-                self._hits.append(_Hit(pad, event.time))
+                self._n_hits += 1
+                self._hits.append(_Hit(pad, event.time, self._n_hits))
         elif event.kind == native.IGNORED:
             self.say("ignored", at, reason=detector.REASONS[event.reason])
         elif event.tag < -1:
@@ -529,7 +553,9 @@ class Live:
                 observed = (min(stop, last) - hit.onset) / rate
                 heard_at = time.monotonic() - (now - min(stop, last)) / rate
                 stage = "full" if final else f"{round(1e3 * STAGES_S[hit.stage])} ms"
-                self._work.put((hit.pad, stage, clip, rate, observed, heard_at))
+                self._worker.submit(
+                    Job(hit.number, hit.pad, stage, final, ended, clip, rate, observed, heard_at)
+                )
             hit.stage += 1
             if final:
                 self._hits.remove(hit)
@@ -546,33 +572,44 @@ class Live:
         """Have everything compiled that the first hit needs."""
         silence = np.zeros(round(STAGES_S[0] * 48000), np.float32)
         theta = infer(self.encoder, silence, 48000, STAGES_S[0])
-        voices.write_program(np.zeros(1, voices.PROGRAM)[0], theta, 48000)
+        voices.write_program(np.zeros(1, voices.PROGRAM)[0], Drum(theta), 1.0, 48000)
         native.make_callback()
 
-    def _match_hits(self) -> None:
-        """The worker: clips in, theta out."""
-        while (job := self._work.get()) is not None:
-            pad, stage, clip, rate, observed, heard_at = job
-            try:
-                theta = infer(self.encoder, clip, rate, observed)
-            except Exception as error:  # of onnxruntime: one hit is lost, not all to come
-                self.say("error", message=f"the model could not match a hit: {error}")
-                continue
-            with self._lock:
-                self.kit = self.kit.with_pad(pad, theta=theta)
-            self._put_pad(pad)
-            self.say("clip", pad=pad + 1, clip=Clip(clip, rate, observed, stage))
-            now = time.monotonic()
-            self.say(
-                "theta", now - self._began, stage=stage, pad=pad + 1,
-                theta={name: float(value) for name, value in theta._asdict().items()},
-                observed_s=round(observed, 6), latency_ms=round(1e3 * (now - heard_at), 3),
-            )  # fmt: skip
+    def _take_answer(self, answer: Answer) -> bool:
+        """Put a drum on the pad of its hit; False where the pad was changed since the one before.
+
+        The worker's threads call it.
+        """
+        job, values = answer.job, drum_values(answer.drum)
+        with self._lock:
+            pad = self.kit.pads[job.pad]
+            last = self._answered.get(job.pad)
+            if last is not None and last[0] == job.hit and last[1] != values_of(pad):
+                return False
+            self.kit = self.kit.with_pad(job.pad, **values)
+            self._answered[job.pad] = job.hit, values
+        self._put_pad(job.pad)
+        clip = Clip(job.clip, job.sample_rate, job.observed_s, job.stage)
+        self.say("clip", pad=job.pad + 1, clip=clip)
+        now, theta = time.monotonic(), values.pop("theta")
+        self.say(
+            "theta", now - self._began, stage=job.stage, by=answer.by, pad=job.pad + 1,
+            theta=theta._asdict(), **values, distance=answer.distance,
+            observed_s=round(job.observed_s, 6), latency_ms=round(1e3 * (now - job.heard_at), 3),
+        )  # fmt: skip
+        return True
 
     def say(self, event: str, time_s: float | None = None, **more) -> None:
         """Publish an event, of now or of a time since the start."""
         at = time.monotonic() - self._began if time_s is None else time_s
         self._publish({"event": event, "time_s": round(at, 6), **more})
+
+
+def answered(event: dict) -> dict:
+    """A `theta` event -> the fields of a pad that it sets, as kit.drum_values."""
+    values = {name: event[name] for name in DRUM}
+    levels = values["levels"] and tuple(map(tuple, values["levels"]))
+    return values | {"theta": Theta(**event["theta"]), "levels": levels}
 
 
 class Stuck(Exception):
@@ -581,10 +618,3 @@ class Stuck(Exception):
 
 def _midi_velocity(level: float) -> int:
     return int(np.clip(round(127 * level), 1, 127))
-
-
-def infer(encoder: Encoder, clip: np.ndarray, sample_rate: float, observed_s: float) -> Theta:
-    """Clip (frames,) from its onset, observed_s and a little more -> the nearest theta of a kit."""
-    x = to_analysis_rate(clip, sample_rate)[: round(observed_s * SAMPLE_RATE)]
-    theta = encoder(x)
-    return Theta(*map(float, RANGE.from_nu(np.clip(RANGE.to_nu(theta), -1, 1))))

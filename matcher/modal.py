@@ -16,6 +16,10 @@ PASS = POWERS[-1]  # samples
 N_POWERS = len(POWERS)
 GLIDE = 64  # samples for which a tension holds
 HIGHEST_RISE = 3.0  # of tension: the fundamental an octave up
+LEAST_RISE = 1e-5  # of tension, which is 0.01 cents
+HIGHEST_TURN = (
+    0.97 * np.pi
+)  # radians a sample: a mode that glides stays below the Nyquist frequency
 BLOCK = 4096  # samples between exact restarts of an offline rendering
 FADE = 0.9  # modes fade out from here, as a share of the Nyquist frequency, to silence at 1
 SILENCE = 1e-9  # a mode below this share of all modes together is over (-180 dB)
@@ -77,15 +81,19 @@ def add_gliding(state, rotation, pull, weight, rise, n_modes, powers_now, out):
 
     rotation: (2, modes) float32, one sample of each mode at rest. pull: (2, modes) float32, and
     pull[1] is the mode's frequency in radians a sample. weight: (modes,) float32. powers_now: as
-    `powers` makes them, written here.
+    `powers` makes them of the modes at rest, and then as they were left here.
     """
     for start in range(0, out.shape[0], GLIDE):
         energy = np.float32(0)
         for i in range(n_modes):
             energy += weight[i] * (state[0, i] * state[0, i] + state[1, i] * state[1, i])
         rises = np.float32(min(rise * energy, HIGHEST_RISE))
-        for i in range(n_modes):
+        if rises < LEAST_RISE:
+            rises = np.float32(0)
+        at_rest = powers_now[0, 0, 0] == rotation[0, 0] and powers_now[0, 1, 0] == rotation[1, 0]
+        for i in range(0 if rises == 0 and at_rest else n_modes):
             turn = pull[1, i] * (np.sqrt(np.float32(1) + rises * pull[0, i]) - np.float32(1))
+            turn = min(turn, max(np.float32(HIGHEST_TURN) - pull[1, i], np.float32(0)))
             re, im = np.cos(turn), np.sin(turn)
             a = rotation[0, i] * re - rotation[1, i] * im
             b = rotation[0, i] * im + rotation[1, i] * re

@@ -88,7 +88,7 @@ def _attack_powers() -> np.ndarray:
 
 
 @lru_cache(1)
-def _prepare() -> None:
+def prepare() -> None:
     """Compile, and compute what is kept, before the clock runs."""
     _attack_powers()
     _nnls()
@@ -307,6 +307,13 @@ def start_of(theta: Theta) -> np.ndarray:
     return np.r_[nu, ftm.STRIKE, FIRST_DULL, FIRST_TENSION]
 
 
+def of_drum(drum_: Drum) -> np.ndarray:
+    """A drum -> the parameters of a search, (len(NAMES),)."""
+    dull = 0.0 if drum_.mallet_hz >= drum.HARD_HZ else (drum_.theta.pitch_hz / drum_.mallet_hz) ** 2
+    p = np.r_[RANGE.to_nu(drum_.theta), drum_.strike, dull, drum_.tension]
+    return np.clip(p, LOW, HIGH)
+
+
 def to_drum(p: np.ndarray, levels=None) -> Drum:
     """A search's parameters -> the drum."""
     theta = Theta(*(float(value) for value in RANGE.from_nu(p[:5])))
@@ -317,17 +324,19 @@ def to_drum(p: np.ndarray, levels=None) -> Drum:
 def refine(
     clip: np.ndarray, theta: Theta, ends_in_hit: bool = False, budget_s: float = 0.3,
     with_attack: bool = True, stopped: Callable[[], bool] = lambda: False,
+    known: Drum | None = None,
 ) -> list[Refined]:  # fmt: skip
     """A clip (samples,) at SAMPLE_RATE from its onset, and what the network hears in it -> stages.
 
     The first of them is theta itself; no later one is farther from the clip than the one before.
     budget_s: for the body, and as much again for the attack; 0: theta alone. stopped: asked between
-    two steps. Raises ValueError where the clip is silent.
+    two steps. known: what a part of the clip was matched to before; a start more, and the answer
+    where nothing nearer is found. Raises ValueError where the clip is silent.
     """
     if not np.any(clip):
         raise ValueError("the clip is silent; a hit is needed")
     if budget_s > 0:
-        _prepare()
+        prepare()
     began = time.perf_counter()
     target = _Target(clip, ends_in_hit)
     stages = [Refined(Drum(theta), target.distance(Drum(theta)), "network")]
@@ -340,7 +349,8 @@ def refine(
         return lambda: stopped() or time.perf_counter() - began > share * budget_s
 
     search = _Search(target, start, over(1))
-    points = [search.point(p) for p in _starts(start)]
+    starts = _starts(start) + ([] if known is None else [of_drum(known)])
+    points = [search.point(p) for p in starts]
     first = min(points, key=search.cost)
     search.prior[: len(theta)] = PRIOR * search.cost(first)
     body = search.run(first, BODY_STEPS)
@@ -354,6 +364,8 @@ def refine(
         levels = (point.levels / scale).reshape(attack.SHAPE)
         whole = to_drum(point.p, tuple(tuple(float(v) for v in row) for row in levels))
         _add(stages, target, whole, "attack", began)
+    if known is not None:
+        _add(stages, target, known, stages[-1].name, began)
     return stages
 
 

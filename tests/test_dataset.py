@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from matcher.drum import Drum
 from matcher.features import LogCqt
 from matcher.theta import PRESETS
 from training import dataset
@@ -73,3 +74,16 @@ def test_theta_covers_the_preset():
     assert (nu.min(axis=0) < -0.95).all()
     assert (nu.max(axis=0) > 0.95).all()
     PRESETS["live"].check(PRESETS["live"].from_nu(nu[0]))
+
+
+def test_augmented_sounds_are_struck_in_many_ways():
+    rng = np.random.default_rng(0)
+    theta = PRESETS["live"].from_nu(np.zeros(5))
+    struck = [dataset._any_strike(theta, rng) for _ in range(200)]
+    plain = Drum(theta)
+    for name in ("strike", "mallet_hz", "tension", "levels"):
+        changed = sum(getattr(one, name) != getattr(plain, name) for one in struck)
+        assert 50 < changed < 150, name
+    sums = [10 * np.log10(np.sum(one.levels)) for one in struck if one.levels is not None]
+    low, high = dataset.ATTACK_DB
+    assert low <= min(sums) < low + 5 and high - 5 < max(sums) <= high

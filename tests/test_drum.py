@@ -46,7 +46,8 @@ def test_a_softer_strike_glides_less_by_the_square_of_its_force():
     d = one_mode(0.5, tau=1.0)
     pitches = [pitch(drum.render_body(d, RATE, RATE, force), 0.05) for force in (1.0, 0.5)]
     rises = [(p / 200) ** 2 - 1 for p in pitches]
-    assert rises[1] / rises[0] == pytest.approx(0.25, rel=0.05)
+    softer = d.modes(0.5).gain.max() / d.modes(1.0).gain.max()  # by the mallet
+    assert rises[1] / rises[0] == pytest.approx((0.5 * softer) ** 2, rel=0.05)
 
 
 def test_gliding_changes_no_mode_s_decay():

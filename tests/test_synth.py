@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from matcher import ftm, modal
+from matcher import drum, ftm, modal
 from matcher.features import N_SAMPLES, SAMPLE_RATE
 from matcher.theta import PRESETS
 from training import synth
@@ -70,3 +70,39 @@ def test_on_a_gpu():
     nu, preset = torch.from_numpy(draw(4, seed=54)), PRESETS["live"]
     there = synth.render(nu.cuda(), preset).cpu()
     torch.testing.assert_close(there, synth.render(nu, preset), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_tension_and_mallet_are_the_instruments(dtype):
+    nu, preset = draw(4, seed=54), PRESETS["live"]
+    nu[:, 0] *= 0.5  # nothing near the ends of hearing
+    tension, mallet_hz = np.array([0.03, 0.3, 1.0, 0.3]), np.array([800.0, 3000.0, 600.0, 20000.0])
+    strike = np.array([[0.4, 0.3, 0.2, 0.4], [0.4, 0.45, 0.3, 0.4]])
+    heard = synth.render_gliding(
+        torch.from_numpy(nu).to(dtype), preset, torch.from_numpy(tension),
+        torch.from_numpy(strike), torch.from_numpy(mallet_hz),
+    )  # fmt: skip
+    assert heard.dtype == dtype
+    for i, x in enumerate(heard.numpy()):
+        theta = preset.from_nu(nu[i])
+        body = drum.Drum(theta, tuple(strike[:, i]), mallet_hz[i], tension[i])
+        played = drum.render(body, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
+        assert np.abs(x - played).max() <= 0.01, i  # the bank glides in float32 to the end
+
+
+def test_without_tension_the_gliding_drum_is_the_linear_one():
+    nu, preset = torch.from_numpy(draw(2, seed=55)), PRESETS["live"]
+    x = synth.render_gliding(nu, preset, torch.zeros(2), n_samples=8192)
+    torch.testing.assert_close(x, synth.render(nu, preset, n_samples=8192), rtol=0, atol=1e-6)
+
+
+def test_the_slope_of_tension_is_that_of_differences():
+    nu, preset = torch.from_numpy(draw(1, seed=56)), PRESETS["live"]
+
+    def glided(tension):
+        return synth.render_gliding(nu, preset, tension, n_samples=8192)
+
+    at, along = torch.full((1,), 0.3, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
+    _, slope = torch.func.jvp(glided, (at,), (along,))
+    difference = (glided(at + 1e-6) - glided(at - 1e-6)) / 2e-6
+    torch.testing.assert_close(slope, difference, rtol=1e-3, atol=1e-3 * float(slope.abs().max()))

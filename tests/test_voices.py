@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from matcher import modal, voices
+from matcher import attack, modal, voices
+from matcher import drum as drums
+from matcher.drum import Drum
 from matcher.kit import Pad
 from matcher.theta import Theta
 
@@ -23,8 +25,11 @@ class Pool:
                 self.put(i, pad.theta)
 
     def put(self, pad: int, theta: Theta) -> None:
+        self.put_drum(pad, Drum(theta))
+
+    def put_drum(self, pad: int, drum_: Drum, mix: float = 1.0) -> None:
         slot = pad * voices.SLOTS + int(self.record["pads"][pad]["serial"]) % voices.SLOTS
-        voices.write_program(self.record["programs"][slot], theta, self.rate)
+        voices.write_program(self.record["programs"][slot], drum_, mix, self.rate)
         voices.set_program(self.record, pad, slot)
 
     def strike(self, pad: int, amount: float = 1.0) -> bool:
@@ -220,3 +225,144 @@ def test_silence_ends_all():
     voices.silence(pool.record, 480)
     pool.play(512)
     assert pool.sounding == 0
+
+
+LEVELS = np.zeros(attack.SHAPE)
+LEVELS[6:10, 1] = 0.02, 0.05, 0.03, 0.01
+LEVELS[4, 3] = 1e-3
+WHOLE = Drum(LOW, (0.3, 0.45), 900.0, 0.3, tuple(map(tuple, LEVELS)))
+
+
+def offline(drum_: Drum, n: int, force: float, rate: int = RATE) -> np.ndarray:
+    """The body of a strike of some force as matcher.drum has it, scaled as the voices scale it."""
+    mixed, peak = drums.render_mixed(drum_, rate, n)
+    return drums.render_body(drum_, rate, n, force) * (force * HALF / peak / np.abs(mixed).max())
+
+
+@pytest.mark.parametrize("force", [1.0, 0.3])
+@pytest.mark.parametrize("block", [64, 960])
+def test_mallet_and_tension_sound_as_they_do_offline(force, block):
+    body = WHOLE._replace(levels=None)
+    pool = Pool(Pad(36, theta=LOW))
+    pool.put_drum(0, body)
+    pool.strike(0, force)
+    pool.play(RATE // 2, block)
+    expected = offline(body, RATE // 2, force)
+    assert db(pool.out[0] - expected, expected) < (-70 if block % 64 == 0 else -45)
+
+
+def test_the_attack_has_its_levels_and_dies_away_as_they_say():
+    noise = Drum(LOW._replace(tau=0.02), levels=WHOLE.levels)
+    pool = Pool(Pad(36, theta=LOW))
+    pool.put_drum(0, noise)
+    pool.strike(0, 0.5)
+    pool.play(RATE // 2)
+    offline = drums.render(noise, RATE, 0.5, peak=0.5 * HALF)
+    later = slice(RATE // 10, RATE // 2)  # the body is over
+    for stretch in (slice(0, 2400), later):
+        powers = [np.abs(np.fft.rfft(x[stretch], 2**15)) ** 2 for x in (pool.out[0], offline)]
+        for low, high in zip(attack.edges_hz()[4:10], attack.edges_hz()[5:11]):
+            bins = slice(int(low / RATE * 2**15), int(high / RATE * 2**15))
+            of = [power[bins].sum() for power in powers]
+            if of[1] > 1e-6 * powers[1].sum():
+                assert 0.3 < of[0] / of[1] < 3, (stretch, low)
+
+
+def test_noise_begins_elsewhere_each_time_and_grows_with_the_force():
+    pool = Pool(Pad(36, theta=LOW))
+    pool.put_drum(0, Drum(LOW._replace(tau=0.02), levels=WHOLE.levels))
+    for amount in (0.5, 0.5, 0.25):
+        pool.strike(0, amount)
+        pool.play(7 * RATE)
+        assert pool.sounding == 0
+    first, second, soft = pool.out[0].reshape(3, -1)[:, 2000:6000]  # behind the body
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.5
+    rms = [np.sqrt(np.mean(x**2)) for x in (first, second, soft)]
+    np.testing.assert_allclose(np.array(rms) / rms[0], [1, 1, 0.5], rtol=0.25)
+
+
+def test_without_mix_the_attack_is_not_there():
+    pools = [Pool(Pad(36, theta=LOW)) for _ in range(2)]
+    pools[0].put_drum(0, WHOLE, mix=0.0)
+    pools[1].put_drum(0, WHOLE._replace(levels=None))
+    for pool in pools:
+        pool.strike(0)
+        pool.play(4800)
+    np.testing.assert_array_equal(pools[0].out, pools[1].out)
+
+
+def test_a_harder_hit_is_brighter_also_when_its_force_is_known_late():
+    body = WHOLE._replace(levels=None, tension=0.0)
+
+    def brightness(play) -> float:
+        pool = Pool(Pad(36, theta=LOW))
+        pool.put_drum(0, body)
+        play(pool)
+        pool.play(RATE // 2)
+        power = np.abs(np.fft.rfft(pool.out[0][480:])) ** 2
+        return power[500:].sum() / power.sum()
+
+    def grow(pool):
+        voice = voices.begin_strike(pool.record, 0, 0.05)
+        pool.play(96)
+        voices.end_strike(pool.record, voice, 1.0, 24)
+
+    soft, hard = (brightness(lambda pool, a=a: pool.strike(0, a)) for a in (0.05, 1.0))
+    assert hard > 1.5 * soft
+    assert brightness(grow) == pytest.approx(hard, rel=0.1)
+
+
+def test_a_position_moves_the_strike_and_keeps_its_energy():
+    def spectrum(position):
+        pool = Pool(Pad(36, theta=LOW))
+        pool.put_drum(0, Drum(LOW, (0.4, 0.35)))
+        pool.record["pads"][0]["position"] = position
+        pool.strike(0)
+        pool.play(RATE // 2)
+        return np.abs(np.fft.rfft(pool.out[0])) ** 2, pool.out[0]
+
+    own, x = spectrum(-1.0)
+    away = 2 * max(0.1, 0.15) / voices.EDGE
+    _, y = spectrum(away)  # the drum's own point, said as a position
+    assert db(x - y, x) < -60
+    edge, rim = spectrum(1.0)
+    middle, _ = spectrum(0.0)
+    low = slice(40, 70)  # the fundamental, 110 Hz
+    assert middle[low].sum() / middle.sum() > own[low].sum() / own.sum()
+    assert edge[low].sum() / edge.sum() < 0.2 * own[low].sum() / own.sum()
+    assert 0.2 < np.sum(rim**2) / np.sum(x**2) < 5
+
+
+def test_a_grown_strike_that_joins_a_voice_keeps_its_noise_to_the_end():
+    pool = Pool(Pad(36, theta=LOW))
+    pool.put_drum(0, WHOLE)
+    pool.strike(0)
+    pool.play(4800)
+    voice = voices.begin_strike(pool.record, 0, 0.5)
+    pool.play(64)
+    voices.end_strike(pool.record, voice, 1.0, 24)
+    pool.play(128)
+    assert pool.sounding == 2  # the modes are one voice, the second noise another
+    assert sorted(pool.record["voices"]["fresh"][pool.record["voices"]["pad"] >= 0]) == [0, 3]
+    pool.play(8 * RATE)
+    assert pool.sounding == 0
+    x = pool.out[0]
+    steps = np.abs(np.diff(x[4800 + 64 :]))
+    assert steps.max() < 0.6  # no click where it joins
+
+
+def test_strikes_of_a_tense_drum_start_higher_when_it_still_rings():
+    pool = Pool(Pad(36, theta=LOW))
+    pool.put_drum(0, Drum(LOW._replace(tau=1.0), tension=1.0))
+
+    def pitch(x):
+        crossings = np.flatnonzero((x[:-1] < 0) & (x[1:] >= 0))
+        return RATE * (len(crossings) - 1) / (crossings[-1] - crossings[0])
+
+    pool.strike(0, 0.1)
+    pool.play(RATE // 10)
+    soft = pitch(pool.out[0])
+    pool.heard.clear()
+    pool.strike(0, 1.0)
+    pool.play(RATE // 20)
+    assert pitch(pool.out[0]) > 1.15 * soft

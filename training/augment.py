@@ -9,25 +9,17 @@ import scipy.fft
 
 from matcher.features import SAMPLE_RATE, normalise
 
-SHORTEST = 0.06  # s that are left by truncation at least
+SHORTEST = 0.03  # s that are left by truncation at least
 
 
 def strike_noise(x, rng):
     """A burst of noise: the stick, the skin's attack, snare wires."""
-    decay = _log_uniform(rng, 0.001, 0.1) * SAMPLE_RATE
+    decay = log_uniform(rng, 0.001, 0.1) * SAMPLE_RATE
     n = min(len(x), int(7 * decay))
     burst = rng.standard_normal(n, np.float32) * np.exp(-np.arange(n, dtype=np.float32) / decay)
     x = x.copy()
     x[:n] += burst / np.abs(burst).max() * 10 ** (rng.uniform(-30, -3) / 20)
     return normalise(x)
-
-
-def glide(x, rng):
-    """The pitch starts up to three semitones high and falls, as a slack skin hit hard."""
-    rise = 2 ** (rng.uniform(0, 3) / 12) - 1
-    fall = _log_uniform(rng, 0.01, 0.1) * SAMPLE_RATE
-    t = np.arange(len(x))
-    return np.interp(t + rise * fall * -np.expm1(-t / fall), t, x).astype(np.float32)
 
 
 def room_and_eq(x, rng):
@@ -80,16 +72,16 @@ def clipping(x, rng):
 
 def truncation(x, rng):
     """The recording, or the time until the next hit, ends early."""
-    return x[: int(_log_uniform(rng, SHORTEST * SAMPLE_RATE, len(x)))]
+    return x[: int(log_uniform(rng, SHORTEST * SAMPLE_RATE, len(x)))]
 
 
-def _log_uniform(rng, low, high):
+def log_uniform(rng, low, high):
+    """A number between two, its logarithm uniform."""
     return np.exp(rng.uniform(np.log(low), np.log(high)))
 
 
 STEPS = (  # in the order in which they act, each with its chance
-    (strike_noise, 0.5),
-    (glide, 0.25),
+    (strike_noise, 0.25),
     (room_and_eq, 0.7),
     (shift, 0.8),
     (noise, 0.8),

@@ -15,16 +15,22 @@ import numpy as np
 import platformdirs
 from threadpoolctl import threadpool_limits
 
-from matcher import ftm, modal
+from matcher import attack, drum
+from matcher.drum import Drum
 from matcher.features import BINS_PER_OCTAVE, N_SAMPLES, SAMPLE_RATE, LogCqt, stack
 from matcher.recording import save_atomically
-from matcher.theta import PRESETS
-from training.augment import augment
+from matcher.theta import PRESETS, Theta
+from training.augment import augment, log_uniform
 
 SHARD = 1024  # sounds
-VERSION = 1  # raise it when a sound of the same recipe and seed would come out otherwise
+VERSION = 2  # raise it when a sound of the same recipe and seed would come out otherwise
 SPLITS = {"train": 0, "validation": 1, "test": 2}
-STRIKE_RANGE = (0.2, 0.5)  # of half the augmented sounds; the others are struck at ftm.STRIKE
+# of the augmented sounds: what is beside theta, each with its chance; else it is as in Drum
+STRIKE_CHANCE, STRIKE_RANGE = 0.5, (0.05, 0.5)
+MALLET_CHANCE, DULL_RANGE = 0.5, (1e-4, 0.3)  # (pitch / cutoff)^2
+TENSION_CHANCE, TENSION_RANGE = 0.4, (0.01, 1.0)
+ATTACK_CHANCE, ATTACK_DB = 0.6, (-35.0, 3.0)  # power of all bands over the body's peak squared
+ATTACK_OCTAVES = (0.5, 3.0)  # width of its spectrum
 
 
 def cache_folder() -> Path:
@@ -55,11 +61,37 @@ def make_clip(recipe: Recipe, seed: int, split: str, index: int):
     rng = np.random.default_rng([seed, SPLITS[split], index])
     nu = rng.uniform(-1, 1, 5)  # first, as in nu_of
     augmented = rng.random() < recipe.augmented
-    moved = augmented and rng.random() < 0.5
-    strike = rng.uniform(*STRIKE_RANGE, 2) if moved else ftm.STRIKE
     theta = PRESETS[recipe.preset].from_nu(nu)
-    x = modal.render(theta, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE, strike)
+    struck = _any_strike(theta, rng) if augmented else Drum(theta)
+    x = drum.render(struck, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
     return nu, augment(x, rng) if augmented else x
+
+
+def _any_strike(theta: Theta, rng: np.random.Generator) -> Drum:
+    """Theta as it may be struck: anywhere, by any mallet, hard, with noise."""
+    struck = Drum(theta)
+    if rng.random() < STRIKE_CHANCE:
+        struck = struck._replace(strike=tuple(rng.uniform(*STRIKE_RANGE, 2)))
+    if rng.random() < MALLET_CHANCE:
+        cutoff = theta.pitch_hz / np.sqrt(log_uniform(rng, *DULL_RANGE))
+        struck = struck._replace(mallet_hz=min(float(cutoff), drum.HARD_HZ))
+    if rng.random() < TENSION_CHANCE:
+        struck = struck._replace(tension=float(log_uniform(rng, *TENSION_RANGE)))
+    if rng.random() < ATTACK_CHANCE:
+        struck = struck._replace(levels=_any_attack(rng))
+    return struck
+
+
+def _any_attack(rng: np.random.Generator):
+    """Levels of attack: a hump over the bands that dies away sooner at one end."""
+    band = np.arange(attack.N_BANDS)[:, None]
+    octave = attack.OCTAVES / attack.N_BANDS
+    middle, width = rng.uniform(0, attack.N_BANDS), rng.uniform(*ATTACK_OCTAVES) / octave
+    hump = np.exp(-0.5 * ((band - middle) / width) ** 2)
+    slow = rng.uniform(-0.5, attack.N_DECAYS) + rng.uniform(-0.2, 0.1) * (band - middle)
+    levels = hump * np.exp(-0.5 * (np.arange(attack.N_DECAYS) - slow) ** 2) + 1e-12
+    levels *= 10 ** (rng.uniform(*ATTACK_DB) / 10) / levels.sum()
+    return tuple(tuple(map(float, row)) for row in levels)
 
 
 def nu_of(seed: int, split: str, index: int) -> np.ndarray:

@@ -27,21 +27,32 @@ def modes(theta: Theta, strike=ftm.STRIKE, n_modes: int = ftm.N_MODES) -> ftm.Mo
     strike: a pair of floats, or of tensors (batch,). Where it is floats, silent modes are left out.
     """
     omega, tau, p, D, alpha = (v[:, None] for v in theta)  # (batch, 1)
-    m, k = (torch.arange(1, n_modes + 1).to(omega) for _ in range(2))
-    m, k = m.repeat_interleave(n_modes), k.repeat(n_modes)  # (modes,)
-    x1, x2 = (
-        torch.as_tensor(x, dtype=omega.dtype, device=omega.device).reshape(-1, 1) for x in strike
-    )  # (batch or 1, 1)
-    shape = torch.sin(m * np.pi * x1) ** 2 * torch.sin(k * np.pi * x2) ** 2
-    if not any(torch.is_tensor(x) for x in strike):
-        heard = shape[0] > 1e-12
-        m, k, shape = m[heard], k[heard], shape[:, heard]
+    m, k, shape = _heard(omega, strike, n_modes)
     beta = alpha + 1 / alpha
-    q = (alpha**2 * (m**2 - 1) + k**2 - 1) / (1 + alpha**2)
+    q = _excess(alpha, m, k)
     sigma = (1 + p * beta * q) / tau
     stiff = omega**2 * (1 + q) * (1 + D**2 * beta**2 * q)
     omega_mk = torch.sqrt(stiff + q * (1 - p * beta) ** 2 / tau**2)
     return ftm.Modes(sigma, omega_mk, shape / (omega_mk * alpha))
+
+
+def _heard(omega, strike, n_modes):
+    """Indices m and k (modes,) of the modes that are not left out, and their shape (.., modes)."""
+    m, k = (torch.arange(1, n_modes + 1).to(omega) for _ in range(2))
+    m, k = m.repeat_interleave(n_modes), k.repeat(n_modes)
+    x1, x2 = (
+        torch.as_tensor(x, dtype=omega.dtype, device=omega.device).reshape(-1, 1) for x in strike
+    )  # (batch or 1, 1)
+    shape = torch.sin(m * np.pi * x1) ** 2 * torch.sin(k * np.pi * x2) ** 2
+    if any(torch.is_tensor(x) for x in strike):
+        return m, k, shape
+    heard = shape[0] > 1e-12
+    return m[heard], k[heard], shape[:, heard]
+
+
+def _excess(alpha, m, k):
+    """matcher.ftm.excess of these modes, (batch, modes)."""
+    return (alpha**2 * (m**2 - 1) + k**2 - 1) / (1 + alpha**2)
 
 
 def render(nu: torch.Tensor, preset: Preset, strike=ftm.STRIKE, n_samples: int = N_SAMPLES,
@@ -61,6 +72,44 @@ def render(nu: torch.Tensor, preset: Preset, strike=ftm.STRIKE, n_samples: int =
     x = (left.transpose(1, 2) @ right).flatten(1)[:, :n_samples]
     peak = x.abs().amax(dim=1, keepdim=True)
     return x / torch.where(peak > 0, peak, 1)
+
+
+def render_gliding(nu: torch.Tensor, preset: Preset, tension: torch.Tensor, strike=ftm.STRIKE,
+                   mallet_hz: torch.Tensor | None = None, n_samples: int = N_SAMPLES,
+                   sample_rate: float = SAMPLE_RATE) -> torch.Tensor:  # fmt: skip
+    """`render` of drums that are struck hard, as matcher.drum.render_body but for the scale.
+
+    tension, mallet_hz: (batch,), as in matcher.drum.Drum. It takes n_samples * modes numbers for
+    each sound, many times what `render` does.
+    """
+    theta = theta_from_nu(nu.double(), preset)
+    sigma, omega, gain = modes(theta, strike)  # (batch, modes) each
+    gain = gain * _fade(omega, sample_rate)
+    if mallet_hz is not None:
+        gain = gain * torch.exp(-0.5 * (omega / (2 * np.pi * mallet_hz.double()[:, None])) ** 2)
+    m, k, _ = _heard(omega, strike, ftm.N_MODES)
+    ratio = 1 + _excess(theta.alpha[:, None], m, k)
+    weight = ratio * gain**2
+    weight = weight / weight.sum(dim=1, keepdim=True)
+    step = modal.GLIDE / sample_rate
+    starts = step * torch.arange(-(-n_samples // modal.GLIDE), dtype=omega.dtype, device=nu.device)
+    left = torch.exp(-2 * sigma[..., None] * starts)  # (batch, modes, blocks) of energy
+    rise = tension.double()[:, None] * (weight[..., None] * left).sum(dim=1)
+    rise = torch.where(rise < modal.LEAST_RISE, 0, rise).clamp(max=modal.HIGHEST_RISE)
+    pull = (ratio * theta.omega[:, None] ** 2 / omega**2)[..., None]
+    rest = omega[..., None]
+    room = (modal.HIGHEST_TURN * sample_rate - rest).clamp(min=0)
+    now = rest + torch.minimum(rest * (torch.sqrt(1 + rise[:, None] * pull) - 1), room)
+    phase = step * (torch.cumsum(now, dim=-1) - now)  # at the start of each block
+    z = gain[..., None] * torch.exp(torch.complex(-sigma[..., None] * starts, phase))
+    one = torch.exp(torch.complex(-sigma[..., None].expand_as(now), now) / sample_rate)
+    columns = []
+    for _ in range(modal.GLIDE):
+        columns.append(z.imag.sum(dim=1))
+        z = z * one
+    x = torch.stack(columns, dim=-1).flatten(1)[:, :n_samples]
+    peak = x.abs().amax(dim=1, keepdim=True)
+    return (x / torch.where(peak > 0, peak, 1)).to(nu.dtype)
 
 
 def render_with_tangents(nu: torch.Tensor, preset: Preset, strike=ftm.STRIKE):
