@@ -182,15 +182,16 @@ class Knob(QWidget):
         self._controller: int | None = None
         self.dial = _Dial(self)
         self.dial.setAccessibleName(name)
-        self.text = label()
-        for text in (title := label(name, quiet=True), self.text):
+        self.text, self.sure = label(), label(" ", quiet=True)
+        for text in (title := label(name, quiet=True), self.text, self.sure):
             text.setAlignment(Qt.AlignmentFlag.AlignCenter)
         title.setBuddy(self.dial)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        for widget in (title, self.dial, self.text):
+        for widget in (title, self.dial, self.text, self.sure):
             layout.addWidget(widget)
+        self.sure.hide()
         self.help = help
         self.setFocusProxy(self.dial)
         self.dial.valueChanged.connect(self._take)
@@ -214,6 +215,12 @@ class Knob(QWidget):
         self._home = value
         self.mark = self._share(value) if marked else None
         self.dial.update()
+
+    def set_sure(self, words: str) -> None:
+        """Show how sure a matched value is; there is room for it from the first time on."""
+        self.sure.setText(words or " ")
+        self.sure.show()
+        self._say()
 
     def set_controller(self, number: int | None) -> None:
         """Show which MIDI controller turns it."""
@@ -267,10 +274,14 @@ class Knob(QWidget):
         words = self._words(self._value)
         self.text.setText(words)
         learned = f"; MIDI controller {self._controller}" if self._controller is not None else ""
-        self.dial.setAccessibleDescription(f"{words}{learned}. {self.help}")
+        sure = self.sure.text().strip()
+        sure = f", {sure}" if sure else ""
+        self.dial.setAccessibleDescription(f"{words}{sure}{learned}. {self.help}")
         keys = "Drag up and down, turn the wheel, use the arrow keys, or type Enter and a value"
         back = "double click goes back; right click for more"
-        self.setToolTip(f"<b>{self.name}: {words}</b>{learned}<br>{self.help}<br>{keys}; {back}.")
+        self.setToolTip(
+            f"<b>{self.name}: {words}</b>{sure}{learned}<br>{self.help}<br>{keys}; {back}."
+        )
         self.dial.update()
 
 

@@ -5,12 +5,14 @@ import time
 import numpy as np
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QImage, QPainter, QPen
-from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QWidget
+from PyQt6.QtWidgets import QGridLayout, QSizePolicy, QWidget
 
 from gui.controls import Knob, em, label, panel_in
 from gui.theme import now
 from matcher import ftm
-from matcher.kit import RANGE, RANGES, Pad
+from matcher.confidence import margins
+from matcher.drum import HARD_HZ
+from matcher.kit import RANGE, RANGES, Pad, share_at, value_at
 from matcher.theta import Theta, describe, note_name
 
 FRAME_MS = 33
@@ -25,7 +27,11 @@ HELP = {
     "p": "How fast the high tones die: low rings like metal, high thuds like cloth.",
     "D": "How far the overtones spread apart: low is a skin, high is a plate.",
     "alpha": "Side ratio: 1 is a square drum, near 0 a long and narrow one.",
+    "mallet_hz": "How hard the mallet is: tones above its frequency are dulled, less by hard hits.",
+    "tension": "How far above its pitch a hard hit begins, before it glides down.",
+    "attack": "How much of the hit's own noise is heard: 0 % is pure physics.",
 }
+STRIKE = {"mallet_hz": "Mallet", "tension": "Tension", "attack": "Attack"}
 SYMBOLS = {
     "omega": "\N{GREEK SMALL LETTER OMEGA}", "tau": "\N{GREEK SMALL LETTER TAU}", "p": "p",
     "D": "D", "alpha": "\N{GREEK SMALL LETTER ALPHA}",
@@ -205,9 +211,9 @@ def _image(field: np.ndarray) -> QImage:
 
 
 class DrumPanel(QWidget):
-    """Membrane and the five physical knobs of a pad.
+    """Membrane and the physical knobs of a pad: five of the drum, three of how it is struck.
 
-    turned: emitted with a name of Theta and its new value. strike_moved: with the strike point.
+    turned: emitted with one of kit.TURNED and its new value. strike_moved: with the strike point.
     """
 
     turned = pyqtSignal(str, float)
@@ -223,7 +229,7 @@ class DrumPanel(QWidget):
         self.membrane.moved.connect(self.strike_moved)
         self.membrane.released.connect(self.released)
         self.membrane.struck.connect(self.struck)
-        self.knobs = {name: self._knob(name) for name in Theta._fields}
+        self.knobs = {name: self._knob(name) for name in (*Theta._fields, *STRIKE)}
         self.title = label("THE DRUM", of="twin")
         self.words = label("", quiet=True)
         self.words.setWordWrap(True)
@@ -231,22 +237,36 @@ class DrumPanel(QWidget):
         layout.setSpacing(gap // 2)
         layout.addWidget(self.title, 0, 0)
         layout.addWidget(self.membrane, 1, 0)
-        row = QHBoxLayout()
-        for knob in self.knobs.values():
-            row.addWidget(knob)
-        layout.addLayout(row, 2, 0)
-        layout.addWidget(self.words, 3, 0)
+        rows = QGridLayout()
+        for i, knob in enumerate(self.knobs.values()):
+            rows.addWidget(knob, i // len(Theta._fields), i % len(Theta._fields))
+        rows.addWidget(self.words, 1, len(STRIKE), 1, len(Theta._fields) - len(STRIKE))
+        layout.addLayout(rows, 2, 0)
         layout.setRowStretch(1, 1)
 
-    def show_pad(self, pad: Pad, matched: Theta | None) -> None:
-        """Show a pad's drum; matched: theta as the network heard it."""
+    def show_pad(self, pad: Pad, matched: dict | None, spread=None) -> None:
+        """Show a pad's drum; matched: fields of the pad as it was matched.
+
+        spread: how sure theta is, as matcher.confidence has it; None where that is not known.
+        """
         self.membrane.show_drum(pad.theta, (pad.x1, pad.x2))
+        sure = margins(spread) if spread is not None else {}
         for name, knob in self.knobs.items():
-            knob.setEnabled(pad.theta is not None)
-            if pad.theta is not None:
-                knob.set_value(getattr(pad.theta, name))
-                home = getattr(matched or pad.theta, name)
-                knob.set_home(home, marked=matched is not None)
+            there = pad.theta is not None and (name != "attack" or pad.levels is not None)
+            knob.setEnabled(there)
+            if pad.theta is None:
+                continue
+            of_theta = name in Theta._fields
+            value = getattr(pad.theta if of_theta else pad, name)
+            home, marked = value, False
+            if name == "attack":
+                home = 1.0
+            elif matched is not None:
+                home, marked = getattr(matched["theta"], name) if of_theta else matched[name], True
+            knob.set_value(value)
+            knob.set_home(home, marked=marked)
+            if of_theta:
+                knob.set_sure(sure.get(name, ""))
         self.words.setText("" if pad.theta is None else _sentence(pad.theta))
 
     def show_controllers(self, controllers: dict[int, str]) -> None:
@@ -256,17 +276,17 @@ class DrumPanel(QWidget):
             knob.set_controller(numbers.get(name))
 
     def _knob(self, name: str) -> Knob:
-        row = RANGE[name]
-        scale = (
-            lambda value: float((row.to_nu(value) + 1) / 2),
-            lambda share: float(row.from_nu(2 * share - 1)),
-        )
-        middle = float(row.from_nu(0.0))
-        help = f"{HELP[name]} ({SYMBOLS[name]} of the paper)"
-        knob = Knob(row.label, scale, lambda value: _words(name, value), middle, help,
+        of_theta = name in Theta._fields
+        scale = (lambda value: share_at(name, value), lambda share: value_at(name, share))
+        label = RANGE[name].label if of_theta else STRIKE[name]
+        help = f"{HELP[name]} ({SYMBOLS[name]} of the paper)" if of_theta else HELP[name]
+        middle = value_at(name, 0.5)
+        knob = Knob(label, scale, lambda value: _words(name, value), middle, help,
                     learnable=True)  # fmt: skip
         if name == "omega":
             knob.typed = ("Hz", 1 / (2 * np.pi))
+        if of_theta:
+            knob.set_sure("")
         knob.turned.connect(lambda value: self.turned.emit(name, value))
         knob.released.connect(self.released)
         knob.learn.connect(lambda: self.learn.emit(name))
@@ -280,6 +300,12 @@ def _words(name: str, value: float) -> str:
         return f"{value / (2 * np.pi):.1f} Hz"
     if name == "tau":
         return f"{value:.2g} s" if value >= 0.1 else f"{1000 * value:.0f} ms"
+    if name == "mallet_hz":
+        return "hard" if value >= HARD_HZ else f"{value:.0f} Hz"
+    if name == "tension":
+        return f"{600 * np.log2(1 + value):+.0f} cents"
+    if name == "attack":
+        return f"{100 * value:.0f} %"
     return f"{value:.2f}" if name == "alpha" else f"{value:.2g}"
 
 

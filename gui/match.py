@@ -5,15 +5,22 @@ from dataclasses import dataclass
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QRectF, Qt, pyqtSignal
-from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSizePolicy, QWidget
+from PyQt6.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
 
 from gui.background import Background
 from gui.controls import em, label, panel_in
 from gui.theme import now
-from matcher import modal, spectrogram
+from matcher import spectrogram
+from matcher.drum import Drum, render
 from matcher.features import N_SAMPLES, SAMPLE_RATE
 from matcher.matching import to_analysis_rate, twin_distance
-from matcher.theta import Theta
 
 TICKS_HZ = spectrogram.TICKS_HZ[1::2]  # those that have room
 DIFFERENCE_DB = 30  # that the difference view shows to each side
@@ -41,14 +48,14 @@ class Comparison:
     distance: float
 
 
-def compare(hit: Hit, theta: Theta, strike: tuple[float, float]) -> Comparison:
-    """Everything that is shown of a hit and the drum of theta."""
-    peak = float(np.abs(hit.samples).max())
+def compare(hit: Hit, sound: tuple[Drum, float]) -> Comparison:
+    """Everything that is shown of a hit and a drum with its attack's mix."""
+    (drum, mix), peak = sound, float(np.abs(hit.samples).max())
     seconds = len(hit.samples) / hit.sample_rate
-    twin = modal.render(theta, hit.sample_rate, seconds, strike, peak)
+    twin = render(drum, hit.sample_rate, seconds, peak, mix)
     clips = tuple(to_analysis_rate(x, hit.sample_rate) for x in (hit.samples, twin))
     levels = tuple(spectrogram.levels(clip) for clip in clips)
-    distance = twin_distance(clips[0], theta, hit.ended, strike)
+    distance = twin_distance(clips[0], drum, hit.ended, mix)
     return Comparison(hit, twin, levels, clips, distance)
 
 
@@ -56,10 +63,13 @@ class MatchPanel(QWidget):
     """Two spectrograms, two waveforms, the distance, and the stages as they came.
 
     play: emitted with samples and their rate, to be heard. open_file: to have a file asked for.
+    find_others: to have other answers looked for; choose_answer: with the one that was picked.
     """
 
     play = pyqtSignal(object, float)
     open_file = pyqtSignal()
+    find_others = pyqtSignal()
+    choose_answer = pyqtSignal(int)
 
     def __init__(self):
         super().__init__()
@@ -67,7 +77,7 @@ class MatchPanel(QWidget):
         self._hit: Hit | None = None
         self._next_is_twin = False
         self._stages: list[str] = []
-        self._wanted = None  # hit, theta and strike point of the newest comparison
+        self._wanted = None  # hit and sound of the newest comparison
         self._latest = Background(self, newest_only=True)
         self._latest.done.connect(self._show)
         self._latest.failed.connect(lambda reason: self.distance.setText(reason))
@@ -87,27 +97,50 @@ class MatchPanel(QWidget):
         self.file = QPushButton("Open a recording…")
         self.file.setToolTip("Match a hit of a sound file; dropping it anywhere does the same")
         self.file.clicked.connect(self.open_file)
+        self.find = QPushButton("Other answers")
+        self.find.setToolTip("Look for other drums that come near this hit, to pick from by ear")
+        self.find.clicked.connect(self.find_others)
+        self.others = QComboBox()
+        self.others.setAccessibleName("Answers to this hit")
+        self.others.setToolTip("Drums that come near this hit, nearest first: pick one to hear it")
+        self.others.activated.connect(self.choose_answer)
         self._put_together()
         self._enable()
 
-    def show_hit(self, hit: Hit | None, theta: Theta | None, strike) -> None:
-        """Show a hit beside the drum of theta; None where there is none."""
-        if (hit, theta, strike) == self._wanted:
+    def show_hit(self, hit: Hit | None, sound: tuple[Drum | None, float]) -> None:
+        """Show a hit beside a pad's sound; None where there is none."""
+        if (hit, sound) == self._wanted:
             return
         self._next_is_twin = self._next_is_twin and hit is self._hit
-        self._hit, self._wanted = hit, (hit, theta, strike)
+        self._hit, self._wanted = hit, (hit, sound)
         self._enable()
-        if hit is None or theta is None or not np.any(hit.samples):
+        if hit is None or sound[0] is None or not np.any(hit.samples):
             self.comparison = None
             self._draw()
             self._enable()
             return
-        self._latest.do(lambda: compare(hit, theta, strike))
+        self._latest.do(lambda: compare(hit, sound))
 
-    def show_heard(self, heard_s: list[float]) -> None:
-        """Show how much was heard for each answer, in seconds."""
-        heard = " → ".join(f"{seconds:.2f} s" for seconds in heard_s)
-        self.stages.setText(f"matched after {heard}" if heard else "")
+    def show_answers(self, words: str, doubt: str, others: list[str], chosen: int) -> None:
+        """Show the stages of the match, and its answers, of which one is on the pad.
+
+        doubt: why it may be no drum. chosen: index in others, or -1.
+        """
+        self.stages.setText(f"<b>{doubt}</b>" if doubt else words)
+        self.stages.setToolTip(words)
+        self.others.blockSignals(True)
+        self.others.clear()
+        self.others.addItems(others)
+        self.others.setCurrentIndex(chosen)
+        self.others.blockSignals(False)
+        self.others.setVisible(len(others) > 1)
+        self.find.setVisible(len(others) <= 1)
+        self.find.setText("Other answers")
+
+    def show_finding(self) -> None:
+        """That other answers are being looked for."""
+        self.find.setText("Looking…")
+        self.find.setEnabled(False)
 
     def play_next(self) -> None:
         """Let the recorded hit be heard, and its twin the next time."""
@@ -150,7 +183,7 @@ class MatchPanel(QWidget):
 
     def _enable(self) -> None:
         there = self._current
-        for button in (self.ab, self.difference):
+        for button in (self.ab, self.difference, self.find):
             button.setEnabled(there)
         self.ab.setText("A/B: twin next" if self._next_is_twin else "A/B: recorded next")
 
@@ -192,7 +225,11 @@ class MatchPanel(QWidget):
         layout.addWidget(self.waves, 2, 0, 1, 2)
         layout.setRowStretch(1, 5)
         layout.setRowStretch(2, 2)
-        rows = ((self.distance, self.stages), (self.difference, self.ab, self.file))
+        self.others.hide()
+        rows = (
+            (self.distance, self.stages),
+            (self.difference, self.ab, self.find, self.others, self.file),
+        )
         for number, widgets in enumerate(rows, 3):
             row = QHBoxLayout()
             for widget in widgets:

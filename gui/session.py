@@ -6,7 +6,7 @@ changes by itself (theta of a hit, a controller) is an edit too.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +15,29 @@ from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 from gui import preferences
 from gui.background import Background
 from gui.link import Link
-from gui.match import Hit
+from gui.matched import BUDGET_S, Matched, find_others, of_event, of_match
 from gui.preferences import N_RECENT, Preferences
 from matcher.document import Document
+from matcher.drum import render
 from matcher.encoder import SHIPPED
-from matcher.features import N_SAMPLES, SAMPLE_RATE
-from matcher.kit import LONGEST_NAME, RANGE, SUFFIX, Kit, Pad, load_kit
+from matcher.kit import (
+    LONGEST_NAME,
+    RANGE,
+    SUFFIX,
+    Kit,
+    Pad,
+    drum_values,
+    load_kit,
+    values_of,
+)
 from matcher.matching import LONGEST, match_file
-from matcher.modal import render
 from matcher.recording import write_wav
-from matcher.theta import Theta
+from matcher.theta import Theta, note_name
 
 DEMO = Path(__file__).parent / "demo.drumkit"
 AUTOSAVE_MS = 300  # after which a knob that is being turned is kept safe
 WAV_RATE = 44100
+ANSWER_VELOCITY = 0.8  # at which an answer that is picked is heard
 
 
 @dataclass(frozen=True)
@@ -40,16 +49,6 @@ class Message:
     mend: str = ""
     do: Callable[[], None] | None = None
     dismissed: Callable[[], None] | None = None  # called where it is put away
-
-
-@dataclass(frozen=True)
-class Matched:
-    """What a pad was matched to."""
-
-    theta: Theta  # as the network heard it
-    hit: Hit | None = None
-    heard_s: list[float] = field(default_factory=list)  # of the hit, for each answer
-    number: int = 0  # of the hit
 
 
 class Session(QObject):
@@ -76,7 +75,10 @@ class Session(QObject):
         self._n_kits = 0  # that were begun
         self._files = Background(self)
         self._files.done.connect(self._take_match)
-        self._files.failed.connect(lambda reason: self.tell("error", reason))
+        self._others = Background(self, newest_only=True)
+        self._others.done.connect(self._take_others)
+        for work in (self._files, self._others):
+            work.failed.connect(lambda reason: self.tell("error", reason))
         self._autosave = QTimer(self, singleShot=True, interval=AUTOSAVE_MS)
         self._autosave.timeout.connect(document.autosave)
         self._remembering = QTimer(self, singleShot=True, interval=AUTOSAVE_MS)
@@ -109,6 +111,27 @@ class Session(QObject):
     def pad(self) -> Pad:
         """The chosen pad's values."""
         return self.kit.pads[self.armed]
+
+    @property
+    def spread(self) -> tuple[float, ...] | None:
+        """How sure theta of the chosen pad is, while it is as it was matched."""
+        matched = self.matched.get(self.armed)
+        as_matched = matched is not None and matched.theta == self.pad.theta
+        return matched.spread if as_matched else None
+
+    @property
+    def answers(self) -> tuple[str, str, list[str], int]:
+        """What MatchPanel.show_answers takes of the chosen pad."""
+        matched = self.matched.get(self.armed)
+        if matched is None or self.pad.theta is None:
+            return "", "", [], -1
+        others = [
+            f"{i}: {note_name(other.drum.theta.pitch_hz)}, distance {other.distance:.2f}"
+            for i, other in enumerate(matched.others, 1)
+        ]
+        values = [drum_values(other.drum) for other in matched.others]
+        chosen = values.index(matched.values) if matched.values in values else -1
+        return matched.words, matched.doubt, others, chosen
 
     def name_of(self, pad: int) -> str:
         """What to call a pad."""
@@ -145,9 +168,9 @@ class Session(QObject):
             self.edit(text, kit, merge=(name, self.armed))
 
     def turn(self, name: str, value: float) -> None:
-        """Set one of theta."""
+        """Set one of theta, or of what strikes it."""
         kit = self.kit.with_value(self.armed, name, value)
-        self.edit(RANGE[name].label.lower(), kit, merge=(name, self.armed))
+        self.edit(_word(name), kit, merge=(name, self.armed))
 
     def move_strike(self, x1: float, x2: float) -> None:
         """Set where the chosen pad is struck."""
@@ -273,20 +296,15 @@ class Session(QObject):
             self.tell("error", event["message"])
 
     def _take_theta(self, event: dict, pad: int) -> None:
-        theta, clip, now = Theta(**event["theta"]), self.link.clip(pad), self.kit.pads[pad]
-        before = self.matched.get(pad)
+        now, before = self.kit.pads[pad], self.matched.get(pad)
         goes_on = before is not None and before.number == self._n_hits
-        if self._n_hits <= self._done_hits or (goes_on and now.theta != before.theta):
+        if self._n_hits <= self._done_hits or (goes_on and values_of(now) != before.values):
             self._done_hits = self._n_hits  # the drum was turned, cleared or undone since
             self._show()
             return
-        heard = [s for s in before.heard_s if s < event["observed_s"]] if goes_on else []
-        hit = None
-        if clip is not None:
-            ended = len(clip.samples) < 0.99 * clip.sample_rate * N_SAMPLES / SAMPLE_RATE
-            hit = Hit(clip.samples, clip.sample_rate, ended)
-        matched = Matched(theta, hit, [*heard, event["observed_s"]], self._n_hits)
-        kit = self.kit.with_pad(pad, theta=theta, name=now.name or f"Drum {pad + 1}")
+        clip = self.link.clip(pad)
+        matched = of_event(event, clip, before if goes_on else None, self._n_hits)
+        kit = self.kit.with_pad(pad, **matched.values, name=now.name or f"Drum {pad + 1}")
         self.edit(
             "match of a hit", kit, ("hit", self._n_hits, pad), self._with_matched(pad, matched)
         )
@@ -294,9 +312,35 @@ class Session(QObject):
             self._tell_of_replaced(now, before, "the hit")
         self.played.emit(pad, 0)
 
+    def find_others(self) -> None:
+        """Look for other answers to the hit of the chosen pad; they come with `changed`."""
+        pad, matched = self.armed, self.matched.get(self.armed)
+        if matched is not None and matched.hit is not None:
+            self._others.do(lambda: (pad, matched, find_others(matched)))
+
+    def _take_others(self, result) -> None:
+        pad, matched, others = result
+        if self.matched.get(pad) == matched:
+            if len(others) == 1:
+                self.tell("note", "no other drum comes near this hit")
+            found = replace(matched, others=others)
+            self.document.attach(self._with_matched(pad, found))
+        self._show()
+
+    def choose_answer(self, index: int) -> None:
+        """Put one of the answers to its hit on the chosen pad, and play it."""
+        matched = self.matched[self.armed]
+        answer = matched.others[index]
+        values = drum_values(answer.drum)
+        matched = replace(matched, values=values, spread=answer.spread)
+        kit = self.kit.with_pad(self.armed, **values)
+        self._done_hits = self._n_hits
+        self.edit("another answer", kit, matched=self._with_matched(self.armed, matched))
+        self.play(self.armed, ANSWER_VELOCITY)
+
     def _tell_of_replaced(self, pad: Pad, before: Matched | None, by: str) -> None:
         """Say that a drum of the kit is gone, where it was not one that was just matched."""
-        if pad.theta is not None and (before is None or not before.heard_s):
+        if pad.theta is not None and (before is None or not before.stages):
             gone = pad.name or "the pad's drum"
             self.tell("note", f"{by} took the place of {gone}", "Undo", self.undo)
 
@@ -351,18 +395,16 @@ class Session(QObject):
         armed, kit = self.armed, self._n_kits
         self.tell("", "error")
         self.tell("note", f"matching {path.name}…")
-        self._files.do(lambda: (armed, kit, path, match_file(path)))
+        self._files.do(lambda: (armed, kit, path, match_file(path, budget_s=BUDGET_S)))
 
     def _take_match(self, result) -> None:
         pad, number, path, match = result
         self.tell("", "note")
         if number != self._n_kits:
             return  # another kit has been opened since
-        theta = Theta(*map(float, RANGE.from_nu(np.clip(RANGE.to_nu(match.theta), -1, 1))))
-        hit = Hit(match.hit, match.sample_rate, ended=False)
-        matched = Matched(theta, hit, [len(match.hit) / match.sample_rate])
+        matched = of_match(match)
         now, before = self.kit.pads[pad], self.matched.get(pad)
-        kit = self.kit.with_pad(pad, theta=theta, name=_plain(path.stem))
+        kit = self.kit.with_pad(pad, **matched.values, name=_plain(path.stem))
         self._done_hits = self._n_hits
         self.edit(f"match of {path.name}", kit, matched=self._with_matched(pad, matched))
         self._tell_of_replaced(now, before, path.name)
@@ -402,7 +444,7 @@ class Session(QObject):
         """Write the sound of the chosen pad to a WAV file."""
         pad = self.pad
         seconds = min(LONGEST, float(np.log(1000)) * pad.theta.tau)
-        x = render(pad.tuned, WAV_RATE, seconds, (pad.x1, pad.x2), 0.99)
+        x = render(pad.drum, WAV_RATE, seconds, 0.99, pad.attack)
         if self.attempt(lambda: write_wav(path, x, WAV_RATE)):
             self.tell("note", f"{path} is written: {seconds:.1f} s")
 
@@ -465,7 +507,7 @@ class Session(QObject):
         empty = [i for i, pad in enumerate(self.kit.pads) if pad.theta is None]
         self.link.change(armed=empty[0] if empty else 0)  # where a hit takes nothing away
         pads = enumerate(self.kit.pads)
-        matched = {i: Matched(pad.theta) for i, pad in pads if pad.theta is not None}
+        matched = {i: Matched(values_of(pad)) for i, pad in pads if pad.theta is not None}
         self.document.attach(matched)
         self._show()
 
@@ -493,7 +535,8 @@ def _plain(name: str) -> str:
 
 def _word(name: str) -> str:
     """What one of kit.TURNED is called on the panels."""
-    words = {"gain_db": "gain", "x1": "the strike point along", "x2": "the strike point across"}
+    words = {"gain_db": "gain", "x1": "the strike point along", "x2": "the strike point across",
+             "mallet_hz": "mallet"}  # fmt: skip
     return RANGE[name].label.lower() if name in Theta._fields else words.get(name, name)
 
 

@@ -67,10 +67,10 @@ class Window(QMainWindow):
         session, document = self.session, self.session.document
         armed, pad, matched = session.armed, session.pad, session.matched.get(session.armed)
         self.pads.show_kit(session.kit.pads, armed, session.solo)
-        self.drum.show_pad(pad, matched.theta if matched else None)
+        self.drum.show_pad(pad, matched.values if matched else None, session.spread)
         self.drum.title.setText(f"PAD {armed + 1}: {(pad.name or 'NOTHING YET').upper()}")
-        self.match.show_hit(matched.hit if matched else None, pad.tuned, (pad.x1, pad.x2))
-        self.match.show_heard(matched.heard_s if matched else [])
+        self.match.show_hit(matched.hit if matched else None, pad.sound)
+        self.match.show_answers(*session.answers)
         self.bar.refresh()
         self.setWindowTitle(f"{session.kit.name}{' *' * document.edited} - Drum matcher")
         for action, button in (
@@ -301,6 +301,9 @@ class Window(QMainWindow):
         link.heard.connect(self._hear)
         self.listen.input_chosen.connect(self._choose_input)
         self.match.play.connect(link.audition)
+        self.match.find_others.connect(session.find_others)
+        self.match.find_others.connect(self.match.show_finding)
+        self.match.choose_answer.connect(session.choose_answer)
         self.match.open_file.connect(lambda: self._ask_for("Match a recording", SOUNDS))
         self.drum.turned.connect(session.turn)
         self.drum.strike_moved.connect(session.move_strike)

@@ -90,6 +90,10 @@ def _parser() -> _Parser:
         "--attack", type=float, default=1.0, metavar="X",
         help="how much of the attack's noise the twin has, 0 (pure physics) to 1; default 1",
     )  # fmt: skip
+    match.add_argument(
+        "--candidates", type=int, default=1, metavar="N",
+        help="answers that differ, 1 to 3, each a file: resynthesis-2.wav...; default 1",
+    )  # fmt: skip
     match.add_argument("--json", action="store_true", help="print match.json, and nothing else")
     match.add_argument("--no-picture", action="store_true", help="do not draw match.png")
     match.set_defaults(run=_match, options=match)
@@ -158,6 +162,7 @@ def _add_live(commands, form) -> None:
 
 
 def _match(arguments) -> None:
+    from matcher.confidence import margins as margins_of
     from matcher.drum import MIX, describe_strike
     from matcher.encoder import Encoder
     from matcher.matching import match_file
@@ -167,16 +172,23 @@ def _match(arguments) -> None:
         _check("rate", arguments.rate, *RATES)
     _check("budget-ms", arguments.budget_ms, 10, 60000)
     _check("attack", arguments.attack, *MIX)
+    _check("candidates", arguments.candidates, 1, 3)
+    if arguments.candidates > 1 and not arguments.refine:
+        raise ValueError("candidates come of refining; leave out --no-refine")
     encoder = Encoder(arguments.model) if arguments.model else None
     budget_s = arguments.budget_ms / 1000 if arguments.refine else 0.0
     result = match_file(
-        arguments.file, arguments.hit, arguments.rate, encoder, budget_s, arguments.attack
-    )
+        arguments.file, arguments.hit, arguments.rate, encoder, budget_s, arguments.attack,
+        arguments.candidates,
+    )  # fmt: skip
     folder = arguments.out or Path(f"{arguments.file.stem}-match")
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / "resynthesis.wav", folder / "match.json"]
     text = json.dumps(result.to_dict(str(arguments.file)), indent=2)
     write_wav(written[0], result.twin, result.twin_rate)
+    for i, twin in enumerate(result.other_twins(arguments.attack), 2):
+        written.append(folder / f"resynthesis-{i}.wav")
+        write_wav(written[-1], twin, result.twin_rate)
     save_atomically(written[1], lambda file: file.write(f"{text}\n".encode()))
     if not arguments.no_picture:
         from matcher.picture import save_picture
@@ -187,10 +199,20 @@ def _match(arguments) -> None:
         print(text)
         return
     print(f"{arguments.file}: hit at {result.onset_s:.3f} s")
-    for label, value, meaning in (*describe(result.theta), *describe_strike(result.drum)):
-        print(f"  {label:<10}{value:<10} {meaning}")
+    margins = margins_of(result.spread) if result.spread else {}
+    for row, (label, value, meaning) in zip(Theta._fields, describe(result.theta)):
+        print(f"  {label:<10}{value:<10} {margins.get(row, ''):<20} {meaning}")
+    for label, value, meaning in describe_strike(result.drum):
+        print(f"  {label:<10}{value:<10} {'':<20} {meaning}")
     stages = ", ".join(f"{stage.name} {stage.distance:.2f}" for stage in result.stages)
+    if len(result.candidates) > 1:
+        stages += f", the nearest of {len(result.candidates)} {result.log_cqt_distance:.2f}"
     print(f"  log-CQT distance (0 is the same sound): {stages}")
+    for i, other in enumerate(result.candidates[1:], 2):
+        values = ", ".join(value for _, value, _ in describe(other.drum.theta))
+        print(f"  or, {i}: {values}; distance {other.distance:.2f}")
+    if result.doubt:
+        print(f"  {result.doubt}")
     print(f"written: {', '.join(map(str, written))}")
 
 
@@ -261,6 +283,7 @@ def _live(arguments) -> None:
         input=arguments.input, output=arguments.output, midi_in=tuple(arguments.midi_in),
         block=arguments.block, model=arguments.model or SHIPPED, kit=kit, mode=arguments.mode,
         armed=arguments.pad - 1, controllers=dict(map(_control, arguments.control)),
+        refine=arguments.refine,
     )  # fmt: skip
     with Engine(setup) as engine, suppress(KeyboardInterrupt):
         while True:
@@ -300,7 +323,7 @@ def _sentence(event: dict) -> str:
         return f"{at}ignored: {event['reason']}"
     if kind == "theta":
         values = ", ".join(value for _, value, _ in describe(Theta(**event["theta"])))
-        return f"{at}pad {event['pad']} ({event['stage']}): {values}"
+        return f"{at}pad {event['pad']} ({event['stage']}, {event['by']}): {values}"
     if kind == "note":
         where = f"pad {event['pad']}" if event["pad"] else "no pad"
         return f"{at}note {event['note']}, velocity {event['velocity']}: {where}"

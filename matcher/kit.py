@@ -10,7 +10,6 @@ import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-import numpy as np
 import tomli_w
 
 from matcher import attack
@@ -131,7 +130,8 @@ class Pad:
 
 def drum_values(drum: Drum) -> dict:
     """A matched drum -> the fields DRUM of the pad that it is put on, each within its range."""
-    theta = Theta(*map(float, RANGE.from_nu(np.clip(RANGE.to_nu(drum.theta), -1, 1))))
+    rows = zip(RANGE.parameters, drum.theta)
+    theta = Theta(*(min(max(float(value), row.low), row.high) for row, value in rows))
     values = {"x1": drum.strike[0], "x2": drum.strike[1]}
     values |= {"mallet_hz": drum.mallet_hz, "tension": drum.tension}
     for name, value in values.items():
@@ -139,6 +139,13 @@ def drum_values(drum: Drum) -> dict:
         values[name] = min(max(float(value), low), high)
     levels = drum.levels and tuple(tuple(float(f"{v:.4g}") for v in row) for row in drum.levels)
     return {"theta": theta, "levels": levels, **values}
+
+
+def drum_of(values: dict) -> Drum:
+    """drum_values the other way."""
+    strike = values["x1"], values["x2"]
+    drum = Drum(values["theta"], strike, values["mallet_hz"], values["tension"])
+    return drum._replace(levels=values["levels"])
 
 
 def values_of(pad: Pad) -> dict:

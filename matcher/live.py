@@ -51,6 +51,7 @@ class Setup:
     kit: Kit = field(default_factory=Kit)
     mode: str = "match"  # a hit sets the armed pad's drum; trigger: it plays it
     armed: int = 0  # pad, 0 to N_PADS - 1
+    refine: bool = True  # go on from what the network hears, on the sound itself
     settings: detector.Settings = field(default_factory=detector.Settings)
     input_gain_db: float = 0.0
     output_gain_db: float = 0.0
@@ -114,8 +115,9 @@ class Live:
         self._answered: dict[int, tuple[int, dict]] = {}  # of each pad: the hit, what was put there
         self._warm_up()
         self._worker = Worker(
-            lambda: self.encoder, self._take_answer, lambda text: self.say("error", message=text)
-        )
+            lambda: self.encoder, self._take_answer, lambda text: self.say("error", message=text),
+            lambda: self.setup.refine,
+        )  # fmt: skip
         self._midi, self._midi_said, self._midi_missing = None, None, False
         self._learning = None
         self._later: queue.SimpleQueue = queue.SimpleQueue()  # for the main thread to do
@@ -595,6 +597,7 @@ class Live:
         self.say(
             "theta", now - self._began, stage=job.stage, by=answer.by, pad=job.pad + 1,
             theta=theta._asdict(), **values, distance=answer.distance,
+            spread=answer.spread, doubt=answer.doubt,
             observed_s=round(job.observed_s, 6), latency_ms=round(1e3 * (now - job.heard_at), 3),
         )  # fmt: skip
         return True

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from matcher import attack, drum, ftm, modal, onset, refine
+from matcher import attack, confidence, drum, ftm, onset, refine
+from matcher.doubt import doubt
 from matcher.drum import Drum
 from matcher.encoder import Encoder
 from matcher.features import N_SAMPLES, SAMPLE_RATE, distance
@@ -30,7 +31,9 @@ class Match:
     twin: np.ndarray = field(repr=False)  # (samples,) at twin_rate; hit's length and peak
     twin_rate: int
     ends_in_hit: bool  # by another one, not by silence
-    stages: list[refine.Refined] = field(repr=False)  # the last is `drum`
+    stages: list[refine.Refined] = field(repr=False)  # of the first answer
+    candidates: list[refine.Refined] = field(repr=False)  # that differ, nearest first: `drum`
+    doubt: str  # why it may be no drum; empty where nothing says so
     elapsed_ms: dict  # read, features, encoder, refine, render, total
     encoder: Encoder = field(repr=False)
 
@@ -40,9 +43,22 @@ class Match:
         return self.drum.theta
 
     @property
+    def spread(self) -> tuple[float, ...] | None:
+        """How far off each of theta may be, as matcher.confidence has it; None: not refined."""
+        return self.candidates[0].spread
+
+    @property
     def log_cqt_distance(self) -> float:
         """Of the drum with all of its attack from the hit."""
-        return self.stages[-1].distance
+        return self.candidates[0].distance
+
+    def other_twins(self, mix: float = 1.0) -> list[np.ndarray]:
+        """The sounds of the candidates but the first, as `twin`."""
+        seconds, peak = len(self.hit) / self.sample_rate, float(np.abs(self.hit).max())
+        return [
+            drum.render(other.drum, self.twin_rate, seconds, peak, mix)
+            for other in self.candidates[1:]
+        ]
 
     def to_dict(self, source: str) -> dict:
         """The contents of match.json; source: what to call the recording."""
@@ -62,6 +78,13 @@ class Match:
                 "levels": self.drum.levels,
             },
             "distance": {"log_cqt": self.log_cqt_distance},
+            "theta_68_percent": self.spread and confidence.interval(self.theta, self.spread),
+            "candidates": [
+                {"log_cqt": other.distance, "pitch_hz": float(other.drum.theta.pitch_hz)}
+                | {name: float(value) for name, value in other.drum.theta._asdict().items()}
+                for other in self.candidates
+            ],
+            "doubt": self.doubt,
             "stages": [
                 {"name": stage.name, "log_cqt": stage.distance, "elapsed_ms": stage.elapsed_ms}
                 for stage in self.stages
@@ -84,13 +107,15 @@ def match(
     encoder=None,
     budget_s: float = 0.0,
     mix: float = 1.0,
+    n_candidates: int = 1,
 ) -> Match:
     """Match one hit of a recording in memory.
 
     x: (samples,) or (samples, channels), finite. hit: which one, from 1; the loudest by default.
     rate: of the twin, Hz; sample_rate by default. encoder: the shipped model by default. Raises
     ValueError for what cannot be matched. budget_s: for each of the two stages that refine what the
-    network heard; 0: none. mix: of the attack in the twin, 0 to 1.
+    network heard; 0: none. mix: of the attack in the twin, 0 to 1. n_candidates: answers that
+    differ to look for, each with that budget.
     """
     mono = np.asarray(x, np.float32)
     mono = mono.mean(axis=1) if mono.ndim == 2 else mono
@@ -99,7 +124,7 @@ def match(
     if not np.isfinite(mono).all():
         raise ValueError("x holds NaN or infinite samples; only finite ones are allowed")
     read = lambda start, stop: mono[start:stop]  # noqa: E731
-    return _match([mono], read, sample_rate, hit, rate, encoder, budget_s, mix)
+    return _match([mono], read, sample_rate, hit, rate, encoder, budget_s, mix, n_candidates)
 
 
 def match_file(
@@ -109,6 +134,7 @@ def match_file(
     encoder=None,
     budget_s: float = 0.0,
     mix: float = 1.0,
+    n_candidates: int = 1,
 ) -> Match:
     """Match one hit of a sound file, which is read in blocks; as match()."""
     with Recording(path) as recording:
@@ -122,12 +148,13 @@ def match_file(
                 encoder,
                 budget_s,
                 mix,
+                n_candidates,
             )
         except _NothingToMatch as error:
             raise ValueError(f"{path} {error}") from error
 
 
-def _match(blocks, read, sample_rate, number, rate, encoder, budget_s, mix) -> Match:
+def _match(blocks, read, sample_rate, number, rate, encoder, budget_s, mix, n_candidates) -> Match:
     encoder, rate = encoder or shipped_encoder(), rate or sample_rate
     clock = [time.perf_counter()]
     x, start, ends_in_hit = _cut_hit(blocks, read, sample_rate, number)
@@ -138,12 +165,15 @@ def _match(blocks, read, sample_rate, number, rate, encoder, budget_s, mix) -> M
     theta = encoder.infer(features)
     clock.append(time.perf_counter())
     stages = refine.refine(clip, theta, ends_in_hit, budget_s)
-    found = stages[-1].drum
+    candidates = refine.candidates(clip, stages, n_candidates, ends_in_hit, budget_s)
+    found = candidates[0].drum
     clock.append(time.perf_counter())
     twin = drum.render(found, rate, len(x) / sample_rate, float(np.abs(x).max()), mix)
     clock.append(time.perf_counter())
     steps = dict(zip(("read", "features", "encoder", "refine", "render"), np.diff(clock) * 1e3))
     return Match(
+        candidates=candidates,
+        doubt=doubt(clip, stages[1].distance if len(stages) > 1 else None),
         drum=found,
         onset_s=start / sample_rate,
         hit=x,
@@ -197,14 +227,14 @@ def to_analysis_rate(x: np.ndarray, sample_rate: float) -> np.ndarray:
 
 
 def twin_distance(
-    clip: np.ndarray, theta: Theta, ends_in_hit: bool = False, strike=ftm.STRIKE
+    clip: np.ndarray, drum_: Drum, ends_in_hit: bool = False, mix: float = 1.0
 ) -> float:
-    """log-CQT distance of theta's sound from a clip (samples,) at features.SAMPLE_RATE.
+    """log-CQT distance of a drum's sound from a clip (samples,) at features.SAMPLE_RATE.
 
     A recording that ends has died away, so its twin is heard for the whole window; one that
     the next hit ends is compared until there.
     """
-    twin = modal.render(theta, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE, strike)
+    twin = drum.render(drum_, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE, mix=mix)
     return distance(clip, twin[: len(clip)] if ends_in_hit else twin)
 
 

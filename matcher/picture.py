@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from matcher import spectrogram
+from matcher import confidence, spectrogram
 from matcher.drum import describe_strike
 from matcher.features import N_SAMPLES, SAMPLE_RATE
 from matcher.matching import Match, to_analysis_rate
@@ -13,7 +13,7 @@ from matcher.theta import describe
 
 BACKGROUND, PANEL, LINE = "#16181d", "#1f232b", "#353b47"
 TEXT, SECONDARY = "#e8eaee", "#a3abb8"
-RECORDED, TWIN = "#ffb02e", "#4cc2ff"
+RECORDED, TWIN, DOUBT = "#ffb02e", "#4cc2ff", "#ff7a7a"
 LONGEST = N_SAMPLES / SAMPLE_RATE  # s that are shown at most
 
 
@@ -101,8 +101,12 @@ def _waveforms(axes, match, seconds) -> None:
 def _words(axes, match) -> None:
     axes.axis("off")
     rows = [*describe(match.theta), *describe_strike(match.drum)]
+    sure = list(confidence.margins(match.spread).values()) if match.spread else []
     for i, (label, value, meaning) in enumerate(rows):
         y = 0.95 - i / 9
+        if i < len(sure):
+            meaning += f" ({sure[i]})"
         axes.text(0.0, y, label, color=SECONDARY, fontsize=11, transform=axes.transAxes)
         axes.text(0.12, y, value, color=TWIN, fontsize=11, transform=axes.transAxes)
         axes.text(0.27, y, meaning, color=TEXT, fontsize=11, transform=axes.transAxes)
+    axes.text(0.0, 0.95 - len(rows) / 9, match.doubt, color=DOUBT, transform=axes.transAxes)

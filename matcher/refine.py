@@ -8,13 +8,13 @@ peak-normalised, so the peak is part of the model.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import ClassVar
 
 import numpy as np
 
-from matcher import attack, drum, ftm
+from matcher import attack, confidence, drum, ftm
 from matcher.drum import Drum
 from matcher.features import (
     DISTANCE,
@@ -45,6 +45,7 @@ BODY_WEIGHTS, ALL_WEIGHTS = (1.0,), (1.0, 1.0)
 STAGES = ("network", "body", "attack")
 BODY_STEPS, ALL_STEPS = 8, 12
 ENOUGH = 1e-3  # of the cost: a smaller gain ends a stage
+DIFFERENT_CENTS, DIFFERENT = 70.0, 0.5  # of two answers, at least: in pitch, in others of nu
 TRIES = 5  # of one step, each with more damping
 
 
@@ -72,6 +73,7 @@ class Refined:
     distance: float  # log-CQT, as matching.twin_distance
     name: str  # one of STAGES
     elapsed_ms: float = 0.0
+    spread: tuple[float, ...] | None = None  # of each of theta, in nu of RANGE: 68 % are within
 
 
 @lru_cache(1)
@@ -213,7 +215,9 @@ class _Search:
 
     def __init__(self, target: _Target, start: np.ndarray, out_of_time: Callable[[], bool]):
         self.target, self.start, self.over = target, start, out_of_time
+        self.heard = start[: len(Theta._fields)]  # nu of the network
         self.prior = np.zeros(len(NAMES))
+        self.H = None  # of the last step: how the cost of the sound alone rises around it
 
     def point(self, p, gain=None, levels=None) -> _Point:
         """Parameters -> their sound; gain: by default the body's peak is 1."""
@@ -232,6 +236,7 @@ class _Search:
                 break
             rows = self._derivatives(now)
             H, g = rows @ rows.T, rows @ now.residual
+            self.H = H.copy()
             n = len(NAMES)
             H[:n, :n] += np.diag(self.prior)
             g[:n] -= self.prior * (now.p - self.start)
@@ -255,6 +260,16 @@ class _Search:
         """What is made least."""
         away = self.prior * (point.p - self.start) ** 2
         return float(np.sum(point.residual**2) + np.sum(away))
+
+    def deviation(self, point: _Point) -> np.ndarray | None:
+        """Standard deviation of each of theta: the residual's variance on the inverse of H."""
+        if self.H is None:
+            return None
+        variance = np.sum(point.residual**2) / len(point.residual)
+        scale = np.sqrt(np.maximum(np.diag(self.H), SMALL))
+        correlation = self.H / np.outer(scale, scale) + 1e-6 * np.eye(len(scale))
+        diagonal = np.diag(np.linalg.inv(correlation)) / scale**2
+        return np.clip(np.sqrt(variance * diagonal[: len(self.heard)]), 1e-5, 1)
 
     def solve_levels(self, now: _Point, rounds: int = 2) -> _Point:
         """The attack's best levels beside this body."""
@@ -342,19 +357,82 @@ def refine(
     stages = [Refined(Drum(theta), target.distance(Drum(theta)), "network")]
     if budget_s <= 0:
         return stages
-    start = start_of(theta)
     target.weigh(BODY_WEIGHTS)
+    start = start_of(theta)
+    starts = _starts(start) + ([] if known is None else [of_drum(known)])
+    search = _Search(target, start, stopped)
+    first = min((search.point(p) for p in starts), key=search.cost)
+    search.prior[: len(theta)] = PRIOR * search.cost(first)
+    _descend(stages, search, first, began, budget_s, with_attack)
+    if known is not None:
+        _add(stages, search, known, stages[-1].name, began)
+    return stages
+
+
+def stages_of(
+    clip: np.ndarray, theta: Theta, drum_: Drum, ends_in_hit: bool = False, spread=None
+) -> list[Refined]:
+    """A finished match, as `candidates` takes it: the network's theta, and the drum it led to."""
+    target = _Target(clip, ends_in_hit)
+    heard, last = Drum(theta), STAGES[1 if drum_.levels is None else 2]
+    return [
+        Refined(heard, target.distance(heard), STAGES[0]),
+        Refined(drum_, target.distance(drum_), last, spread=spread),
+    ]
+
+
+def candidates(
+    clip: np.ndarray, stages: list[Refined], count: int, ends_in_hit: bool = False,
+    budget_s: float = 0.3, stopped: Callable[[], bool] = lambda: False,
+) -> list[Refined]:  # fmt: skip
+    """Up to `count` drums for a clip that differ, nearest first, one of them what `refine` gave.
+
+    The others come of other pitches around the network's, and differ in pitch by DIFFERENT_CENTS,
+    or in another of theta by DIFFERENT of half its range. budget_s: for each, as in `refine`.
+    """
+    found = [stages[-1]]
+    if count == 1 or budget_s <= 0:
+        return found
+    target = _Target(clip, ends_in_hit)
+    target.weigh(BODY_WEIGHTS)
+    search = _Search(target, start_of(stages[0].drum.theta), stopped)
+    points = sorted((search.point(p) for p in _starts(search.start)), key=search.cost)
+    search.prior[: len(Theta._fields)] = PRIOR * search.cost(points[0])
+    for point in points:
+        if len(found) == count or stopped():
+            break
+        given = to_drum(point.p)
+        if not all(differ(given, other.drum) for other in found):
+            continue
+        search.start = point.p
+        target.weigh(BODY_WEIGHTS)
+        its = [Refined(given, target.distance(given), STAGES[0])]
+        _descend(its, search, point, time.perf_counter(), budget_s, True)
+        if all(differ(its[-1].drum, other.drum) for other in found):
+            found.append(its[-1])
+    return sorted(found, key=lambda other: other.distance)
+
+
+def differ(one: Drum, other: Drum) -> bool:
+    """Whether two drums are two answers, or as good as one."""
+    cents = 1200 * abs(np.log2(one.theta.omega / other.theta.omega))
+    away = np.abs(RANGE.to_nu(one.theta) - RANGE.to_nu(other.theta))[1:]
+    return bool(cents > DIFFERENT_CENTS or np.max(away) > DIFFERENT)
+
+
+def _descend(
+    stages: list[Refined], search: "_Search", first: "_Point", began: float, budget_s: float,
+    with_attack: bool,
+) -> None:  # fmt: skip
+    """Append the stages body and attack, from a first point on."""
+    target, stopped = search.target, search.over
 
     def over(share):
         return lambda: stopped() or time.perf_counter() - began > share * budget_s
 
-    search = _Search(target, start, over(1))
-    starts = _starts(start) + ([] if known is None else [of_drum(known)])
-    points = [search.point(p) for p in starts]
-    first = min(points, key=search.cost)
-    search.prior[: len(theta)] = PRIOR * search.cost(first)
+    search.over = over(1)
     body = search.run(first, BODY_STEPS)
-    _add(stages, target, to_drum(body.p), "body", began)
+    _add(stages, search, to_drum(body.p), "body", began, search.deviation(body))
     if with_attack and not stopped():
         search.over = over(2)
         target.weigh(ALL_WEIGHTS)
@@ -363,10 +441,8 @@ def refine(
         scale = np.exp(point.gain) * np.max(np.abs(point.body)) ** 2  # the body's peak squared
         levels = (point.levels / scale).reshape(attack.SHAPE)
         whole = to_drum(point.p, tuple(tuple(float(v) for v in row) for row in levels))
-        _add(stages, target, whole, "attack", began)
-    if known is not None:
-        _add(stages, target, known, stages[-1].name, began)
-    return stages
+        _add(stages, search, whole, "attack", began, search.deviation(point))
+    search.over = stopped
 
 
 def _starts(start: np.ndarray) -> list[np.ndarray]:
@@ -379,11 +455,15 @@ def _starts(start: np.ndarray) -> list[np.ndarray]:
     return points
 
 
-def _add(stages: list[Refined], target: _Target, drum_: Drum, stage: str, began: float) -> None:
+def _add(stages: list[Refined], search: _Search, drum_: Drum, stage: str, began: float,
+         deviation=None) -> None:  # fmt: skip
     """Append a stage; it is the one before where it came no nearer."""
-    distance, elapsed = target.distance(drum_), 1e3 * (time.perf_counter() - began)
-    last = stages[-1]
-    if distance < last.distance:
-        stages.append(Refined(drum_, distance, stage, elapsed))
-    else:
-        stages.append(Refined(last.drum, last.distance, stage, elapsed))
+    distance, elapsed = search.target.distance(drum_), 1e3 * (time.perf_counter() - began)
+    last, spread = stages[-1], None
+    if distance >= last.distance:
+        stages.append(replace(last, name=stage, elapsed_ms=elapsed))
+        return
+    if deviation is not None:
+        moved = np.abs(RANGE.to_nu(drum_.theta) - search.heard)
+        spread = confidence.spread(deviation, distance, moved)
+    stages.append(Refined(drum_, distance, stage, elapsed, spread))

@@ -15,6 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from matcher import refine
+from matcher.doubt import doubt
 from matcher.drum import Drum
 from matcher.encoder import Encoder
 from matcher.features import SAMPLE_RATE
@@ -47,21 +48,24 @@ class Answer(NamedTuple):
     job: Job
     drum: Drum
     by: str  # one of refine.STAGES
-    distance: float | None  # log-CQT, where it was measured
+    distance: float | None = None  # log-CQT, where it was measured
+    spread: tuple[float, ...] | None = None  # of theta, as matcher.confidence has it
+    doubt: str = ""  # why it may be no drum
 
 
 class Worker:
     """Takes jobs, gives answers, each nearer to its hit than the one before.
 
     put: called with each answer, in threads of its own; False where the pad was changed by somebody
-    since, and the hit wants no more answers. failed: called with a sentence.
+    since, and the hit wants no more answers. failed: called with a sentence. refining: whether to
+    go on from the network's answers.
     """
 
     def __init__(
         self, encoder: Callable[[], Encoder], put: Callable[[Answer], bool],
-        failed: Callable[[str], None],
+        failed: Callable[[str], None], refining: Callable[[], bool] = lambda: True,
     ):  # fmt: skip
-        self._encoder, self._put, self._failed = encoder, put, failed
+        self._encoder, self._put, self._failed, self._refining = encoder, put, failed, refining
         self._jobs, self._to_refine = queue.SimpleQueue(), queue.SimpleQueue()
         self._reached: dict[int, Answer] = {}  # of the newest hit, where it was refined
         self._over = -1  # no answers are wanted for this hit and those before
@@ -86,8 +90,9 @@ class Worker:
                 self._failed(f"the model could not match a hit: {error}")
                 continue
             if job.hit not in self._reached:
-                self._answer(Answer(job, Drum(theta), "network", None))
-            if job.observed_s >= REFINED_S:
+                clip = analysed(job.clip, job.sample_rate, job.observed_s)
+                self._answer(Answer(job, Drum(theta), "network", doubt=doubt(clip)))
+            if job.observed_s >= REFINED_S and self._refining():
                 self._to_refine.put((job, theta))
 
     def _refine(self) -> None:
@@ -116,7 +121,10 @@ class Worker:
         # what is known is also told when nothing nearer is found: this much was heard of it
         if best.drum != stages[0].drum or before is not None:
             name = best.name if best.drum.levels is None else refine.STAGES[-1]
-            self._answer(Answer(job, best.drum, name, best.distance))
+            spread = before.spread if best.spread is None and before else best.spread
+            body = stages[1].distance if len(stages) > 1 else None
+            why = doubt(clip, body)
+            self._answer(Answer(job, best.drum, name, best.distance, spread, why))
 
     def _newer(self) -> bool:
         return not self._to_refine.empty()

@@ -6,6 +6,7 @@ import soundfile
 
 import matcher
 from matcher import drum, features, modal
+from matcher.drum import Drum
 from matcher.matching import to_analysis_rate, twin_distance
 from matcher.theta import PRESETS, Theta
 from tests.conftest import DATA
@@ -28,9 +29,8 @@ def test_every_recording_is_nearer_than_a_random_drum(matches):
     rng = np.random.default_rng(14)
     for name, match in matches.items():
         clip = to_analysis_rate(match.hit, match.sample_rate)
-        tries = [
-            twin_distance(clip, PRESETS["live"].from_nu(nu)) for nu in rng.uniform(-1, 1, (10, 5))
-        ]
+        drums = [Drum(PRESETS["live"].from_nu(nu)) for nu in rng.uniform(-1, 1, (10, 5))]
+        tries = [twin_distance(clip, one) for one in drums]
         assert match.log_cqt_distance < np.median(tries), name
 
 
@@ -59,7 +59,7 @@ def test_the_result_as_a_dict(matches):
     data = next(iter(matches.values())).to_dict("x.wav")
     assert list(data) == [
         "input", "onset_s", "theta", "pitch_hz", "pde", "strike", "mallet_hz", "tension", "attack",
-        "distance", "stages", "elapsed_ms", "model",
+        "distance", "theta_68_percent", "candidates", "doubt", "stages", "elapsed_ms", "model",
     ]  # fmt: skip
     assert list(data["theta"]) == ["omega", "tau", "p", "D", "alpha"]
     assert list(data["pde"]) == ["S4", "c2", "d1", "d3"]

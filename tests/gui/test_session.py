@@ -4,7 +4,8 @@ import soundfile
 
 from gui.preferences import Preferences
 from gui.session import DEMO, make_session
-from matcher.kit import FIRST_NOTE, Kit, load_kit, save_kit
+from matcher.drum import Drum
+from matcher.kit import FIRST_NOTE, Kit, drum_values, load_kit, save_kit
 from matcher.theta import Theta
 from tests.conftest import DATA
 
@@ -23,8 +24,10 @@ def session(home):
 
 
 def theta_event(pad, stage, theta, observed_s=0.1):
-    return {"event": "theta", "pad": pad + 1, "stage": stage, "theta": theta._asdict(),
-            "observed_s": observed_s, "time_s": 1.0}  # fmt: skip
+    values = drum_values(Drum(theta)) | {"theta": theta._asdict()}
+    return {"event": "theta", "pad": pad + 1, "stage": stage, "by": "network", "distance": None,
+            "spread": None, "doubt": "", "observed_s": observed_s, "time_s": 1.0,
+            **values}  # fmt: skip
 
 
 def test_the_first_start_has_the_demo_kit(session):
@@ -43,10 +46,10 @@ def test_the_answers_to_one_hit_are_one_step(session):
     session.take(theta_event(15, "full", TOM._replace(tau=0.5), 0.8))
     assert session.pad.theta.tau == 0.5
     assert session.pad.name == "Drum 16"
-    assert session.matched[15].heard_s == [0.1, 0.8]
+    assert session.matched[15].words == "0.10 s: network → 0.80 s: network"
     session.take({"event": "hit", "pad": 16, "velocity": 90, "time_s": 3.0})
     session.take(theta_event(15, "100 ms", TOM._replace(tau=0.6)))
-    assert session.matched[15].heard_s == [0.1]
+    assert session.matched[15].words == "0.10 s: network"
     session.undo()
     assert session.pad.theta.tau == 0.5
     session.undo()
