@@ -73,7 +73,8 @@ class Refined:
     distance: float  # log-CQT, as matching.twin_distance
     name: str  # one of STAGES
     elapsed_ms: float = 0.0
-    spread: tuple[float, ...] | None = None  # of each of theta, in nu of RANGE: 68 % are within
+    spread: tuple[float, ...] | None = None  # of theta, as matcher.confidence has it
+    deviation: np.ndarray | None = field(default=None, repr=False, compare=False)  # by the residual
 
 
 @lru_cache(1)
@@ -466,4 +467,4 @@ def _add(stages: list[Refined], search: _Search, drum_: Drum, stage: str, began:
     if deviation is not None:
         moved = np.abs(RANGE.to_nu(drum_.theta) - search.heard)
         spread = confidence.spread(deviation, distance, moved)
-    stages.append(Refined(drum_, distance, stage, elapsed, spread))
+    stages.append(Refined(drum_, distance, stage, elapsed, spread, deviation))
