@@ -154,6 +154,9 @@ def _add_live(commands, form) -> None:
     live.add_argument("--control", action="append", default=[], metavar="CC=NAME",
                       help="what a MIDI controller turns on the pad: "
                       f"{', '.join(TURNED)}; again for more")  # fmt: skip
+    live.add_argument("--refine", action=argparse.BooleanOptionalAction, default=True,
+                      help="go on from the network's answers while a hit is heard; default yes"
+                      )  # fmt: skip
     live.add_argument("--listen", action="store_true",
                       help="first set gain and detection by four hits")  # fmt: skip
     live.add_argument("--model", type=Path, metavar="FILE", help="default: the shipped model")

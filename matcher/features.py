@@ -11,6 +11,8 @@ from typing import ClassVar
 import numpy as np
 import scipy.fft
 
+from matcher.compiled import native
+
 SAMPLE_RATE = 22050  # Hz, of every clip that is analysed
 N_SAMPLES = 2**16  # length of the window, 2.97 s
 BINS_PER_OCTAVE = 12
@@ -58,8 +60,12 @@ class LogCqt:
         spectrum = scipy.fft.rfft(padded)
         power = np.empty((self.n_bins, self.n_frames), np.float32)
         for bins, take, window, pool in self._plan:
-            band = scipy.fft.ifft(spectrum[take] * window, axis=-1)  # (bins, size)
-            power[bins] = (band.real**2 + band.imag**2) @ pool
+            band = np.empty(take.shape, np.complex64)
+            _cut_out(spectrum, take, window, band)
+            band = scipy.fft.ifft(band, axis=-1, overwrite_x=True)  # (bins, size)
+            squares = np.empty(take.shape, np.float32)
+            _square(band, squares)
+            power[bins] = squares @ pool
         return np.sqrt(np.maximum(power, EPSILON))
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
@@ -109,6 +115,22 @@ class LogCqt:
         mean[0] = 1
         mean[size // 2] = 0  # the Nyquist harmonic has no sign
         return scipy.fft.irfft(mean.conj(), size, axis=0).astype(np.float32)
+
+
+@native(fastmath=True)
+def _cut_out(spectrum, take, window, band):
+    """band (bins, size) = spectrum (lines,) at take, times window."""
+    for i in range(take.shape[0]):
+        for j in range(take.shape[1]):
+            band[i, j] = spectrum[take[i, j]] * window[i, j]
+
+
+@native(fastmath=True)
+def _square(z, out):
+    """out = |z|^2, both (bins, size)."""
+    for i in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            out[i, j] = z[i, j].real * z[i, j].real + z[i, j].imag * z[i, j].imag
 
 
 def _fast_size(n: int) -> int:

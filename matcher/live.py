@@ -593,10 +593,10 @@ class Live:
         self._put_pad(job.pad)
         clip = Clip(job.clip, job.sample_rate, job.observed_s, job.stage)
         self.say("clip", pad=job.pad + 1, clip=clip)
-        now, theta = time.monotonic(), values.pop("theta")
+        now = time.monotonic()
         self.say(
             "theta", now - self._began, stage=job.stage, by=answer.by, pad=job.pad + 1,
-            theta=theta._asdict(), **values, distance=answer.distance,
+            **(values | {"theta": values["theta"]._asdict()}), distance=answer.distance,
             spread=answer.spread, doubt=answer.doubt,
             observed_s=round(job.observed_s, 6), latency_ms=round(1e3 * (now - job.heard_at), 3),
         )  # fmt: skip

@@ -39,9 +39,13 @@ PRIOR = 0.01  # of the cost that theta costs which is 1 away in nu from the netw
 EARLY = 2048  # samples in which the peak is looked for
 PITCHES = (1, 0.9, 1.1, 0.75, 4 / 3, 2 / 3, 1.5, 0.5, 2, 1 / 3, 3)  # times the network's: tried
 SMALL = 1e-12  # power
-# Of the logarithm: the first is the distance's own, the second hears little but what is loud.
-FLOORS = (FLOOR, 0.1)
-BODY_WEIGHTS, ALL_WEIGHTS = (1.0,), (1.0, 1.0)
+N_ANYWHERE = 32  # other starts: alpha, strike point, and the logarithms of dullness and tension
+ANYWHERE = np.array([[-1, 0.08, 0.08, -4, -1.7], [1, 0.5, 0.5, -1, 0]])
+# Of the logarithm: FLOOR is the distance's own, the other hears little but what is loud.
+BODY_FLOORS, ALL_FLOORS = (FLOOR,), (FLOOR, 0.1)
+# First the few best starts go downhill where the logarithm hears what is loud, which has fewer
+# valleys; the best of them goes on.
+ROUGH_FLOORS, ROUGH_STEPS, ROUGH_SHARE = (0.02,), 2, 0.6
 STAGES = ("network", "body", "attack")
 BODY_STEPS, ALL_STEPS = 8, 12
 ENOUGH = 1e-3  # of the cost: a smaller gain ends a stage
@@ -124,15 +128,23 @@ class _Target:
         self.frames = slice(0, min(n_frames, self.cqt.n_frames))
 
     @cached_property
+    def begin(self) -> "_Target":
+        """The first of WINDOWS of it."""
+        if self.cqt is WINDOWS[0]:
+            return self
+        return _Target(self.clip[: WINDOWS[0].n_samples], True)
+
+    @cached_property
     def amplitude(self) -> np.ndarray:
         """The recording's, in each bin and frame, (values,)."""
         return np.sqrt(self.power(self.clip))
 
-    def weigh(self, weights: tuple[float, ...]) -> None:
-        """Compare by log1p over each of FLOORS, of which each weighs so much."""
-        logs = [np.log1p(self.amplitude / floor) for floor, _ in zip(FLOORS, weights)]
+    def hear(self, floors: tuple[float, ...]) -> None:
+        """Compare by log1p over each of these floors; all of them weigh the same."""
+        self.floors = floors
+        logs = [np.log1p(self.amplitude / floor) for floor in floors]
         sizes = [np.linalg.norm(log) for log in logs]
-        self.scales = [weight * sizes[0] / size for weight, size in zip(weights, sizes)]
+        self.scales = [sizes[0] / size for size in sizes]
         self.C = np.concatenate([scale * log for scale, log in zip(self.scales, logs)])
 
     @cached_property
@@ -178,11 +190,11 @@ class _Point:
         self.at = int(np.argmax(np.abs(early)))
         self.peak, self.sign = max(abs(early[self.at]), 1e-9), np.sign(early[self.at])
         self.amplitude = np.sqrt(self.power) / self.peak
-        x, scales = self.amplitude, self.target.scales
-        logs = [scale * np.log1p(x / floor) for scale, floor in zip(scales, FLOORS)]
+        x, scales, floors = self.amplitude, self.target.scales, self.target.floors
+        logs = [scale * np.log1p(x / floor) for scale, floor in zip(scales, floors)]
         self.residual = self.target.C - np.concatenate(logs)
         # of log1p, over the log amplitude
-        self.slope = np.concatenate([s * x / (floor + x) for s, floor in zip(scales, FLOORS)])
+        self.slope = np.concatenate([s * x / (floor + x) for s, floor in zip(scales, floors)])
 
     def with_(self, gain=None, levels=None) -> "_Point":
         """The same body in other proportions."""
@@ -207,8 +219,8 @@ class _Point:
         return 0.5 * (share - at_peak[:, None]) * self.slope
 
     def _tiled(self, x: np.ndarray) -> np.ndarray:
-        """(..., values) once for each of FLOORS that counts."""
-        return np.tile(x, len(self.target.scales))
+        """(..., values) once for each floor."""
+        return np.tile(x, len(self.target.floors))
 
 
 class _Search:
@@ -217,12 +229,16 @@ class _Search:
     def __init__(self, target: _Target, start: np.ndarray, out_of_time: Callable[[], bool]):
         self.target, self.start, self.over = target, start, out_of_time
         self.heard = start[: len(Theta._fields)]  # nu of the network
+        self.scale = None  # of bodies, so that the first has a peak of 1: the transform has a floor
         self.prior = np.zeros(len(NAMES))
         self.H = None  # of the last step: how the cost of the sound alone rises around it
 
     def point(self, p, gain=None, levels=None) -> _Point:
         """Parameters -> their sound; gain: by default the body's peak is 1."""
         body = drum.render_body(to_drum(p), SAMPLE_RATE, self.target.cqt.n_samples)
+        if self.scale is None:
+            self.scale = np.float32(1 / max(float(np.abs(body).max()), 1e-9))
+        body *= self.scale
         if self.target.ends_in_hit:
             body[len(self.target.clip) :] = 0
         if gain is None:
@@ -358,13 +374,23 @@ def refine(
     stages = [Refined(Drum(theta), target.distance(Drum(theta)), "network")]
     if budget_s <= 0:
         return stages
-    target.weigh(BODY_WEIGHTS)
-    start = start_of(theta)
-    starts = _starts(start) + ([] if known is None else [of_drum(known)])
-    search = _Search(target, start, stopped)
-    first = min((search.point(p) for p in starts), key=search.cost)
-    search.prior[: len(theta)] = PRIOR * search.cost(first)
-    _descend(stages, search, first, began, budget_s, with_attack)
+    rough_until = began + ROUGH_SHARE * budget_s
+    rough = _Search(
+        target.begin, start_of(theta), lambda: stopped() or time.perf_counter() > rough_until
+    )
+    rough.target.hear(ROUGH_FLOORS)
+    points = _pitches(rough)
+    others = sorted(_anywhere(points[0], rough), key=rough.cost)
+    rough.prior[: len(theta)] = PRIOR * rough.cost(points[0])
+    points = [*others[:1], *points[:1], *others[1:2], *points[1:2]]
+    points = [rough.run(point, ROUGH_STEPS) for point in points]
+    search = _Search(target, rough.start, stopped)
+    search.scale, search.prior = rough.scale, rough.prior
+    target.hear(BODY_FLOORS)
+    points = [search.point(point.p, point.gain) for point in points]
+    if known is not None:
+        points.append(search.point(of_drum(known)))
+    _descend(stages, search, sorted(points, key=search.cost), began, budget_s, with_attack)
     if known is not None:
         _add(stages, search, known, stages[-1].name, began)
     return stages
@@ -395,9 +421,9 @@ def candidates(
     if count == 1 or budget_s <= 0:
         return found
     target = _Target(clip, ends_in_hit)
-    target.weigh(BODY_WEIGHTS)
+    target.hear(BODY_FLOORS)
     search = _Search(target, start_of(stages[0].drum.theta), stopped)
-    points = sorted((search.point(p) for p in _starts(search.start)), key=search.cost)
+    points = _pitches(search)
     search.prior[: len(Theta._fields)] = PRIOR * search.cost(points[0])
     for point in points:
         if len(found) == count or stopped():
@@ -406,9 +432,9 @@ def candidates(
         if not all(differ(given, other.drum) for other in found):
             continue
         search.start = point.p
-        target.weigh(BODY_WEIGHTS)
+        target.hear(BODY_FLOORS)
         its = [Refined(given, target.distance(given), STAGES[0])]
-        _descend(its, search, point, time.perf_counter(), budget_s, True)
+        _descend(its, search, [point], time.perf_counter(), budget_s, True)
         if all(differ(its[-1].drum, other.drum) for other in found):
             found.append(its[-1])
     return sorted(found, key=lambda other: other.distance)
@@ -422,21 +448,26 @@ def differ(one: Drum, other: Drum) -> bool:
 
 
 def _descend(
-    stages: list[Refined], search: "_Search", first: "_Point", began: float, budget_s: float,
-    with_attack: bool,
+    stages: list[Refined], search: "_Search", points: "list[_Point]", began: float,
+    budget_s: float, with_attack: bool,
 ) -> None:  # fmt: skip
-    """Append the stages body and attack, from a first point on."""
+    """Append the stages body and attack, from points on of which the first is the best."""
     target, stopped = search.target, search.over
 
     def over(share):
         return lambda: stopped() or time.perf_counter() - began > share * budget_s
 
     search.over = over(1)
-    body = search.run(first, BODY_STEPS)
+    body, H = search.run(points[0], BODY_STEPS), search.H
+    for point in points[1:]:  # as long as there is time
+        other = body if search.over() else search.run(point, BODY_STEPS)
+        if search.cost(other) < search.cost(body):
+            body, H = other, search.H
+    search.H = H
     _add(stages, search, to_drum(body.p), "body", began, search.deviation(body))
     if with_attack and not stopped():
         search.over = over(2)
-        target.weigh(ALL_WEIGHTS)
+        target.hear(ALL_FLOORS)
         point = body.with_(levels=np.full(len(target.attack), 1e-9))
         point = search.run(search.solve_levels(point, 4), ALL_STEPS)
         scale = np.exp(point.gain) * np.max(np.abs(point.body)) ** 2  # the body's peak squared
@@ -446,14 +477,36 @@ def _descend(
     search.over = stopped
 
 
-def _starts(start: np.ndarray) -> list[np.ndarray]:
+def _pitches(search: _Search) -> list[_Point]:
+    """The start at each of PITCHES that is in range, nearest first."""
     points = []
     for ratio in PITCHES:
-        p = start.copy()
+        p = search.start.copy()
         p[0] += np.log(ratio) / (np.log(RANGE["omega"].high / RANGE["omega"].low) / 2)
         if LOW[0] <= p[0] <= HIGH[0]:
-            points.append(p)
+            points.append(search.point(p))
+    return sorted(points, key=search.cost)
+
+
+def _anywhere(point: _Point, search: _Search) -> list[_Point]:
+    """A point in other shapes, struck elsewhere by other mallets, more or less hard."""
+    low, high = ANYWHERE
+    points = []
+    for u in _spread_out(N_ANYWHERE, len(low)):
+        p = point.p.copy()
+        p[4:] = low + u * (high - low)
+        p[7:] = 10 ** p[7:]
+        points.append(search.point(p))
     return points
+
+
+@lru_cache(1)
+def _spread_out(n: int, dimensions: int) -> np.ndarray:
+    """(n, dimensions) in [0, 1), which fill it evenly: multiples of powers of one number."""
+    step = 1.0
+    for _ in range(50):  # step^(dimensions + 1) = step + 1
+        step = (1 + step) ** (1 / (dimensions + 1))
+    return np.arange(1, n + 1)[:, None] * step ** -np.arange(1.0, dimensions + 1) % 1
 
 
 def _add(stages: list[Refined], search: _Search, drum_: Drum, stage: str, began: float,

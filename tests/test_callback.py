@@ -55,7 +55,8 @@ def make(channels_in=1, channels_out=2, pads=(PAD,), **settings):
     record = state[0]
     for i, pad in enumerate(pads):
         voices.write_pad(record["pool"]["pads"][i], pad, RATE)
-        voices.write_program(record["pool"]["programs"][i * voices.SLOTS], pad.theta, RATE)
+        program = record["pool"]["programs"][i * voices.SLOTS]
+        voices.write_program(program, *pad.sound, RATE)
         native.send(record, 0, native.PROGRAM, i, i * voices.SLOTS, 0.0, 0)
     return state
 
@@ -293,3 +294,17 @@ def test_nothing_of_python_is_called_outside_the_error_branch(compiled):
     jumps = re.findall(rf"br [^\n]*label %{re.escape(label)}\b", before_errors)
     assert jumps
     assert all(jump.startswith("br i1") for jump in jumps)  # only where the status says so
+
+
+def test_a_position_goes_to_the_next_strike_and_stays_with_its_pad(call):
+    state = make(pads=(PAD, PAD))
+    pads = state[0]["pool"]["pads"]
+    assert list(pads["position"][:2]) == [-1, -1]
+    native.send(state[0], 0, native.POSITION, 0, 0, 0.75, -1)
+    native.send(state[0], 0, native.STRIKE, 1, 0, 1.0, -1)
+    native.send(state[0], 0, native.STRIKE, 0, 0, 1.0, -1)
+    call(state, np.zeros((64, 1)))
+    assert list(pads["position"][:2]) == [-1, 0.75]
+    native.send(state[0], 0, native.STRIKE, 1, 0, 1.0, -1)
+    call(state, np.zeros((64, 1)))
+    assert pads["position"][1] == 0.75

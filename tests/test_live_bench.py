@@ -23,11 +23,15 @@ def test_it_measures_every_part(short, capsys):
     assert figures["bank_over_plain"] > 0
     times = [*figures["callback_us"].values(), *figures["theta_latency_ms"].values()]
     times += [figures[name] for name in ("features_ms", "encoder_ms", "start_s")]
-    assert list(figures["callback_us"]) == ["0", "17"]
+    assert list(figures["callback_us"]) == [
+        "0 voices, body", "17 voices, body", "17 voices, body and attack",
+        "17 voices, tension, body and attack",
+    ]  # fmt: skip
+    assert 0 < figures["matched_ms"]["body"] < figures["matched_ms"]["attack"]
     assert list(figures["theta_latency_ms"]) == ["first", "full"]
     for row in times:
         assert 0 < row["median"] <= row["p99"] <= row["worst"]
-    assert len(bench.lines(figures)) == 10
+    assert len(bench.lines(figures)) == 14
 
 
 def test_the_plain_kernel_says_what_the_bank_says():

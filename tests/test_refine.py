@@ -101,11 +101,11 @@ def test_no_budget_and_no_attack():
     assert names == ["network", "body"]
 
 
-@pytest.mark.parametrize("weights", [refine.BODY_WEIGHTS, refine.ALL_WEIGHTS])
-def test_derivatives_by_gain_and_levels_are_those_of_the_model(weights):
+@pytest.mark.parametrize("floors", [refine.ROUGH_FLOORS, refine.ALL_FLOORS])
+def test_derivatives_by_gain_and_levels_are_those_of_the_model(floors):
     rng = np.random.default_rng(3)
     target = refine._Target(sound(Drum(TOM)), False)
-    target.weigh(weights)
+    target.hear(floors)
     search = refine._Search(target, refine.start_of(TOM), lambda: False)
     levels = rng.uniform(0.001, 0.1, attack.N_BANDS * attack.N_DECAYS)
     point = search.point(refine.start_of(TOM), gain=0.1, levels=levels)

@@ -1,7 +1,9 @@
-"""The figures of docs/study.md."""
+"""The figures of docs/study.md and docs/quality.md."""
 
 import numpy as np
 from matplotlib.figure import Figure
+
+from matcher.refine import STAGES
 
 COLOURS = ("#0b6fb8", "#d1480f")
 GREY, BAND = "#555555", "#c9d6e2"
@@ -66,4 +68,22 @@ def reach(quantiles: dict[str, np.ndarray], steps) -> Figure:
         axes.axhline(1, color=GREY, lw=0.8)
         axes.set(title=name, xscale="log", yscale="log", xlabel="|d|, of nu")
     panels[0].set_ylabel("predicted / true squared distance")
+    return figure
+
+
+def robustness(lines: list[dict], curves: dict[str, tuple[float, ...]]) -> Figure:
+    """Distances of training.robustness.summarise over the values of each curve, by its axis."""
+    figure = Figure(figsize=(12, 6.5), layout="constrained")
+    for axes, (axis, values) in zip(figure.subplots(2, 3, sharey=True).flat, curves.items()):
+        rows = [line for line in lines if line["curve"] == axis]
+        for stage, colour in zip(STAGES, (GREY, *COLOURS)):
+            axes.plot(values, [row[stage] for row in rows], "o-", color=colour, label=stage)
+            worse = [row[f"{stage}, 90th"] for row in rows]
+            axes.plot(values, worse, ":", color=colour)
+        if axis.endswith(", s"):
+            axes.set_xscale("log")
+        axes.set(xlabel=axis, ylim=(0, 1.2))
+        axes.grid(color="#dddddd")
+    figure.supylabel("log-CQT distance from the recording as it was (dotted: 90th percentile)")
+    figure.axes[0].legend(frameon=False)
     return figure

@@ -13,6 +13,7 @@ import sounddevice
 
 from matcher import callback as native
 from matcher import devices, voices
+from matcher.drum import Drum
 from matcher.kit import Pad
 from matcher.theta import Theta
 
@@ -26,7 +27,8 @@ def load(state) -> None:
     record = state[0]
     for i in range(N_PADS):
         voices.write_pad(record["pool"]["pads"][i], Pad(36, gain_db=-40), 48000)
-        voices.write_program(record["pool"]["programs"][i * voices.SLOTS], DRUM, 48000)
+        program = record["pool"]["programs"][i * voices.SLOTS]
+        voices.write_program(program, Drum(DRUM), 1.0, 48000)
         native.send(record, 0, native.PROGRAM, i, i * voices.SLOTS, 0.0, -1)
         native.send(record, 0, native.STRIKE, i, 0, 1.0, -1)
 

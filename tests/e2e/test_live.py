@@ -8,13 +8,16 @@ import soundfile
 import soxr
 
 from matcher import modal
+from matcher.features import SAMPLE_RATE, distance
 from matcher.live import STAGES_S
+from matcher.matching import to_analysis_rate
 from matcher.theta import PRESETS, Theta
 from tests.conftest import DATA
+from tests.e2e.conftest import DRUM
 
 RATE = 48000
 PERIOD = 128
-NOTE_ON, NOTE_OFF = 0x90, 0x80
+NOTE_ON, NOTE_OFF, CONTROL = 0x90, 0x80, 0xB0
 FIRST = 36  # note of pad 1
 
 
@@ -40,7 +43,7 @@ def percentiles(values, *which: float) -> str:
 
 
 def test_a_hit_becomes_a_drum_that_a_note_plays(stage):
-    _, app, cables = stage("--pad", 16)
+    _, app, cables = stage("--pad", 16, "--no-refine")
     out = cables.play(at(recording(), 0.25), [(1000, (NOTE_ON, FIRST + 15, 100))], 3)
     assert not out.any()  # match mode plays nothing by itself, and the pad was empty
     app.wait_for("note", note=FIRST + 15, pad=None)
@@ -61,16 +64,55 @@ def test_a_hit_becomes_a_drum_that_a_note_plays(stage):
     assert alike > 0.999
 
 
+def refined(app) -> list[dict]:
+    """Every answer to the hit that is heard, up to the last, which is refined."""
+    events = [app.wait_for("theta")]
+    while events[-1]["stage"] != "full" or events[-1]["by"] == "network":
+        events.append(app.wait_for("theta"))
+    return events
+
+
+def test_a_hit_is_refined_while_it_is_heard_and_its_twin_has_an_attack(stage):
+    _, app, cables = stage("--pad", 16)
+    hit = recording()
+    cables.play(at(hit, 0.25), tail_s=3)
+    answers = refined(app)
+    assert (answers[0]["stage"], answers[0]["by"]) == ("100 ms", "network")
+    last = answers[-1]
+    assert last["by"] == "attack" and last["levels"] and last["distance"] < 0.5
+    assert last["doubt"] == "" and len(last["spread"]) == 5
+    out = cables.play(notes=[(4000, (NOTE_ON, FIRST + 15, 127))], tail_s=3.2)[:, 0]
+    heard = to_analysis_rate(out[np.flatnonzero(out)[0] - 1 :], RATE)
+    clip = to_analysis_rate(hit, RATE)
+    clip = clip[np.argmax(np.abs(clip) > 0.05 * np.abs(clip).max()) :]
+    linear = modal.render(Theta(**answers[0]["theta"]), SAMPLE_RATE, 3.0)
+    assert distance(clip, heard) < 0.8 * distance(clip, linear)
+
+
+def test_controller_16_says_where_the_drum_is_struck(stage):
+    _, _, cables = stage()
+
+    def played(value):
+        notes = [(3000, (CONTROL, 16, value)), (4000, (NOTE_ON, FIRST, 100))]
+        out = cables.play(notes=notes, tail_s=1.5)[:, 0]
+        x = out[np.flatnonzero(out)[0] :][: RATE // 2]
+        power = np.abs(np.fft.rfft(x, RATE)) ** 2
+        return power[: int(1.2 * DRUM.pitch_hz)].sum() / power.sum()
+
+    middle, rim = played(0), played(127)
+    assert middle > 3 * rim
+    assert played(0) == pytest.approx(middle, rel=0.05)
+
+
 def test_how_soon_theta_is_there(stage, long):
     """After the sound that it is inferred from was heard; the full one after the window's end."""
     _, app, cables = stage()
     late = {}
     for _ in range(20 if long else 1):
         cables.play(at(recording(), 0.1), tail_s=3.2)
-        for _ in STAGES_S:
-            event = app.wait_for("theta")
-            late.setdefault(event["stage"], []).append(event["latency_ms"])
-    assert [len(values) for values in late.values()] == [20 if long else 1] * len(STAGES_S)
+        for event in refined(app):
+            late.setdefault(f"{event['stage']}, {event['by']}", []).append(event["latency_ms"])
+    assert len(late["100 ms, network"]) == (20 if long else 1)
     for name, values in late.items():
         print(f"theta, {name}: ms {percentiles(values, 50, 95, 100)}, {len(values)} hits")
 
