@@ -3,10 +3,12 @@ import shutil
 import numpy as np
 import pytest
 
+from matcher.encoder import SHIPPED
+from matcher.features import SAMPLE_RATE
 from matcher.matching import shipped_encoder
 from matcher.theta import PRESETS, Theta
 from tests.conftest import DATA, draw
-from training import evaluate, recordings
+from training import confidence, evaluate, recordings, robustness
 
 
 def test_errors_in_natural_units():
@@ -47,7 +49,8 @@ def test_a_folder_of_recordings(tmp_path, capsys, monkeypatch):
     (tmp_path / "hits.csv").write_text(listing)
     arguments = ["--folder", str(tmp_path), "--workers", "1", "--patience", "1000"]
     assert evaluate.main([*arguments, "--budget-ms", "5000"]) == 0
-    each, summary = capsys.readouterr().out.split("\n\n")
+    each, summary, pitches = capsys.readouterr().out.split("\n\n")
+    assert "| attack | pitch | 1 |" in pitches
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in each.splitlines()]
     assert len(rows) == 3  # the rim is not a drum
     row = dict(zip(rows[0], rows[2]))
@@ -80,3 +83,58 @@ def test_wrong_arguments(arguments, sentence, capsys):
 def test_a_folder_without_drums(tmp_path, capsys):
     assert evaluate.main(["--folder", str(tmp_path)]) == 2
     assert "holds no drum recordings" in capsys.readouterr().err
+
+
+def test_the_low_partial_is_that_of_the_recording_where_there_is_one():
+    t = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    tone = np.exp(-5 * t) * (np.sin(2 * np.pi * 97 * t) + 0.5 * np.sin(2 * np.pi * 310 * t))
+    assert recordings.low_partial(tone) == pytest.approx(97, abs=1)
+    noise = np.random.default_rng(0).standard_normal(len(t))
+    assert np.isnan(recordings.low_partial(noise))
+    assert np.isnan(recordings.low_partial(tone[:600]))
+
+
+def test_octaves_are_counted():
+    rows = [{recordings.PARTIAL: 100.0} for _ in range(4)] + [{recordings.PARTIAL: np.nan}]
+    for row, hz in zip(rows, (100.0, 50.0, 203.0, 140.0, 1.0)):
+        for name in recordings.HIDDEN[1:]:
+            row[name] = hz
+    line = recordings.pitch_rows(rows)[0]
+    assert (line["recordings"], line["within 100 cents"]) == (4, 1)
+    assert (line["octaves off"], line["elsewhere"]) == (2, 1)
+
+
+def test_spoiled_recordings_are_matched_and_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("DRUM_MATCHER_CACHE", str(tmp_path))
+    task = robustness.Task(DATA / "tom_high.flac", SHIPPED, 0, 0.3)
+    (row,) = robustness.measure([task], 1)
+    assert list(row) == ["network", "body", "attack"]
+    assert 0 < row["attack"] < 1.2
+    (kept,) = (tmp_path / "robustness").iterdir()
+    kept.write_text('{"network": 1, "body": 2, "attack": 3}')
+    assert robustness.measure([task], 1) == [{"network": 1, "body": 2, "attack": 3}]
+
+
+@pytest.mark.parametrize("curve", robustness.CURVES, ids=lambda curve: curve.spoil.__name__)
+def test_each_way_to_spoil_has_a_strength_that_changes_nothing_much(curve):
+    x = np.random.default_rng(1).standard_normal(8000).astype(np.float32)
+    changes = []
+    for value in curve.values:
+        y = curve.spoil(x, value)
+        assert np.isfinite(y).all() and np.any(y)
+        n = min(len(x), len(y))
+        alike = np.dot(x[:n], y[:n]) / np.linalg.norm(x) / np.linalg.norm(y[:n])
+        changes.append(1 - alike)
+    assert -1e-5 < min(changes) < 0.01
+    assert max(changes) > (1e-6 if curve.spoil is robustness.level else 0.01)
+
+
+def test_what_refining_gains_on_sounds_whose_theta_is_known(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("DRUM_MATCHER_CACHE", str(tmp_path))
+    assert confidence.main(["--count", "8", "--workers", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "8 clean sounds" in said and "8 augmented sounds" in said
+    assert said.count("| omega | cents |") == 2
+    assert len(list((tmp_path / "confidence").iterdir())) == 16
+    assert confidence.main(["--count", "1"]) == 2
+    assert "allowed is 8 or more" in capsys.readouterr().err

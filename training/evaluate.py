@@ -107,7 +107,8 @@ def main(argv=None) -> int:
             ]
             rows = recordings.evaluate(tasks, arguments.workers)
             print(table(sorted(rows, key=lambda row: -row["attack"])), end="\n\n")
-            print(table(recordings.summarise(rows)))
+            print(table(recordings.summarise(rows)), end="\n\n")
+            print(table(recordings.pitch_rows(rows)))
             return 0
         for augmented in (False, True):
             guess, truth = infer_sounds(encoder, arguments.count, augmented)

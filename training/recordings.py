@@ -22,6 +22,10 @@ from training.dataset import cache_folder
 from training.distances import NAMES, clip_distances
 
 SOUNDS = {".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3"}
+PARTIAL = "partial, Hz"  # of the recording
+HIDDEN = (PARTIAL, *(f"{s} {what}, Hz" for s in refine.STAGES for what in ("pitch", "partial")))
+PARTIAL_HZ, PARTIAL_S = (30.0, 1500.0), (0.03, 0.5)  # where the strongest partial is looked for
+STANDS_OUT_DB, NEAR_CENTS = 20.0, 100
 CMA_STEP = 0.3  # of each parameter's range, which is 2
 CMA_MARKS = (1000, 10000)  # evaluations after which the best is noted
 
@@ -69,7 +73,7 @@ def summarise(rows: list[dict]) -> list[dict]:
     groups = {kind: [row for row in rows if row["instrument"] == kind] for kind in kinds}
     if len(groups) > 1:
         groups["all"] = rows
-    columns = [name for name in rows[0] if name not in ("file", "instrument")]
+    columns = [name for name in rows[0] if name not in ("file", "instrument") + HIDDEN]
 
     def line(name, group, share):
         values = {c: float(np.quantile([row[c] for row in group], share)) for c in columns}
@@ -79,6 +83,43 @@ def summarise(rows: list[dict]) -> list[dict]:
     return [*lines, line("all, 90th percentile", rows, 0.9)]
 
 
+def low_partial(clip: np.ndarray) -> float:
+    """Hz of the strongest partial of a hit (samples,) behind its attack; NaN where none stands out.
+
+    Between PARTIAL_HZ, and STANDS_OUT_DB above the median of the octave on each side of it.
+    """
+    first, last = (round(seconds * SAMPLE_RATE) for seconds in PARTIAL_S)
+    x = clip[first : min(last, len(clip))]
+    if len(x) < first:
+        return np.nan
+    n = 2**17
+    level = 20 * np.log10(np.abs(np.fft.rfft(x * np.hanning(len(x)), n)) + 1e-9)
+    hz = np.fft.rfftfreq(n, 1 / SAMPLE_RATE)
+    low = np.flatnonzero((hz >= PARTIAL_HZ[0]) & (hz <= PARTIAL_HZ[1]))
+    at = low[np.argmax(level[low])]
+    around = level[(hz >= hz[at] / 2) & (hz <= 2 * hz[at])]
+    return float(hz[at]) if level[at] - np.median(around) >= STANDS_OUT_DB else np.nan
+
+
+def pitch_rows(rows: list[dict]) -> list[dict]:
+    """How each stage's pitch, and the strongest partial of its sound, stand to the recording's."""
+    lines = []
+    with_partial = [row for row in rows if not np.isnan(row[PARTIAL])]
+    for stage in refine.STAGES:
+        for what in ("pitch", "partial"):
+            hz = np.array([row[f"{stage} {what}, Hz"] for row in with_partial])
+            cents = 1200 * np.log2(hz / np.array([row[PARTIAL] for row in with_partial]))
+            octaves = np.round(cents / 1200)
+            near = np.abs(cents - 1200 * octaves) < NEAR_CENTS
+            same, octave = near & (octaves == 0), near & (octaves != 0)
+            lines.append({
+                "stage": stage, "of the twin": what, "recordings": len(hz),
+                f"within {NEAR_CENTS} cents": int(same.sum()), "octaves off": int(octave.sum()),
+                "elsewhere": int(len(hz) - same.sum() - octave.sum()),
+            })  # fmt: skip
+    return lines
+
+
 def _evaluate(task: Task) -> dict:
     torch.set_num_threads(1)
     with threadpool_limits(1):
@@ -86,6 +127,7 @@ def _evaluate(task: Task) -> dict:
         clip = to_analysis_rate(heard.hit, heard.sample_rate)
         stages = refine.refine(clip, heard.theta, heard.ends_in_hit, task.budget_s)
         row = {"file": task.path.name, "instrument": task.instrument}
+        row[PARTIAL] = low_partial(clip)
         row |= {stage.name: stage.distance for stage in stages}
         row |= {f"{stage.name} ms": stage.elapsed_ms for stage in stages[1:]}
         padded = np.zeros(N_SAMPLES, np.float32)
@@ -94,6 +136,8 @@ def _evaluate(task: Task) -> dict:
             twin = drum.render(stage.drum, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
             for name, value in zip(NAMES, clip_distances(padded, twin)):
                 row[f"{stage.name} {name}"] = value
+            row[f"{stage.name} pitch, Hz"] = float(stage.drum.theta.pitch_hz)
+            row[f"{stage.name} partial, Hz"] = low_partial(twin)
         if task.patience:
             row |= patience(clip, heard.theta, task.patience)
         return row
