@@ -240,6 +240,8 @@ class DrumPanel(QWidget):
         rows = QGridLayout()
         for i, knob in enumerate(self.knobs.values()):
             rows.addWidget(knob, i // len(Theta._fields), i % len(Theta._fields))
+        for column in range(len(Theta._fields)):
+            rows.setColumnStretch(column, 1)
         rows.addWidget(self.words, 1, len(STRIKE), 1, len(Theta._fields) - len(STRIKE))
         layout.addLayout(rows, 2, 0)
         layout.setRowStretch(1, 1)

@@ -85,6 +85,7 @@ class MatchPanel(QWidget):
         self.views = tuple(_view(name) for name in ("Recorded hit", "Twin"))
         self.waves = _waves()
         self.distance, self.stages = label("Hit a drum, or drop a recording here."), label("", True)
+        self.stages.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.ab = QPushButton("A/B")
         self.ab.setToolTip("Hear the recorded hit, then its twin, each time the other (key B)")
         self.ab.setAccessibleName("A/B: hear the recorded hit or its twin")
@@ -233,8 +234,9 @@ class MatchPanel(QWidget):
         for number, widgets in enumerate(rows, 3):
             row = QHBoxLayout()
             for widget in widgets:
-                row.addWidget(widget)
-            row.addStretch(1)
+                row.addWidget(widget, widget is self.stages)
+            if self.stages not in widgets:
+                row.addStretch(1)
             layout.addLayout(row, number, 0, 1, 2)
 
 

@@ -13,7 +13,7 @@ from matcher.theta import Theta
 
 N_ANSWERS = 3  # that differ, for one hit
 BUDGET_S = 0.5  # for the body of each, and as much for its attack
-ANSWERS = {"network": "network", "body": "body", "attack": "body and attack"}  # stages in words
+ANSWERS = {"network": "network", "body": "body", "attack": "with attack"}  # stages in words
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,15 @@ class Matched:
 
     @property
     def words(self) -> str:
-        """Its stages, in words."""
+        """Its stages, in words: the first and the last two."""
         rows = []
         for name, heard_s, distance in self.stages:
             heard = "" if heard_s is None else f"{heard_s:.2f} s: "
             rows.append(
                 f"{heard}{ANSWERS[name]}" + ("" if distance is None else f" {distance:.2f}")
             )
+        if len(rows) > 3:
+            rows[1:-2] = ["…"]
         return " → ".join(rows)
 
 

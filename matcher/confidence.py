@@ -15,11 +15,11 @@ SHARE = 0.68  # of the errors that are within the spread
 MOVED = 0.01  # nu, added to what was moved
 # For each of theta: constant, log deviation, log distance, log moved.
 WEIGHTS = np.array([
-    [2.64, 0.31, 0.41, 1.31],
-    [1.86, 0.34, 0.45, 0.78],
-    [2.05, 0.53, 0.53, 0.39],
-    [0.28, 0.04, 0.22, 0.07],
-    [1.86, 0.32, 1.05, 0.14],
+    [3.05, 0.57, 0.34, 0.80],
+    [1.91, 0.52, 0.42, 0.52],
+    [1.71, 0.54, 0.43, 0.39],
+    [2.48, 0.47, 0.12, 0.36],
+    [2.82, 0.46, 0.83, 0.22],
 ])  # fmt: skip
 UNHEARD = 0.5  # spread above which a sound says nothing of a parameter
 

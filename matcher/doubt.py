@@ -1,7 +1,7 @@
 """Whether a sound is a drum at all: what a membrane cannot be, in one sentence.
 
 The limits lie beyond every one of 60 recordings of drums (kicks, toms, snares, rims, tablas,
-marching drums); of 15 other sounds (cymbals, bells, voices, a door...) they name 12.
+marching drums); of 15 other sounds (cymbals, bells, voices, a door...) they name 11.
 """
 
 import numpy as np
@@ -10,14 +10,10 @@ from matcher.features import SAMPLE_RATE
 
 SLOWEST_S = 0.02  # from the onset to the peak
 HIGHEST_HZ = 3400.0  # middle of the power over log frequency
-FARTHEST = 0.65  # log-CQT distance of the refined body, without its attack
 
 
-def doubt(clip: np.ndarray, body_distance: float | None = None) -> str:
-    """Why a clip (samples,) at SAMPLE_RATE from its onset may be no drum; "" where nothing says so.
-
-    body_distance: log-CQT distance that refining reached without the attack, where it was asked.
-    """
+def doubt(clip: np.ndarray) -> str:
+    """Why a clip (samples,) at SAMPLE_RATE from its onset may be no drum; "" for a drum."""
     peak_s = int(np.argmax(np.abs(clip))) / SAMPLE_RATE
     if peak_s > SLOWEST_S:
         return f"this may be no drum: it is loudest {1e3 * peak_s:.0f} ms after its onset"
@@ -26,6 +22,4 @@ def doubt(clip: np.ndarray, body_distance: float | None = None) -> str:
     middle = 2 ** float(np.sum(octave * power) / max(np.sum(power), np.finfo(float).tiny))
     if middle > HIGHEST_HZ:
         return f"this may be no drum: most of it lies around {middle:.0f} Hz"
-    if body_distance is not None and body_distance > FARTHEST:
-        return f"this may be no drum: the nearest membrane is {body_distance:.2f} away"
     return ""

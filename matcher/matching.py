@@ -173,7 +173,7 @@ def _match(blocks, read, sample_rate, number, rate, encoder, budget_s, mix, n_ca
     steps = dict(zip(("read", "features", "encoder", "refine", "render"), np.diff(clock) * 1e3))
     return Match(
         candidates=candidates,
-        doubt=doubt(clip, stages[1].distance if len(stages) > 1 else None),
+        doubt=doubt(clip),
         drum=found,
         onset_s=start / sample_rate,
         hit=x,

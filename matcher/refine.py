@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 from typing import ClassVar
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from matcher import attack, confidence, drum, ftm
 from matcher.drum import Drum
@@ -353,6 +354,7 @@ def to_drum(p: np.ndarray, levels=None) -> Drum:
     return Drum(theta, (float(p[5]), float(p[6])), mallet_hz, float(p[8]), levels)
 
 
+@threadpool_limits.wrap(limits=1)  # small products: BLAS threads only wait for each other
 def refine(
     clip: np.ndarray, theta: Theta, ends_in_hit: bool = False, budget_s: float = 0.3,
     with_attack: bool = True, stopped: Callable[[], bool] = lambda: False,
@@ -408,6 +410,7 @@ def stages_of(
     ]
 
 
+@threadpool_limits.wrap(limits=1)
 def candidates(
     clip: np.ndarray, stages: list[Refined], count: int, ends_in_hit: bool = False,
     budget_s: float = 0.3, stopped: Callable[[], bool] = lambda: False,

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from matcher import refine
 from matcher.doubt import doubt
@@ -112,19 +111,16 @@ class Worker:
     def _answer_refined(self, job: Job, theta: Theta) -> None:
         clip = analysed(job.clip, job.sample_rate, job.observed_s)
         before = self._reached.get(job.hit)
-        with threadpool_limits(1):
-            stages = refine.refine(
-                clip, theta, job.ended or not job.final, BUDGET_S, stopped=self._newer,
-                known=before and before.drum,
-            )  # fmt: skip
+        stages = refine.refine(
+            clip, theta, job.ended or not job.final, BUDGET_S, stopped=self._newer,
+            known=before and before.drum,
+        )  # fmt: skip
         best = stages[-1]
         # what is known is also told when nothing nearer is found: this much was heard of it
         if best.drum != stages[0].drum or before is not None:
             name = best.name if best.drum.levels is None else refine.STAGES[-1]
             spread = before.spread if best.spread is None and before else best.spread
-            body = stages[1].distance if len(stages) > 1 else None
-            why = doubt(clip, body)
-            self._answer(Answer(job, best.drum, name, best.distance, spread, why))
+            self._answer(Answer(job, best.drum, name, best.distance, spread, doubt(clip)))
 
     def _newer(self) -> bool:
         return not self._to_refine.empty()

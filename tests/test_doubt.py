@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from matcher import confidence, drum
-from matcher.doubt import FARTHEST, doubt
+from matcher.doubt import doubt
 from matcher.drum import Drum
 from matcher.features import SAMPLE_RATE
 from matcher.matching import to_analysis_rate
@@ -17,10 +17,9 @@ def test_the_recorded_drums_are_drums(matches):
         assert match.doubt == "", name
 
 
-def test_a_swell_a_cymbal_and_what_no_membrane_comes_near_are_not():
+def test_a_swell_and_a_cymbal_are_not():
     x = drum.render(Drum(TOM), SAMPLE_RATE, 1.0)
-    assert doubt(x, FARTHEST - 0.1) == ""
-    assert "away" in doubt(x, FARTHEST + 0.1)
+    assert doubt(x) == ""
     swell = x * np.minimum(np.arange(len(x)) / (0.3 * SAMPLE_RATE), 1)
     assert "ms after its onset" in doubt(swell)
     rng = np.random.default_rng(0)

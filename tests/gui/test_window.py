@@ -108,7 +108,7 @@ def test_a_dropped_recording_is_matched_shown_and_heard(qtbot, window):
     qtbot.waitUntil(lambda: window.match.comparison is not None, timeout=20000)
     assert "distance" in window.match.distance.text()
     assert re.fullmatch(
-        r"network \d.\d\d → body \d.\d\d → body and attack \d.\d\d", window.match.stages.text()
+        r"network \d.\d\d → body \d.\d\d → with attack \d.\d\d", window.match.stages.text()
     )
     heard = []
     window.match.play.connect(lambda x, rate: heard.append((x, rate)))
