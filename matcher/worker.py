@@ -105,8 +105,12 @@ class Worker:
                     return
                 wanted = newer
             job, theta = wanted
-            if job.hit > self._over:
+            if job.hit <= self._over:
+                continue
+            try:
                 self._answer_refined(job, theta)
+            except (ValueError, np.linalg.LinAlgError) as error:  # the network's answer stays
+                self._failed(f"a hit could not be refined: {error}")
 
     def _answer_refined(self, job: Job, theta: Theta) -> None:
         clip = analysed(job.clip, job.sample_rate, job.observed_s)
