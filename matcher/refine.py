@@ -37,6 +37,7 @@ FIRST_DULL, FIRST_TENSION = 1e-3, 0.03
 LONGEST_STEP = 0.3  # of each range
 SOFTEST_BODY = 0.5  # of its first amplitude: the attack may not take its place
 PRIOR = 0.01  # of the cost that theta costs which is 1 away in nu from the network's
+STEADY, NEIGHBOURS = 0.93, 7  # what falls by less at the end of a clip is background; bins
 EARLY = 2048  # samples in which the peak is looked for
 PITCHES = (1, 0.9, 1.1, 0.75, 4 / 3, 2 / 3, 1.5, 0.5, 2, 1 / 3, 3)  # times the network's: tried
 SMALL = 1e-12  # power
@@ -116,7 +117,7 @@ def _nnls():
 class _Target:
     """A recording, and everything about it that stays as it is."""
 
-    def __init__(self, clip: np.ndarray, ends_in_hit: bool):
+    def __init__(self, clip: np.ndarray, ends_in_hit: bool, noise: np.ndarray | None = None):
         self.clip = normalise(np.asarray(clip[:N_SAMPLES], np.float32))
         self.exact = DISTANCE(self.clip)  # (bins, 64)
         self.ends_in_hit = ends_in_hit
@@ -127,13 +128,17 @@ class _Target:
         if ends_in_hit:
             n_frames = max(1, int(len(self.clip) * DISTANCE.n_frames / N_SAMPLES))
         self.frames = slice(0, min(n_frames, self.cqt.n_frames))
+        self.noise = _background(self.exact, last) if noise is None else noise  # (bins,)
+        heard_s = len(self.clip) / SAMPLE_RATE
+        decays = np.array([not ends_in_hit or decay <= heard_s for decay in attack.DECAYS_S])
+        self.usable = np.flatnonzero(np.tile(decays, attack.N_BANDS))  # levels that can be heard
 
     @cached_property
     def begin(self) -> "_Target":
         """The first of WINDOWS of it."""
         if self.cqt is WINDOWS[0]:
             return self
-        return _Target(self.clip[: WINDOWS[0].n_samples], True)
+        return _Target(self.clip[: WINDOWS[0].n_samples], True, self.noise)
 
     @cached_property
     def amplitude(self) -> np.ndarray:
@@ -149,6 +154,12 @@ class _Target:
         self.C = np.concatenate([scale * log for scale, log in zip(self.scales, logs)])
 
     @cached_property
+    def noise_power(self) -> np.ndarray:
+        """The background's, in each bin and frame, (values,)."""
+        shape = len(self.noise), self.frames.stop
+        return np.broadcast_to(self.noise[:, None] ** 2, shape).ravel()
+
+    @cached_property
     def attack(self) -> np.ndarray:
         """Powers of the attack, (levels, values)."""
         powers = _attack_powers()[:, :, self.frames]
@@ -162,6 +173,22 @@ class _Target:
         """log-CQT distance of a drum."""
         twin = drum.render(drum_, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
         return distance_from(self.exact, twin[: len(self.clip)] if self.ends_in_hit else twin)
+
+
+def _background(log_cqt: np.ndarray, last: int) -> np.ndarray:
+    """Amplitude of the steady noise under a hit in each bin, (bins,); 0 where there is none.
+
+    log_cqt: (bins, frames) of the hit, whose samples end at `last`. Steady is what is as loud in
+    its last eighth as in the one before, over NEIGHBOURS bins.
+    """
+    n = last * log_cqt.shape[1] // N_SAMPLES  # frames
+    if n < 4:
+        return np.zeros(len(log_cqt))
+    eighth, amplitude = max(1, n // 8), FLOOR * np.expm1(log_cqt[:, :n])
+    end, before = (amplitude[:, n - k * eighth : n - (k - 1) * eighth].mean(axis=1) for k in (1, 2))
+    around = np.ones(NEIGHBOURS) / NEIGHBOURS
+    steady = np.convolve(end, around, "same") > STEADY * np.convolve(before, around, "same")
+    return np.where(steady, end, 0)
 
 
 _EARLY_S = np.arange(EARLY) / SAMPLE_RATE
@@ -190,12 +217,15 @@ class _Point:
             early = early + np.sum(self.envelopes * attack.noise(SAMPLE_RATE)[:, :EARLY], axis=0)
         self.at = int(np.argmax(np.abs(early)))
         self.peak, self.sign = max(abs(early[self.at]), 1e-9), np.sign(early[self.at])
-        self.amplitude = np.sqrt(self.power) / self.peak
+        own = self.power / self.peak**2
+        power = own + self.target.noise_power
+        self.amplitude = np.sqrt(power)
         x, scales, floors = self.amplitude, self.target.scales, self.target.floors
         logs = [scale * np.log1p(x / floor) for scale, floor in zip(scales, floors)]
         self.residual = self.target.C - np.concatenate(logs)
-        # of log1p, over the log amplitude
+        # of log1p, over the log amplitude of the model without the background
         self.slope = np.concatenate([s * x / (floor + x) for s, floor in zip(scales, floors)])
+        self.slope *= self._tiled(own / power)
 
     def with_(self, gain=None, levels=None) -> "_Point":
         """The same body in other proportions."""
@@ -292,13 +322,15 @@ class _Search:
     def solve_levels(self, now: _Point, rounds: int = 2) -> _Point:
         """The attack's best levels beside this body."""
         for _ in range(rounds):
-            rows = now.by_levels()
+            use = self.target.usable
+            rows = now.by_levels()[use]
             scale = np.sqrt(np.einsum("ij,ij->i", rows, rows)) + 1e-30
             rows = rows / scale[:, None]
             H = rows @ rows.T + 1e-5 * np.eye(len(rows))
             L = np.linalg.cholesky(H)
-            wanted = rows @ (now.residual + (now.levels * scale) @ rows)
-            levels = _nnls()(L.T, np.linalg.solve(L, wanted))[0] / scale
+            wanted = rows @ (now.residual + (now.levels[use] * scale) @ rows)
+            levels = np.zeros(len(now.levels))
+            levels[use] = _nnls()(L.T, np.linalg.solve(L, wanted))[0] / scale
             found = now
             for share in (1.0, 0.5, 0.2, 0.05):
                 new = now.with_(levels=now.levels + share * (levels - now.levels))
@@ -471,7 +503,9 @@ def _descend(
     if with_attack and not stopped():
         search.over = over(2)
         target.hear(ALL_FLOORS)
-        point = body.with_(levels=np.full(len(target.attack), 1e-9))
+        levels = np.zeros(len(target.attack))
+        levels[target.usable] = 1e-9
+        point = body.with_(levels=levels)
         point = search.run(search.solve_levels(point, 4), ALL_STEPS)
         scale = np.exp(point.gain) * np.max(np.abs(point.body)) ** 2  # the body's peak squared
         levels = (point.levels / scale).reshape(attack.SHAPE)

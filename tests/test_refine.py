@@ -3,7 +3,7 @@ import pytest
 
 from matcher import attack, drum, refine
 from matcher.drum import Drum
-from matcher.features import N_SAMPLES, SAMPLE_RATE
+from matcher.features import N_SAMPLES, SAMPLE_RATE, distance
 from matcher.matching import to_analysis_rate
 from matcher.refine import RANGE
 from matcher.theta import Theta
@@ -131,3 +131,26 @@ def test_a_clip_that_the_next_hit_ends_is_compared_until_there():
     stages = refine.refine(clip, near(TOM, 0.1), ends_in_hit=True, budget_s=LONG_S)
     assert stages[-1].distance < 0.4 * stages[0].distance
     assert stages[-1].drum.theta.tau == pytest.approx(0.3, rel=0.3)
+
+
+def test_a_steady_background_is_not_taken_for_the_drum():
+    clean = sound(Drum(TOM), 2.0)
+    hiss = np.random.default_rng(0).standard_normal(len(clean)).astype(np.float32)
+    noisy = clean + 0.02 * hiss
+    stages = refine.refine(noisy, near(TOM, 0.05), budget_s=LONG_S)
+    found = stages[-1].drum
+    assert found.theta.pitch_hz == pytest.approx(110, rel=0.02)
+    assert found.theta.tau == pytest.approx(0.3, rel=0.25)
+    assert distance(clean, drum.render(found, SAMPLE_RATE, 2.0)) < 0.5
+    assert refine._Target(noisy, False).noise.all()
+    assert not refine._Target(clean[: SAMPLE_RATE // 4], True).noise.any()
+
+
+def test_a_short_clip_gets_no_attack_that_outlasts_it():
+    levels = np.zeros(attack.SHAPE)
+    levels[8, 1] = 0.3
+    clip = sound(Drum(TOM, levels=tuple(map(tuple, levels))))[: SAMPLE_RATE // 16]
+    found = refine.refine(clip, near(TOM, 0.05), ends_in_hit=True, budget_s=LONG_S)[-1].drum
+    heard = np.array(attack.DECAYS_S) <= 1 / 16
+    assert np.sum(found.levels) > 0
+    assert not np.array(found.levels)[:, ~heard].any()
