@@ -128,7 +128,9 @@ class _Target:
         if ends_in_hit:
             n_frames = max(1, int(len(self.clip) * DISTANCE.n_frames / N_SAMPLES))
         self.frames = slice(0, min(n_frames, self.cqt.n_frames))
-        self.noise = _background(self.exact, last) if noise is None else noise  # (bins,)
+        # the last frame of a clip that was cut off hears the cut
+        whole = last * DISTANCE.n_frames // N_SAMPLES - ends_in_hit  # frames
+        self.noise = _background(self.exact[:, :whole]) if noise is None else noise  # (bins,)
         heard_s = len(self.clip) / SAMPLE_RATE
         decays = np.array([not ends_in_hit or decay <= heard_s for decay in attack.DECAYS_S])
         self.usable = np.flatnonzero(np.tile(decays, attack.N_BANDS))  # levels that can be heard
@@ -175,16 +177,16 @@ class _Target:
         return distance_from(self.exact, twin[: len(self.clip)] if self.ends_in_hit else twin)
 
 
-def _background(log_cqt: np.ndarray, last: int) -> np.ndarray:
+def _background(log_cqt: np.ndarray) -> np.ndarray:
     """Amplitude of the steady noise under a hit in each bin, (bins,); 0 where there is none.
 
-    log_cqt: (bins, frames) of the hit, whose samples end at `last`. Steady is what is as loud in
-    its last eighth as in the one before, over NEIGHBOURS bins.
+    log_cqt: (bins, frames) of the hit, to its end. Steady is what is as loud in its last eighth as
+    in the one before, over NEIGHBOURS bins.
     """
-    n = last * log_cqt.shape[1] // N_SAMPLES  # frames
-    if n < 4:
+    n = log_cqt.shape[1]
+    if n < 8:
         return np.zeros(len(log_cqt))
-    eighth, amplitude = max(1, n // 8), FLOOR * np.expm1(log_cqt[:, :n])
+    eighth, amplitude = n // 8, FLOOR * np.expm1(log_cqt)
     end, before = (amplitude[:, n - k * eighth : n - (k - 1) * eighth].mean(axis=1) for k in (1, 2))
     around = np.ones(NEIGHBOURS) / NEIGHBOURS
     steady = np.convolve(end, around, "same") > STEADY * np.convolve(before, around, "same")

@@ -316,6 +316,9 @@ def test_two_processes_give_the_gradient_of_two_half_batches(
     trainer.model.train()
     for half in range(2):
         trainer.backward(0, trainer.train[0], np.arange(32) + 32 * half)
-    for gradient, parameter in zip(both, trainer.model.parameters(), strict=True):
+    parameters = list(trainer.model.parameters())
+    whole = torch.sqrt(sum(parameter.grad.square().sum() for parameter in parameters))
+    for gradient, parameter in zip(both, parameters, strict=True):
         expected = parameter.grad / 2
-        assert (gradient - expected).norm() <= 5e-3 * expected.norm() + 1e-6  # float32
+        # float32: where a gradient is the small rest of large terms, rounding is of those
+        assert (gradient - expected).norm() <= 5e-3 * expected.norm() + 1e-5 * whole

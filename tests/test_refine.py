@@ -142,7 +142,7 @@ def test_a_steady_background_is_not_taken_for_the_drum():
     assert found.theta.pitch_hz == pytest.approx(110, rel=0.02)
     assert found.theta.tau == pytest.approx(0.3, rel=0.25)
     assert distance(clean, drum.render(found, SAMPLE_RATE, 2.0)) < 0.5
-    assert refine._Target(noisy, False).noise.all()
+    assert np.mean(refine._Target(noisy, False).noise > 0) > 0.5
     assert not refine._Target(clean[: SAMPLE_RATE // 4], True).noise.any()
 
 
