@@ -198,7 +198,10 @@ def _callback_us(n_voices: int, drum: Drum) -> dict:
     sounding = int(voices.n_sounding(pool))
     if sounding != n_voices:
         raise AssertionError(f"{sounding} voices sounded to the end, not {n_voices}")
-    if drum.levels is not None and not pool["voices"]["noisy"][pool["voices"]["pad"] >= 0].all():
+    if (
+        drum.levels is not None
+        and not pool["voices"]["noise_level"][pool["voices"]["pad"] >= 0].all()
+    ):
         raise AssertionError("not every attack sounded to the end")
     return times
 

@@ -78,7 +78,7 @@ VOICE = np.dtype(
         ("noise_power", np.float32, N_BANDS),
         ("noise_gain", np.float32, N_BANDS),  # amplitude of each band as it sounds
         ("noise_step", np.float32, N_BANDS),  # and how it grows a sample
-        ("noisy", np.int64),  # whether any of it is left
+        ("noise_level", np.float32),  # no sample of it still to come is above it; 0: it is over
         ("noise_rise", np.int64),  # samples until it has its whole level
         ("noise_at", np.int64),  # in its period
         ("gain", np.float32),
@@ -327,7 +327,7 @@ def _start(pool, pad):
         for k in range(N_POWERS):
             voice.powers[k, 0, i] = program.powers[k, 0, i]
             voice.powers[k, 1, i] = program.powers[k, 1, i]
-    voice.noisy = 0
+    voice.noise_level = 0
     for band in range(N_BANDS):
         voice.noise_gain[band] = 0
         for decay in range(N_DECAYS):
@@ -362,7 +362,7 @@ def _excite(pool, pad, index, force, scale):
             add = np.float32(scale * scale) * program.levels[band, decay]
             voice.noise[band, decay] += add
             if add > 0:
-                voice.noisy = 1
+                voice.noise_level = np.inf  # until rendered
     voice.noise_rise = pool.noise_step
 
 
@@ -396,7 +396,7 @@ def _excite_at(program, voice, position, dull, scale):
 @native
 def _add_noise(pool, voice, out):
     """Add the attack's noise to out (samples,), and let it die away."""
-    if voice.noisy == 0:
+    if voice.noise_level == 0:
         return
     start = 0
     while start < out.shape[0]:
@@ -412,7 +412,8 @@ def _add_noise(pool, voice, out):
         _add_bands(out[start : start + n], noise, voice.noise_gain, voice.noise_step)
         voice.noise_at = (voice.noise_at + n) % NOISE
         start += n
-    voice.noisy = _noise_level(voice) > OVER
+    level = _noise_level(voice)
+    voice.noise_level = level if level > OVER else 0
 
 
 @native(fastmath=True)
@@ -502,9 +503,7 @@ def _age(pool, index):
     for i in range(n):
         energy += state[0, i] * state[0, i] + state[1, i] * state[1, i]
     voice.n_modes = n
-    voice.level = voice.gain * np.sqrt(n * energy)  # Cauchy and Schwarz
-    if voice.noisy == 1:
-        voice.level += voice.gain * _noise_level(voice)
+    voice.level = voice.gain * (np.sqrt(n * energy) + voice.noise_level)  # Cauchy and Schwarz
     faded, over = voice.ramp == 0 and voice.fading == 1, voice.level < OVER
     if faded or (over and voice.fresh in (0, 3)):
         voice.pad = -1
@@ -535,7 +534,7 @@ def _join(pool, index):
     for i in range(voice.n_modes):
         to.state[0, i] += gain * voice.state[0, i]
         to.state[1, i] += gain * voice.state[1, i]
-    if voice.noisy == 1:  # another stretch of it sounds there, so it goes on here
+    if voice.noise_level > 0:  # another stretch of it sounds there, so it goes on here
         voice.n_modes, voice.fresh = 0, 3
     else:
         voice.pad = -1
