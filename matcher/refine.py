@@ -37,7 +37,8 @@ FIRST_DULL, FIRST_TENSION = 1e-3, 0.03
 LONGEST_STEP = 0.3  # of each range
 SOFTEST_BODY = 0.5  # of its first amplitude: the attack may not take its place
 PRIOR = 0.01  # of the cost that theta costs which is 1 away in nu from the network's
-STEADY, NEIGHBOURS = 0.93, 7  # what falls by less at the end of a clip is background; bins
+STEADY, NEIGHBOURS = 0.75, 13  # what falls by less at the end of a clip is background; bins
+BY_CHANCE = 4.0  # standard deviations of the background: attack has to explain more than them
 EARLY = 2048  # samples in which the peak is looked for
 PITCHES = (1, 0.9, 1.1, 0.75, 4 / 3, 2 / 3, 1.5, 0.5, 2, 1 / 3, 3)  # times the network's: tried
 SMALL = 1e-12  # power
@@ -121,9 +122,8 @@ class _Target:
         self.clip = normalise(np.asarray(clip[:N_SAMPLES], np.float32))
         self.exact = DISTANCE(self.clip)  # (bins, 64)
         self.ends_in_hit = ends_in_hit
-        loud = np.flatnonzero(np.abs(self.clip) > FLOOR)
-        last = len(self.clip) if ends_in_hit else loud[-1] + 1
-        self.cqt = next(w for w in WINDOWS if w.n_samples >= min(1.2 * last, N_SAMPLES))
+        last = len(self.clip) if ends_in_hit else last_heard(self.clip)
+        self.cqt = window_for(last)
         n_frames = self.cqt.n_frames
         if ends_in_hit:
             n_frames = max(1, int(len(self.clip) * DISTANCE.n_frames / N_SAMPLES))
@@ -177,20 +177,38 @@ class _Target:
         return distance_from(self.exact, twin[: len(self.clip)] if self.ends_in_hit else twin)
 
 
+def last_heard(clip: np.ndarray) -> int:
+    """How many samples of a clip (samples,) with a peak of 1 it takes to FLOOR and below."""
+    return np.flatnonzero(np.abs(clip) > FLOOR)[-1] + 1
+
+
+def window_for(n_samples: int) -> LogCqt:
+    """The shortest of WINDOWS that hears so many samples and a fifth as many after them."""
+    return next(w for w in WINDOWS if w.n_samples >= min(1.2 * n_samples, N_SAMPLES))
+
+
 def _background(log_cqt: np.ndarray) -> np.ndarray:
     """Amplitude of the steady noise under a hit in each bin, (bins,); 0 where there is none.
 
-    log_cqt: (bins, frames) of the hit, to its end. Steady is what is as loud in its last eighth as
-    in the one before, over NEIGHBOURS bins.
+    log_cqt: (bins, frames) of the hit, to its end. Steady is what in its last quarter is nearly as
+    loud as in the one before, at the median of NEIGHBOURS bins: of noise, not of one partial that
+    rings among them. For the same reason no bin counts for more than twice that median.
     """
-    n = log_cqt.shape[1]
-    if n < 8:
+    quarter = log_cqt.shape[1] // 4
+    if quarter < 2:
         return np.zeros(len(log_cqt))
-    eighth, amplitude = n // 8, FLOOR * np.expm1(log_cqt)
-    end, before = (amplitude[:, n - k * eighth : n - (k - 1) * eighth].mean(axis=1) for k in (1, 2))
-    around = np.ones(NEIGHBOURS) / NEIGHBOURS
-    steady = np.convolve(end, around, "same") > STEADY * np.convolve(before, around, "same")
-    return np.where(steady, end, 0)
+    power = (FLOOR * np.expm1(log_cqt)) ** 2
+    end, before = power[:, -quarter:], power[:, -2 * quarter : -quarter]
+    end, before = (np.sqrt(part.mean(axis=1)) for part in (end, before))
+    around, around_before = _median(end), _median(before)
+    steady = around > STEADY * around_before
+    return np.where(steady, np.minimum(end, 2 * around), 0)
+
+
+def _median(x: np.ndarray) -> np.ndarray:
+    """(bins,) -> the running median over NEIGHBOURS bins, (bins,)."""
+    padded = np.pad(x, NEIGHBOURS // 2, "edge")
+    return np.median(np.lib.stride_tricks.sliding_window_view(padded, NEIGHBOURS), axis=1)
 
 
 _EARLY_S = np.arange(EARLY) / SAMPLE_RATE
@@ -250,6 +268,13 @@ class _Point:
         at_peak = (bands[:, None] * decay).ravel() / self.peak
         share = self._tiled(self.target.attack / self.power)
         return 0.5 * (share - at_peak[:, None]) * self.slope
+
+    def by_chance(self) -> np.ndarray:
+        """How far the background's ups and downs move the model: standard deviations, (values,)."""
+        own = self.power / self.peak**2
+        return (
+            0.5 * self.slope * self._tiled(np.sqrt(self.target.noise_power) * self.amplitude / own)
+        )
 
     def _tiled(self, x: np.ndarray) -> np.ndarray:
         """(..., values) once for each floor."""
@@ -331,6 +356,8 @@ class _Search:
             H = rows @ rows.T + 1e-5 * np.eye(len(rows))
             L = np.linalg.cholesky(H)
             wanted = rows @ (now.residual + (now.levels[use] * scale) @ rows)
+            if np.any(self.target.noise):
+                wanted -= BY_CHANCE * np.sqrt(rows**2 @ now.by_chance() ** 2)
             levels = np.zeros(len(now.levels))
             levels[use] = _nnls()(L.T, np.linalg.solve(L, wanted))[0] / scale
             found = now

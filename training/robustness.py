@@ -44,10 +44,12 @@ def heard(x, seconds):
 
 
 def noise(x, snr_db):
-    """White noise below the power of the first 50 ms."""
-    y = np.random.default_rng(0).standard_normal(len(x)).astype(np.float32)
+    """A room's white noise below the power of the first 50 ms, also when the drum is silent."""
+    y = np.random.default_rng(0).standard_normal(N_SAMPLES).astype(np.float32)
     loud = np.sqrt(np.mean(x[: SAMPLE_RATE // 20] ** 2))
-    return x + y * np.float32(loud * 10 ** (-snr_db / 20))
+    y *= np.float32(loud * 10 ** (-snr_db / 20))
+    y[: len(x)] += x
+    return y
 
 
 def onset(x, milliseconds):
