@@ -114,9 +114,7 @@ class Pad:
     @property
     def drum(self) -> Drum | None:
         """The drum as it sounds, tuned; None where there is nothing on the pad."""
-        if self.theta is None:
-            return None
-        return Drum(self.tuned, (self.x1, self.x2), self.mallet_hz, self.tension, self.levels)
+        return None if self.theta is None else drum_of(values_of(self) | {"theta": self.tuned})
 
     @property
     def sound(self) -> tuple[Drum | None, float]:
@@ -144,8 +142,7 @@ def drum_values(drum: Drum) -> dict:
 def drum_of(values: dict) -> Drum:
     """drum_values the other way."""
     strike = values["x1"], values["x2"]
-    drum = Drum(values["theta"], strike, values["mallet_hz"], values["tension"])
-    return drum._replace(levels=values["levels"])
+    return Drum(values["theta"], strike, values["mallet_hz"], values["tension"], values["levels"])
 
 
 def values_of(pad: Pad) -> dict:

@@ -5,7 +5,6 @@
 Each time is the best of a few, after a first that does not count. Ratios are of one run.
 """
 
-import argparse
 import sys
 import time
 from dataclasses import replace
@@ -17,7 +16,7 @@ import torch
 from lightning_fabric import Fabric
 
 from matcher.theta import PRESETS
-from training import jobs
+from training import command, jobs
 from training.config import LOSSES, Config
 from training.dataset import Recipe
 from training.jtfs import Phi
@@ -100,11 +99,7 @@ def metric_rate() -> float:
 
 def main(argv=None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.bench",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.parser("bench", __doc__)
     parser.parse_args(argv)
     keep_freed_memory()
     print(table(analysis_rows()), end="\n\n")

@@ -7,27 +7,21 @@ WEIGHTS of matcher.confidence, fitted on half of all sounds, and how many errors
 are within the spread that they give. Rows that are done are kept in the cache folder.
 """
 
-import argparse
-import hashlib
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import track
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from matcher import confidence, refine
 from matcher.encoder import SHIPPED, Encoder
 from matcher.features import N_SAMPLES
-from matcher.recording import save_atomically
 from matcher.theta import Theta
-from training import jobs
-from training.dataset import VERSION, Recipe, cache_folder, make_clip
+from training import command, jobs
+from training.dataset import VERSION, Recipe, make_clip
 from training.evaluate import SEED, UNITS, natural_errors
 from training.markdown import table
 
@@ -48,18 +42,15 @@ class Task:
 def refine_sounds(model: Path, count: int, augmented: bool, workers: int) -> list[dict]:
     """A row for each sound: nu, of the network, and of each stage; deviation, distances."""
     tasks = [Task(model, augmented, i) for i in range(count)]
-    with jobs.executor(workers) as pool:
-        words = "augmented" if augmented else "clean"
-        return list(track(pool.map(_refine, tasks), words, count, console=Console(stderr=True)))
+    return jobs.each(_refine, tasks, workers, "augmented" if augmented else "clean")
 
 
 def _refine(task: Task) -> dict:
-    given = [VERSION, task.augmented, task.index, BUDGET_S]
-    given.append(hashlib.sha256(task.model.read_bytes()).hexdigest())
-    name = hashlib.sha256(json.dumps(given).encode()).hexdigest()[:16]
-    path = cache_folder() / "confidence" / f"{name}.json"
-    if path.is_file():
-        return json.loads(path.read_text())
+    given = [VERSION, task.augmented, task.index, BUDGET_S, jobs.digest(task.model)]
+    return jobs.kept("confidence", given, lambda: _match(task))
+
+
+def _match(task: Task) -> dict:
     torch.set_num_threads(1)
     with threadpool_limits(1):
         recipe = Recipe(augmented=float(task.augmented))
@@ -71,8 +62,6 @@ def _refine(task: Task) -> dict:
     row |= {s.name: np.clip(refine.RANGE.to_nu(s.drum.theta), -1, 1).tolist() for s in stages}
     deviation = stages[-1].deviation
     row["deviation"] = None if deviation is None else deviation.tolist()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_atomically(path, lambda file: file.write(json.dumps(row).encode()))
     return row
 
 
@@ -124,34 +113,27 @@ def _quantile(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return minimize(cost, first, method="Powell", options={"maxiter": 10000}).x
 
 
-def main(argv=None) -> int:
-    """The command line; 2 after a sentence on stderr where something given was wrong."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.confidence", description=__doc__, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+@command.named("confidence")
+def main(argv=None) -> None:
+    """The command line."""
+    parser = command.parser("confidence", __doc__)
     parser.add_argument("--model", type=Path, default=SHIPPED, help="default: the shipped model")
     parser.add_argument("--count", type=int, default=300, help="sounds of each kind; default 300")
     parser.add_argument("--workers", type=int, default=2, help="processes; default 2")
     arguments = parser.parse_args(argv)
-    try:
-        if arguments.count < 8:
-            raise ValueError(f"count is {arguments.count}, allowed is 8 or more")
-        Encoder(arguments.model)
-        rows = []
-        for augmented in (False, True):
-            sounds = refine_sounds(arguments.model, arguments.count, augmented, arguments.workers)
-            print(f"{arguments.count} {'augmented' if augmented else 'clean'} sounds\n")
-            print(table(error_rows(sounds)), end="\n\n")
-            rows += sounds
-        weights, shares = fit(rows)
-        print(np.array2string(weights, precision=2, separator=", "), end="\n\n")
-        lines = zip(Theta._fields, map(float, shares))
-        print(table([{"parameter": name, "within": share} for name, share in lines]))
-    except (OSError, ValueError) as error:
-        print(f"training.confidence: {error}", file=sys.stderr)
-        return 2
-    return 0
+    if arguments.count < 8:
+        raise ValueError(f"count is {arguments.count}, allowed is 8 or more")
+    Encoder(arguments.model)
+    rows = []
+    for augmented in (False, True):
+        sounds = refine_sounds(arguments.model, arguments.count, augmented, arguments.workers)
+        print(f"{arguments.count} {'augmented' if augmented else 'clean'} sounds\n")
+        print(table(error_rows(sounds)), end="\n\n")
+        rows += sounds
+    weights, shares = fit(rows)
+    print(np.array2string(weights, precision=2, separator=", "), end="\n\n")
+    lines = zip(Theta._fields, map(float, shares))
+    print(table([{"parameter": name, "within": share} for name, share in lines]))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ are of drums; without it all are. Tables are Markdown. Distances of sounds come 
 standard deviation and the standard error of their mean.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from rich.progress import track
 
 from matcher.encoder import SHIPPED, Encoder
 from matcher.theta import Preset, Theta
-from training import recordings
+from training import command, recordings
 from training.dataset import Recipe, make_clip
 from training.distances import mean_and_error, sound_distances
 from training.markdown import table
@@ -72,12 +71,10 @@ def distance_rows(guess: np.ndarray, truth: np.ndarray, preset: Preset, workers:
     return [{"distance": name} | mean_and_error(values) for name, values in distances.items()]
 
 
-def main(argv=None) -> int:
-    """The command line; 2 after a sentence on stderr where something given was wrong."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.evaluate", description=__doc__, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+@command.named("evaluate")
+def main(argv=None) -> None:
+    """The command line."""
+    parser = command.parser("evaluate", __doc__)
     parser.add_argument("--model", type=Path, default=SHIPPED, help="default: the shipped model")
     parser.add_argument("--count", type=int, default=2000, help="sounds; default 2000")
     parser.add_argument("--folder", type=Path, help="measure on the recordings of this folder")
@@ -90,36 +87,31 @@ def main(argv=None) -> int:
     )  # fmt: skip
     parser.add_argument("--workers", type=int, default=2, help="processes; default 2")
     arguments = parser.parse_args(argv)
-    try:
-        if arguments.count < 1:
-            raise ValueError(f"count is {arguments.count}, allowed is 1 or more")
-        if not 10 <= arguments.budget_ms <= 60000:
-            raise ValueError(f"budget-ms is {arguments.budget_ms:g}, allowed is 10 to 60000")
-        if arguments.patience < 0:
-            raise ValueError(f"patience is {arguments.patience}, allowed is 0 or more")
-        encoder = Encoder(arguments.model)
-        if arguments.folder:
-            tasks = [
-                recordings.Task(
-                    path, kind, arguments.model, arguments.budget_ms / 1000, arguments.patience
-                )
-                for path, kind in recordings.drums(arguments.folder)
-            ]
-            rows = recordings.evaluate(tasks, arguments.workers)
-            print(table(sorted(rows, key=lambda row: -row["attack"])), end="\n\n")
-            print(table(recordings.summarise(rows)), end="\n\n")
-            print(table(recordings.pitch_rows(rows)))
-            return 0
-        for augmented in (False, True):
-            guess, truth = infer_sounds(encoder, arguments.count, augmented)
-            preset = encoder.contract.preset
-            print(f"{arguments.count} {'augmented' if augmented else 'clean'} sounds\n")
-            print(table(parameter_rows(guess, truth, preset)), end="\n\n")
-            print(table(distance_rows(guess, truth, preset, arguments.workers)), end="\n\n")
-    except (OSError, ValueError) as error:
-        print(f"training.evaluate: {error}", file=sys.stderr)
-        return 2
-    return 0
+    if arguments.count < 1:
+        raise ValueError(f"count is {arguments.count}, allowed is 1 or more")
+    if not 10 <= arguments.budget_ms <= 60000:
+        raise ValueError(f"budget-ms is {arguments.budget_ms:g}, allowed is 10 to 60000")
+    if arguments.patience < 0:
+        raise ValueError(f"patience is {arguments.patience}, allowed is 0 or more")
+    encoder = Encoder(arguments.model)
+    if arguments.folder:
+        tasks = [
+            recordings.Task(
+                path, kind, arguments.model, arguments.budget_ms / 1000, arguments.patience
+            )
+            for path, kind in recordings.drums(arguments.folder)
+        ]
+        rows = recordings.evaluate(tasks, arguments.workers)
+        print(table(sorted(rows, key=lambda row: -row["attack"])), end="\n\n")
+        print(table(recordings.summarise(rows)), end="\n\n")
+        print(table(recordings.pitch_rows(rows)))
+        return
+    for augmented in (False, True):
+        guess, truth = infer_sounds(encoder, arguments.count, augmented)
+        preset = encoder.contract.preset
+        print(f"{arguments.count} {'augmented' if augmented else 'clean'} sounds\n")
+        print(table(parameter_rows(guess, truth, preset)), end="\n\n")
+        print(table(distance_rows(guess, truth, preset, arguments.workers)), end="\n\n")
 
 
 if __name__ == "__main__":

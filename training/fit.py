@@ -22,6 +22,7 @@ from lightning_fabric import Fabric
 
 from matcher.recording import save_atomically
 from matcher.theta import PRESETS
+from training import command
 from training.config import Config
 from training.objective import Objective
 from training.runs import load_checkpoint, run_folder
@@ -31,12 +32,7 @@ SMOKE = {"epochs": 2, "shards_per_epoch": 1, "distinct_shards": 2}
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.fit",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command.parser("fit", __doc__)
     default = Config()
     parser.add_argument("--run", help="folder, or name in the cache folder (default: the preset)")
     parser.add_argument(

@@ -5,7 +5,10 @@ whole or not at all.
 """
 
 import argparse
+import hashlib
+import json
 import os
+from collections.abc import Callable
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -15,7 +18,7 @@ from concurrent.futures import (
 )
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from threading import Thread
@@ -23,7 +26,10 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from rich.console import Console
+from rich.progress import track
 
+from matcher import attack, drum, features, ftm, modal, refine, theta
 from matcher.recording import save_atomically
 from matcher.theta import PRESETS
 from training.dataset import cache_folder, nu_of
@@ -33,6 +39,7 @@ from training.progress import progress
 ROWS = 64  # sounds
 
 
+CODE = (attack, drum, features, ftm, modal, refine, theta)  # what rows of matches hang on
 LOST = "a worker died; the same command goes on from there"
 
 
@@ -99,6 +106,39 @@ def _read(path: Path):
     except (OSError, ValueError, EOFError):
         return None  # not there, or damaged: made anew
     return rows if len(rows) == ROWS else None
+
+
+def kept(kind: str, given: list, make: Callable[[], dict]) -> dict:
+    """make(), which is made of `given` (as JSON); kept in the cache folder from then on.
+
+    It is made anew when the code that sounds and matches drums, CODE, has changed.
+    """
+    name = hashlib.sha256(json.dumps([_code(), *given]).encode()).hexdigest()[:16]
+    path = cache_folder() / kind / f"{name}.json"
+    if path.is_file():
+        return json.loads(path.read_text())
+    made = make()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_atomically(path, lambda file: file.write(json.dumps(made).encode()))
+    return made
+
+
+@cache
+def _code() -> str:
+    sources = [Path(module.__file__).read_bytes() for module in CODE]
+    return hashlib.sha256(b"".join(sources)).hexdigest()
+
+
+@cache
+def digest(path: Path) -> str:
+    """Of a file's bytes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def each(work: Callable, tasks: list, workers: int, words: str) -> list:
+    """work(task) of every task by several processes, in order, with a bar on stderr."""
+    with executor(workers) as pool:
+        return list(track(pool.map(work, tasks), words, len(tasks), console=Console(stderr=True)))
 
 
 @contextmanager

@@ -10,7 +10,6 @@ R^T R = M, by QR of J: M squares J's small singular values below what numbers ho
 holds validation sounds as well, to steer damping by.
 """
 
-import argparse
 import json
 import sys
 import zipfile
@@ -24,7 +23,7 @@ import torch
 
 from matcher.recording import save_atomically
 from matcher.theta import PRESETS, Preset
-from training import jobs
+from training import command, jobs
 from training.dataset import SHARD
 from training.jtfs import Phi
 from training.synth import render, render_with_tangents
@@ -111,32 +110,23 @@ def _full(upper: np.ndarray) -> np.ndarray:
     return R
 
 
-def main(argv=None) -> int:
-    """The command line; 2 after a sentence on stderr where something given was wrong."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.metric",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+@command.named("metric")
+def main(argv=None) -> None:
+    """The command line."""
+    parser = command.parser("metric", __doc__)
     jobs.add_arguments(parser, count=4096)
     parser.add_argument("--step", type=float, default=0.0, help="of secants, in nu; 0: tangents")
     parser.add_argument("--validation", type=int, default=SHARD, help=f"sounds; default {SHARD}")
     parser.add_argument("-o", dest="out", type=Path, required=True, help="the table to write")
     arguments = parser.parse_args(argv)
-    try:
-        jobs.check(arguments)
-        if not 0 <= arguments.step <= 1:
-            raise ValueError(f"step is {arguments.step}, allowed is 0 to 1")
-        if arguments.validation < 1:
-            raise ValueError(f"validation is {arguments.validation}, allowed is 1 or more")
-        job = Metric(arguments.preset, arguments.seed, step=arguments.step)
-        with jobs.executor(arguments.workers, arguments.scheduler) as pool:
-            make_table(arguments.out, job, arguments.count, arguments.validation, pool)
-    except (OSError, ValueError) as error:
-        print(f"training.metric: {error}", file=sys.stderr)
-        return 2
-    return 0
+    jobs.check(arguments)
+    if not 0 <= arguments.step <= 1:
+        raise ValueError(f"step is {arguments.step}, allowed is 0 to 1")
+    if arguments.validation < 1:
+        raise ValueError(f"validation is {arguments.validation}, allowed is 1 or more")
+    job = Metric(arguments.preset, arguments.seed, step=arguments.step)
+    with jobs.executor(arguments.workers, arguments.scheduler) as pool:
+        make_table(arguments.out, job, arguments.count, arguments.validation, pool)
 
 
 if __name__ == "__main__":

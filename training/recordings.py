@@ -2,23 +2,18 @@
 
 import csv
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import track
 from threadpoolctl import threadpool_limits
 
 from matcher import drum, refine
 from matcher.encoder import Encoder
 from matcher.features import DISTANCE, N_SAMPLES, SAMPLE_RATE, distance_from, normalise
 from matcher.matching import match_file, to_analysis_rate
-from matcher.recording import save_atomically
 from training import jobs
-from training.dataset import cache_folder
 from training.distances import NAMES, clip_distances
 
 SOUNDS = {".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3"}
@@ -62,9 +57,7 @@ def drums(folder: Path) -> list[tuple[Path, str]]:
 
 def evaluate(tasks: list[Task], workers: int) -> list[dict]:
     """A row for each recording: file, instrument, and columns like "body JTFS"."""
-    with jobs.executor(workers) as pool:
-        done = pool.map(_evaluate, tasks)
-        return list(track(done, "recordings", len(tasks), console=Console(stderr=True)))
+    return jobs.each(_evaluate, tasks, workers, "recordings")
 
 
 def summarise(rows: list[dict]) -> list[dict]:
@@ -121,6 +114,12 @@ def pitch_rows(rows: list[dict]) -> list[dict]:
 
 
 def _evaluate(task: Task) -> dict:
+    given = [task.path.name, task.instrument, task.budget_s, task.patience]
+    given += [jobs.digest(task.path), jobs.digest(task.model)]
+    return jobs.kept("recordings", given, lambda: _match(task))
+
+
+def _match(task: Task) -> dict:
     torch.set_num_threads(1)
     with threadpool_limits(1):
         heard = match_file(task.path, encoder=Encoder(task.model))
@@ -139,23 +138,20 @@ def _evaluate(task: Task) -> dict:
             row[f"{stage.name} pitch, Hz"] = float(stage.drum.theta.pitch_hz)
             row[f"{stage.name} partial, Hz"] = low_partial(twin)
         if task.patience:
-            row |= patience(clip, heard.theta, task.patience)
+            start = refine.start_of(heard.theta)
+            given = [hashlib.sha256(clip.tobytes() + start.tobytes()).hexdigest(), task.patience]
+            row |= jobs.kept("patience", given, lambda: patience(clip, start, task.patience))
         return row
 
 
-def patience(clip: np.ndarray, theta, evaluations: int) -> dict[str, float]:
-    """The least log-CQT distance that CMA-ES finds with the body's parameters, from theta on.
+def patience(clip: np.ndarray, start: np.ndarray, evaluations: int) -> dict[str, float]:
+    """The least log-CQT distance that CMA-ES finds with the body's parameters, from start on.
 
-    Noted after CMA_MARKS and at the end; kept in the cache folder, since it takes a minute. The
-    search hears drums as refining does, in the shortest window; what is noted is the distance.
+    Noted after CMA_MARKS. The search hears drums as refining does, in the shortest window; what is
+    noted is the distance.
     """
     import cma  # of development only
 
-    start = refine.start_of(theta)
-    given = hashlib.sha256(clip.tobytes() + start.tobytes()).hexdigest()[:16]
-    path = cache_folder() / "patience" / f"{given}-{evaluations}.json"
-    if path.is_file():
-        return json.loads(path.read_text())
     middle, half = (refine.HIGH + refine.LOW) / 2, (refine.HIGH - refine.LOW) / 2
     cqt = refine.window_for(refine.last_heard(normalise(clip)))
     short, heard = cqt(clip), DISTANCE(clip)
@@ -181,6 +177,4 @@ def patience(clip: np.ndarray, theta, evaluations: int) -> dict[str, float]:
         for mark in CMA_MARKS:
             if strategy.result.evaluations <= mark <= evaluations:
                 best[f"CMA-ES {mark}"] = nearest
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_atomically(path, lambda file: file.write(json.dumps(best).encode()))
     return best

@@ -8,9 +8,6 @@ distance of the match is that from the recording as it was. Rows that are done a
 folder, so that a killed run goes on from there.
 """
 
-import argparse
-import hashlib
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,8 +16,6 @@ from pathlib import Path
 import numpy as np
 import scipy.signal
 import torch
-from rich.console import Console
-from rich.progress import track
 from threadpoolctl import threadpool_limits
 
 from matcher import drum, refine
@@ -28,14 +23,13 @@ from matcher.encoder import SHIPPED, Encoder
 from matcher.features import DISTANCE, N_SAMPLES, SAMPLE_RATE, distance_from
 from matcher.matching import match_file, to_analysis_rate
 from matcher.recording import save_atomically
-from training import figures, jobs, recordings
-from training.dataset import cache_folder
+from training import command, figures, jobs, recordings
 from training.markdown import table
 
 BUDGET_S = 0.3  # for body and attack, each: the default of match
 STEPS_OF_16_BITS = 2**15
 PHONE_HZ = (300.0, 3400.0)
-VERSION = 2  # raise it when a row would come out otherwise
+VERSION = 3  # raise it when a recording would be spoiled otherwise
 
 
 def heard(x, seconds):
@@ -109,19 +103,17 @@ class Task:
 
 def measure(tasks: list[Task], workers: int) -> list[dict]:
     """For each: the distance of every stage of refine.STAGES."""
-    with jobs.executor(workers) as pool:
-        done = pool.map(_measure, tasks)
-        return list(track(done, "matches", len(tasks), console=Console(stderr=True)))
+    return jobs.each(_measure, tasks, workers, "matches")
 
 
 def _measure(task: Task) -> dict:
+    given = [VERSION, task.path.name, CURVES[task.curve].spoil.__name__, task.value, BUDGET_S]
+    given += [jobs.digest(task.model), jobs.digest(task.path)]
+    return jobs.kept("robustness", given, lambda: _match(task))
+
+
+def _match(task: Task) -> dict:
     curve = CURVES[task.curve]
-    given = [VERSION, task.path.name, curve.spoil.__name__, task.value, BUDGET_S]
-    given.append(hashlib.sha256(task.model.read_bytes()).hexdigest())
-    name = hashlib.sha256(json.dumps(given).encode()).hexdigest()[:16]
-    path = cache_folder() / "robustness" / f"{name}.json"
-    if path.is_file():
-        return json.loads(path.read_text())
     torch.set_num_threads(1)
     with threadpool_limits(1):
         encoder = Encoder(task.model)
@@ -135,8 +127,6 @@ def _measure(task: Task) -> dict:
         for stage in stages:
             twin = drum.render(stage.drum, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
             row[stage.name] = distance_from(exact, twin[: len(clip)] if whole.ends_in_hit else twin)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_atomically(path, lambda file: file.write(json.dumps(row).encode()))
     return row
 
 
@@ -154,35 +144,28 @@ def summarise(tasks: list[Task], rows: list[dict]) -> list[dict]:
     return lines
 
 
-def main(argv=None) -> int:
-    """The command line; 2 after a sentence on stderr where something given was wrong."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.robustness", description=__doc__, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+@command.named("robustness")
+def main(argv=None) -> None:
+    """The command line."""
+    parser = command.parser("robustness", __doc__)
     parser.add_argument("--folder", type=Path, required=True, help="of the recordings")
     parser.add_argument("--model", type=Path, default=SHIPPED, help="default: the shipped model")
     parser.add_argument("--figure", type=Path, help="PNG to draw the curves in")
     parser.add_argument("--workers", type=int, default=2, help="processes; default 2")
     arguments = parser.parse_args(argv)
-    try:
-        Encoder(arguments.model)
-        tasks = [
-            Task(path, arguments.model, number, float(value))
-            for number, curve in enumerate(CURVES)
-            for value in curve.values
-            for path, _ in recordings.drums(arguments.folder)
-        ]
-        lines = summarise(tasks, measure(tasks, arguments.workers))
-        print(table(lines))
-        if arguments.figure:
-            axes = {curve.axis: curve.values for curve in CURVES}
-            figure = figures.robustness(lines, axes)
-            save_atomically(arguments.figure, lambda file: figure.savefig(file, dpi=80))
-    except (OSError, ValueError) as error:
-        print(f"training.robustness: {error}", file=sys.stderr)
-        return 2
-    return 0
+    Encoder(arguments.model)
+    tasks = [
+        Task(path, arguments.model, number, float(value))
+        for number, curve in enumerate(CURVES)
+        for value in curve.values
+        for path, _ in recordings.drums(arguments.folder)
+    ]
+    lines = summarise(tasks, measure(tasks, arguments.workers))
+    print(table(lines))
+    if arguments.figure:
+        axes = {curve.axis: curve.values for curve in CURVES}
+        figure = figures.robustness(lines, axes)
+        save_atomically(arguments.figure, lambda file: figure.savefig(file, dpi=80))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ For each pitch setting one encoder is trained by P-loss, and every other one goe
 many minutes. Everything is kept in the cache folder: a killed study goes on where it stood.
 """
 
-import argparse
 import json
 import sys
 from dataclasses import asdict, replace
@@ -23,7 +22,7 @@ from lightning_fabric import Fabric
 
 from matcher.recording import save_atomically
 from matcher.theta import PRESETS, Theta
-from training import figures, jobs, worth
+from training import command, figures, jobs, worth
 from training.bench import loss_seconds
 from training.config import Config
 from training.dataset import SHARD, Recipe, Shards, cache_folder
@@ -274,12 +273,10 @@ def save_figures(study: Study, folder: Path) -> None:
         )
 
 
-def main(argv=None) -> int:
-    """The command line; 2 after a sentence on stderr where something given was wrong."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.study", description=__doc__, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+@command.named("study")
+def main(argv=None) -> None:
+    """The command line."""
+    parser = command.parser("study", __doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="of each run; default 10")
     parser.add_argument("--pitch", choices=PITCH, help="train this setting alone; default both")
     parser.add_argument("--tables", action="store_true", help="train nothing")
@@ -287,27 +284,22 @@ def main(argv=None) -> int:
     parser.add_argument("--figures", type=Path, help="folder for study-*.png; train nothing")
     parser.add_argument("--workers", type=int, default=2, help="processes that compare sounds")
     arguments = parser.parse_args(argv)
-    try:
-        if not arguments.minutes > 0:
-            raise ValueError(f"minutes is {arguments.minutes}, allowed is above 0")
-        folder = cache_folder() / "study" / f"{arguments.minutes:g}"
-        study = Study(arguments.minutes, folder, arguments.workers)
-        if arguments.metrics:
-            print(table(study.agreement()), end="\n\n")
-            print(table(worth.reach_rows(study.reach())))
-            return 0
-        if arguments.figures:
-            save_figures(study, arguments.figures)
-            return 0
-        if not arguments.tables:
-            study.all((arguments.pitch,) if arguments.pitch else PITCH)
-        for pitch in PITCH:
-            if rows := results(study, pitch):
-                print(f"Pitch {pitch}\n\n{table(rows)}\n")
-    except (OSError, ValueError) as error:
-        print(f"training.study: {error}", file=sys.stderr)
-        return 2
-    return 0
+    if not arguments.minutes > 0:
+        raise ValueError(f"minutes is {arguments.minutes}, allowed is above 0")
+    folder = cache_folder() / "study" / f"{arguments.minutes:g}"
+    study = Study(arguments.minutes, folder, arguments.workers)
+    if arguments.metrics:
+        print(table(study.agreement()), end="\n\n")
+        print(table(worth.reach_rows(study.reach())))
+        return
+    if arguments.figures:
+        save_figures(study, arguments.figures)
+        return
+    if not arguments.tables:
+        study.all((arguments.pitch,) if arguments.pitch else PITCH)
+    for pitch in PITCH:
+        if rows := results(study, pitch):
+            print(f"Pitch {pitch}\n\n{table(rows)}\n")
 
 
 if __name__ == "__main__":

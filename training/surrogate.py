@@ -8,7 +8,6 @@ principal components: distances of its outputs are the distances of PNP at any s
 nu. A fifth of the sounds is held out, and what the network is worth on it is printed.
 """
 
-import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from torch.nn.functional import silu
 
 from matcher.recording import save_atomically
 from matcher.theta import PRESETS, Preset
-from training import jobs
+from training import command, jobs
 from training.jtfs import Phi
 from training.metric import UPPER, load_table
 from training.synth import render
@@ -180,37 +179,28 @@ def learn_phi(preset: str, nu: np.ndarray, phi: np.ndarray) -> tuple[PhiNetwork,
     )
 
 
-def main(argv=None) -> int:
-    """The command line; 2 after a sentence on stderr where something given was wrong."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.surrogate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+@command.named("surrogate")
+def main(argv=None) -> None:
+    """The command line."""
+    parser = command.parser("surrogate", __doc__)
     parser.add_argument("of", choices=("metric", "phi"), help="what to learn")
     jobs.add_arguments(parser, count=20000)
     parser.add_argument("--table", help="of training.metric; default: the preset's shipped one")
     parser.add_argument("-o", dest="out", type=Path, required=True, help="the file to write")
     arguments = parser.parse_args(argv)
-    try:
-        jobs.check(arguments)
-        if arguments.of == "metric":
-            made = load_table(arguments.table or arguments.preset)
-            if made.job.preset != arguments.preset:
-                raise ValueError(f"the table is of {made.job.preset}, not of {arguments.preset}")
-            network, worth = learn_metric(arguments.preset, made.nu, made.R)
-        else:
-            job = PhiRows(arguments.preset, arguments.seed)
-            with jobs.executor(arguments.workers, arguments.scheduler) as pool:
-                rows = jobs.run(job, arguments.count, pool)
-            network, worth = learn_phi(job.preset, jobs.sounds(job, len(rows)), rows)
-        network.save(arguments.out)
-    except (OSError, ValueError) as error:
-        print(f"training.surrogate: {error}", file=sys.stderr)
-        return 2
+    jobs.check(arguments)
+    if arguments.of == "metric":
+        made = load_table(arguments.table or arguments.preset)
+        if made.job.preset != arguments.preset:
+            raise ValueError(f"the table is of {made.job.preset}, not of {arguments.preset}")
+        network, worth = learn_metric(arguments.preset, made.nu, made.R)
+    else:
+        job = PhiRows(arguments.preset, arguments.seed)
+        with jobs.executor(arguments.workers, arguments.scheduler) as pool:
+            rows = jobs.run(job, arguments.count, pool)
+        network, worth = learn_phi(job.preset, jobs.sounds(job, len(rows)), rows)
+    network.save(arguments.out)
     print(worth)
-    return 0
 
 
 if __name__ == "__main__":
