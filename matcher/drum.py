@@ -1,5 +1,6 @@
 """A drum and how it is struck: theta, strike point, mallet, tension, attack; and its sound."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -34,12 +35,19 @@ class Drum(NamedTuple):
         return modes._replace(gain=modes.gain * np.exp(-0.5 * (modes.omega / cutoff) ** 2))
 
 
+@lru_cache(8)
+def faded_modes(drum: Drum, sample_rate: float, force: float) -> ftm.Modes:
+    """Its modes as they are played at a sample rate, none of them aliased."""
+    return modal.fade_out(drum.modes(force), sample_rate)
+
+
+@lru_cache(8)
 def gliding(drum: Drum, sample_rate: float):
     """What modal.add_gliding takes of a drum: pull (2, modes), weight (modes,), both float32.
 
     The weights are of modes in their own scale; their energy is 1 at a strike of force 1.
     """
-    modes = modal.fade_out(drum.modes(), sample_rate)
+    modes = faded_modes(drum, sample_rate, 1.0)
     ratio = 1 + ftm.excess(drum.theta.alpha)  # eigenvalue of the Laplacian over the fundamental's
     pull = np.stack([ratio * drum.theta.omega**2 / modes.omega**2, modes.omega / sample_rate])
     strain = ratio * modes.gain**2
@@ -49,10 +57,10 @@ def gliding(drum: Drum, sample_rate: float):
 
 def render_body(drum: Drum, sample_rate: float, n_samples: int, force: float = 1.0) -> np.ndarray:
     """The membrane alone, (n_samples,) float32 in the modes' own scale."""
-    modes = drum.modes(force)
     if drum.tension == 0:
-        return modal.render_modes(modes, sample_rate, n_samples)
-    return _render_gliding(drum, modal.fade_out(modes, sample_rate), sample_rate, n_samples, force)
+        return modal.render_modes(drum.modes(force), sample_rate, n_samples)
+    modes = faded_modes(drum, sample_rate, force)
+    return _render_gliding(drum, modes, sample_rate, n_samples, force)
 
 
 def _render_gliding(drum, modes, sample_rate, n_samples, force) -> np.ndarray:

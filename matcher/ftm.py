@@ -5,6 +5,7 @@ cancellation. With beta = alpha + 1/alpha and q = r - 1 >= 0, where r is the rat
 eigenvalue of the Laplacian to the fundamental's.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -54,8 +55,9 @@ def excess(alpha, n_modes: int = N_MODES) -> np.ndarray:
     return (alpha**2 * (m**2 - 1) + k**2 - 1) / (1 + alpha**2)
 
 
-def _indices(n_modes: int) -> list[np.ndarray]:
-    return [index.ravel() for index in np.mgrid[1 : n_modes + 1, 1 : n_modes + 1]]
+@lru_cache
+def _indices(n_modes: int) -> tuple[np.ndarray, ...]:
+    return tuple(index.ravel() for index in np.mgrid[1.0 : n_modes + 1, 1.0 : n_modes + 1])
 
 
 def pde(theta: Theta) -> Pde:

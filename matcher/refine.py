@@ -4,6 +4,10 @@ Gauss and Newton's method with Marquardt's damping, in two stages. The body come
 strike point, mallet and tension. Then body and attack together, with the attack's levels solved for
 inside each step (variable projection, by non-negative least squares). What is compared is
 peak-normalised, so the peak is part of the model.
+
+Sounds that are rendered and transformed decide whether a step is taken. Where it goes, and which
+starts are worth a sound, mode_power tells for a fifth of the time; when that gains little more, the
+derivatives are taken from sounds as well.
 """
 
 import time
@@ -26,6 +30,7 @@ from matcher.features import (
     distance_from,
     normalise,
 )
+from matcher.mode_power import mode_power
 from matcher.theta import PRESETS, Theta
 
 RANGE = PRESETS["live"]
@@ -42,6 +47,8 @@ BY_CHANCE = 4.0  # standard deviations of the background: attack has to explain 
 EARLY = 2048  # samples in which the peak is looked for
 PITCHES = (1, 0.9, 1.1, 0.75, 4 / 3, 2 / 3, 1.5, 0.5, 2, 1 / 3, 3)  # times the network's: tried
 SMALL = 1e-12  # power
+SMALLEST = 1e-30
+N_BEST = 3  # of each kind of start: heard as sounds
 N_ANYWHERE = 32  # other starts: alpha, strike point, and the logarithms of dullness and tension
 ANYWHERE = np.array([[-1, 0.08, 0.08, -4, -1.7], [1, 0.5, 0.5, -1, 0]])
 # Of the logarithm: FLOOR is the distance's own, the other hears little but what is loud.
@@ -50,8 +57,9 @@ BODY_FLOORS, ALL_FLOORS = (FLOOR,), (FLOOR, 0.1)
 # valleys; the best of them goes on.
 ROUGH_FLOORS, ROUGH_STEPS, ROUGH_SHARE = (0.02,), 2, 0.6
 STAGES = ("network", "body", "attack")
-BODY_STEPS, ALL_STEPS = 8, 12
+BODY_STEPS, ALL_STEPS = 16, 20
 ENOUGH = 1e-3  # of the cost: a smaller gain ends a stage
+ROUGHLY_ENOUGH = 1e-2  # of the cost: a smaller gain asks for exact derivatives
 DIFFERENT_CENTS, DIFFERENT = 70.0, 0.5  # of two answers, at least: in pitch, in others of nu
 TRIES = 5  # of one step, each with more damping
 
@@ -120,7 +128,6 @@ class _Target:
 
     def __init__(self, clip: np.ndarray, ends_in_hit: bool, noise: np.ndarray | None = None):
         self.clip = normalise(np.asarray(clip[:N_SAMPLES], np.float32))
-        self.exact = DISTANCE(self.clip)  # (bins, 64)
         self.ends_in_hit = ends_in_hit
         last = len(self.clip) if ends_in_hit else last_heard(self.clip)
         self.cqt = window_for(last)
@@ -134,6 +141,11 @@ class _Target:
         heard_s = len(self.clip) / SAMPLE_RATE
         decays = np.array([not ends_in_hit or decay <= heard_s for decay in attack.DECAYS_S])
         self.usable = np.flatnonzero(np.tile(decays, attack.N_BANDS))  # levels that can be heard
+
+    @cached_property
+    def exact(self) -> np.ndarray:
+        """As the distance hears it, (bins, 64)."""
+        return DISTANCE(self.clip)
 
     @cached_property
     def begin(self) -> "_Target":
@@ -294,11 +306,7 @@ class _Search:
     def point(self, p, gain=None, levels=None) -> _Point:
         """Parameters -> their sound; gain: by default the body's peak is 1."""
         body = drum.render_body(to_drum(p), SAMPLE_RATE, self.target.cqt.n_samples)
-        if self.scale is None:
-            self.scale = np.float32(1 / max(float(np.abs(body).max()), 1e-9))
-        body *= self.scale
-        if self.target.ends_in_hit:
-            body[len(self.target.clip) :] = 0
+        body = self._scaled(body)
         if gain is None:
             gain = -2 * np.log(max(np.abs(body).max(), 1e-9))
         return _Point(self.target, p, body, self.target.power(body), gain, levels)
@@ -306,10 +314,11 @@ class _Search:
     def run(self, now: _Point, steps: int) -> _Point:
         """Steps downhill until they gain nothing, or the time is over."""
         damping, floor = 1e-2, now.gain + 2 * np.log(SOFTEST_BODY)
+        exact = False
         for _ in range(steps):
             if self.over():
                 break
-            rows = self._derivatives(now)
+            rows = self._derivatives(now, exact)
             H, g = rows @ rows.T, rows @ now.residual
             self.H = H.copy()
             n = len(NAMES)
@@ -324,10 +333,11 @@ class _Search:
                     break
                 damping *= 4
             gained = before - self.cost(new)
-            if gained <= 0:
-                break
-            now, damping = new, max(damping / 5, 1e-5)
-            if gained < ENOUGH * before:
+            if gained > 0:
+                now, damping = new, max(damping / 5, 1e-5)
+            if gained < ROUGHLY_ENOUGH * before and not exact:
+                exact, damping = True, 1e-2
+            elif gained < ENOUGH * before:
                 break
         return now
 
@@ -371,14 +381,46 @@ class _Search:
             now = found
         return now
 
-    def _derivatives(self, now: _Point) -> np.ndarray:
-        """(parameters, gain and levels that are used, values)."""
+    def sketch(self, p) -> _Point:
+        """What `point` gives, nearly, from mode_power alone: to choose among many."""
+        found = to_drum(p)
+        early = self._early(found)
+        gain = -2 * np.log(max(np.abs(early).max(), 1e-9))
+        return _Point(self.target, p, early, self._mode_power(found), gain, None)
+
+    def _near(self, p, now: _Point, powers: np.ndarray) -> _Point:
+        """`point` next to now, whose mode_power is `powers`: what changes it takes from there."""
+        found = to_drum(p)
+        share = np.minimum(now.body_power / np.maximum(powers, SMALLEST), 1)
+        power = np.maximum(now.body_power + share * (self._mode_power(found) - powers), 0)
+        return _Point(self.target, p, self._early(found), power, now.gain, now.levels)
+
+    def _early(self, found: Drum) -> np.ndarray:
+        return self._scaled(drum.render_body(found, SAMPLE_RATE, EARLY))
+
+    def _scaled(self, body: np.ndarray) -> np.ndarray:
+        """A body (samples,) as the transform shall hear it."""
+        if self.scale is None:
+            self.scale = np.float32(1 / max(float(np.abs(body).max()), 1e-9))
+        body *= self.scale
+        if self.target.ends_in_hit:
+            body[len(self.target.clip) :] = 0
+        return body
+
+    def _mode_power(self, found: Drum) -> np.ndarray:
+        """mode_power on the scale of bodies, (values,)."""
+        powers = mode_power(found, self.target.cqt, self.target.frames.stop)
+        return powers.ravel() * float(self.scale) ** 2
+
+    def _derivatives(self, now: _Point, exact: bool) -> np.ndarray:
+        """(parameters, gain and levels that are used, values); by sounds, or by mode_power."""
+        powers = None if exact else self._mode_power(to_drum(now.p))
         rows = []
         for i, step in enumerate(STEP):
             step = step if now.p[i] + step <= HIGH[i] else -step
             p = now.p.copy()
             p[i] += step
-            near = self.point(p, now.gain, now.levels)
+            near = self.point(p, now.gain, now.levels) if exact else self._near(p, now, powers)
             rows.append((now.residual - near.residual) / step)
         rows.append(now.by_gain())
         if now.levels is not None:
@@ -498,7 +540,7 @@ def candidates(
         search.start = point.p
         target.hear(BODY_FLOORS)
         its = [Refined(given, target.distance(given), STAGES[0])]
-        _descend(its, search, [point], time.perf_counter(), budget_s, True)
+        _descend(its, search, [search.point(point.p)], time.perf_counter(), budget_s, True)
         if all(differ(its[-1].drum, other.drum) for other in found):
             found.append(its[-1])
     return sorted(found, key=lambda other: other.distance)
@@ -550,8 +592,8 @@ def _pitches(search: _Search) -> list[_Point]:
         p = search.start.copy()
         p[0] += np.log(ratio) / (np.log(RANGE["omega"].high / RANGE["omega"].low) / 2)
         if LOW[0] <= p[0] <= HIGH[0]:
-            points.append(search.point(p))
-    return sorted(points, key=search.cost)
+            points.append(search.sketch(p))
+    return _best(points, search)
 
 
 def _anywhere(point: _Point, search: _Search) -> list[_Point]:
@@ -562,8 +604,15 @@ def _anywhere(point: _Point, search: _Search) -> list[_Point]:
         p = point.p.copy()
         p[4:] = low + u * (high - low)
         p[7:] = 10 ** p[7:]
-        points.append(search.point(p))
-    return points
+        points.append(search.sketch(p))
+    return _best(points, search)[:N_BEST]
+
+
+def _best(points: list[_Point], search: _Search) -> list[_Point]:
+    """Sketches, nearest first, of which the N_BEST first are made sounds."""
+    points = sorted(points, key=search.cost)
+    best = [search.point(sketch.p) for sketch in points[:N_BEST]]
+    return [*sorted(best, key=search.cost), *points[N_BEST:]]
 
 
 @lru_cache(1)

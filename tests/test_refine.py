@@ -154,3 +154,29 @@ def test_a_short_clip_gets_no_attack_that_outlasts_it():
     heard = np.array(attack.DECAYS_S) <= 1 / 16
     assert np.sum(found.levels) > 0
     assert not np.array(found.levels)[:, ~heard].any()
+
+
+def test_derivatives_by_mode_power_lead_where_those_of_sounds_do():
+    clip = sound(Drum(TOM, (0.3, 0.2), 800.0, 0.2))
+    target = refine._Target(clip, False)
+    target.hear(refine.BODY_FLOORS)
+    start = refine.of_drum(Drum(near(TOM, 0.1), (0.4, 0.4), 2000.0, 0.1))
+    search = refine._Search(target, start, lambda: False)
+    point = search.point(start)
+    exact, quick = (search._derivatives(point, by) for by in (True, False))
+    uphill, nearly = exact @ point.residual, quick @ point.residual
+    assert np.dot(uphill, nearly) > 0.8 * np.linalg.norm(uphill) * np.linalg.norm(nearly)
+
+
+def test_in_noise_the_attack_comes_nearer_to_the_drum_too():
+    levels = np.zeros(attack.SHAPE)
+    levels[4:9, 1] = 0.02
+    drum_ = Drum(TOM, levels=tuple(map(tuple, levels.tolist())))
+    clean = drum.render(drum_, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
+    hiss = np.random.default_rng(1).standard_normal(len(clean)).astype(np.float32)
+    stages = refine.refine(clean + 0.02 * hiss, near(TOM, 0.05), budget_s=LONG_S)
+    network, body, whole = (
+        distance(clean, drum.render(s.drum, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)) for s in stages
+    )
+    assert whole < body < network
+    assert whole < 0.4

@@ -1,7 +1,6 @@
 """What each stage of matching reaches on real recordings, beside what patience buys."""
 
 import csv
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,7 +138,7 @@ def _match(task: Task) -> dict:
             row[f"{stage.name} partial, Hz"] = low_partial(twin)
         if task.patience:
             start = refine.start_of(heard.theta)
-            given = [hashlib.sha256(clip.tobytes() + start.tobytes()).hexdigest(), task.patience]
+            given = [jobs.digest(task.path), jobs.digest(task.model), task.patience]
             row |= jobs.kept("patience", given, lambda: patience(clip, start, task.patience))
         return row
 
