@@ -39,7 +39,7 @@ from training.progress import progress
 ROWS = 64  # sounds
 
 
-CODE = (attack, drum, features, ftm, modal, mode_power, refine, theta)  # what rows of matches hang on
+CODE = (attack, drum, features, ftm, modal, mode_power, refine, theta)  # of all matches
 LOST = "a worker died; the same command goes on from there"
 
 
