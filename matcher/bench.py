@@ -209,8 +209,10 @@ def _callback_us(n_voices: int, drum: Drum) -> dict:
 def _matched_ms() -> dict:
     """Each stage of a match without a limit to its time, from the network's answer on."""
     tom = Theta(2 * np.pi * 110, 0.4, 0.02, 0.01, 0.8)
-    levels = np.zeros(attack.SHAPE)
-    levels[4:8, 1] = 0.01
+    levels = tuple(
+        tuple(0.01 * (4 <= band < 8 and decay == 1) for decay in range(attack.N_DECAYS))
+        for band in range(attack.N_BANDS)
+    )
     heard = render(Drum(tom, mallet_hz=900.0, tension=0.2, levels=levels), SAMPLE_RATE, 1.5)
     with threadpool_limits(1):
         near = tom._replace(omega=1.03 * tom.omega, tau=0.5)
