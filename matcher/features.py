@@ -17,8 +17,8 @@ SAMPLE_RATE = 22050  # Hz, of every clip that is analysed
 N_SAMPLES = 2**16  # length of the window, 2.97 s
 BINS_PER_OCTAVE = 12
 FLOOR = 1e-3  # log1p(C / FLOOR): about linear below -60 dB of the peak, logarithmic above
+FOUR = 4  # rows of float32 that an FFT takes at once
 EPSILON = 1e-12  # power that keeps the square root away from rounding below zero
-PADDING = 2**14  # zeros behind the window, so that no band wraps round onto its start
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class LogCqt:
     reach: float = 4.0  # sigma at which a bin's Gaussian is cut: exp(-8) is -70 dB
     oversampling: float = 1.0  # samples of a band over its width, 2 reach: less folding, more time
     n_samples: ClassVar[int] = N_SAMPLES  # of the window
+    padding: ClassVar[int] = 2**14  # zeros behind it, so that no band wraps round onto its start
 
     @cached_property
     def frequencies(self) -> np.ndarray:
@@ -51,21 +52,25 @@ class LogCqt:
         return np.clip(share, 0, 1).astype(np.float32)
 
     def magnitude(self, x: np.ndarray) -> np.ndarray:
-        """Clip (samples,) from its onset at SAMPLE_RATE -> C (n_bins, n_frames) float32.
+        """Clips (..., samples) at SAMPLE_RATE from their onset -> C (..., n_bins, n_frames).
 
         Shorter clips are padded with zeros, longer ones cut. A sine of amplitude 1 gives 1.
         """
-        padded = np.zeros(self.n_samples + PADDING, np.float32)
-        padded[: min(len(x), self.n_samples)] = x[: self.n_samples]
-        spectrum = scipy.fft.rfft(padded)
-        power = np.empty((self.n_bins, self.n_frames), np.float32)
+        clips = x.reshape(-1, x.shape[-1])
+        padded = np.zeros((len(clips), self.n_samples + self.padding), np.float32)
+        padded[:, : min(x.shape[-1], self.n_samples)] = clips[:, : self.n_samples]
+        spectra = scipy.fft.rfft(padded, axis=-1)
+        power = np.empty((len(clips), self.n_bins, self.n_frames), np.float32)
         for bins, take, window, pool in self._plan:
-            band = np.empty(take.shape, np.complex64)
-            _cut_out(spectrum, take, window, band)
-            band = scipy.fft.ifft(band, axis=-1, overwrite_x=True)  # (bins, size)
-            squares = np.empty(take.shape, np.float32)
+            rows, size = len(clips) * len(bins), take.shape[1]
+            band = np.empty((rows + _missing(rows), size), np.complex64)
+            band[rows:] = 0
+            _cut_out(spectra, take, window, band)
+            band = scipy.fft.ifft(band, axis=-1, overwrite_x=True)
+            squares = np.empty((rows, size), np.float32)
             _square(band, squares)
-            power[bins] = squares @ pool
+            power[:, bins] = (squares @ pool).reshape(len(clips), len(bins), -1)
+        power = power.reshape(*x.shape[:-1], self.n_bins, self.n_frames)
         return np.sqrt(np.maximum(power, EPSILON))
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
@@ -83,7 +88,7 @@ class LogCqt:
     @cached_property
     def _plan(self) -> list:
         """For the bins of each band size: (bins, FFT indices, windows, pooling matrix)."""
-        length = self.n_samples + PADDING
+        length = self.n_samples + self.padding
         hz = SAMPLE_RATE / length  # between two lines of the FFT
         sigma = self.bandwidth * (2 ** (1 / BINS_PER_OCTAVE) - 1) * self.frequencies
         half = np.ceil(self.reach * sigma / hz).astype(int)  # lines on each side of the centre
@@ -118,19 +123,27 @@ class LogCqt:
 
 
 @native(fastmath=True)
-def _cut_out(spectrum, take, window, band):
-    """band (bins, size) = spectrum (lines,) at take, times window."""
-    for i in range(take.shape[0]):
-        for j in range(take.shape[1]):
-            band[i, j] = spectrum[take[i, j]] * window[i, j]
+def _cut_out(spectra, take, window, band):
+    """band (clips * bins, size) = spectra (clips, lines) at take (bins, size), times window."""
+    n_bins = take.shape[0]
+    for clip in range(spectra.shape[0]):
+        for i in range(n_bins):
+            for j in range(take.shape[1]):
+                band[clip * n_bins + i, j] = spectra[clip, take[i, j]] * window[i, j]
 
 
 @native(fastmath=True)
 def _square(z, out):
-    """out = |z|^2, both (bins, size)."""
-    for i in range(z.shape[0]):
-        for j in range(z.shape[1]):
+    """out = |z|^2, of as many rows as out (rows, size) has."""
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
             out[i, j] = z[i, j].real * z[i, j].real + z[i, j].imag * z[i, j].imag
+
+
+def _missing(rows: int) -> int:
+    """Rows to add: pocketfft takes FOUR at a time, and the last ones, one by one, as long each."""
+    missing = -rows % FOUR
+    return missing if missing < FOUR - 1 else 0
 
 
 def _fast_size(n: int) -> int:

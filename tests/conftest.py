@@ -4,10 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from matcher import drum
+from matcher.descent import RANGE
+from matcher.drum import Drum
+from matcher.features import SAMPLE_RATE
 from matcher.matching import match_file
 from matcher.theta import PRESETS, Theta
 
 DATA = Path(__file__).parent / "data"
+TOM = Theta(2 * np.pi * 110, 0.3, 0.05, 0.03, 0.7)
 
 
 def pytest_addoption(parser):
@@ -37,6 +42,16 @@ def draw(preset: str, n: int, seed: int) -> Theta:
 def one(theta: Theta, i: int) -> Theta:
     """The i-th of many."""
     return Theta(*(float(column[i]) for column in theta))
+
+
+def sound(d: Drum, seconds: float = 1.5) -> np.ndarray:
+    """A drum's, at the rate of the analysis."""
+    return drum.render(d, SAMPLE_RATE, seconds)
+
+
+def near(theta: Theta, shift) -> Theta:
+    """theta, moved by so much of nu."""
+    return RANGE.from_nu(np.clip(RANGE.to_nu(theta) + shift, -1, 1))
 
 
 def rms(x) -> float:

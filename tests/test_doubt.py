@@ -6,9 +6,8 @@ from matcher.doubt import doubt
 from matcher.drum import Drum
 from matcher.features import SAMPLE_RATE
 from matcher.matching import to_analysis_rate
-from matcher.theta import PRESETS, Theta
-
-TOM = Theta(2 * np.pi * 110, 0.3, 0.05, 0.03, 0.7)
+from matcher.theta import PRESETS
+from tests.conftest import TOM
 
 
 def test_the_recorded_drums_are_drums(matches):

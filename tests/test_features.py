@@ -99,6 +99,13 @@ def test_the_peak_bin_of_a_sine_agrees_with_librosa(hz):
     assert abs(ENCODER(x)[:, last].argmax() - pooled_librosa(x)[:, last].argmax()) <= 1
 
 
+def test_clips_together_are_as_each_alone(cqt):
+    clips = np.random.default_rng(2).standard_normal((2, 3, 30000)).astype(np.float32)
+    together = cqt.magnitude(clips)
+    assert together.shape == (2, 3, cqt.n_bins, cqt.n_frames)
+    np.testing.assert_allclose(together[1, 2], cqt.magnitude(clips[1, 2]), rtol=1e-3, atol=1e-6)
+
+
 def test_level_does_not_matter():
     x = np.random.default_rng(6).standard_normal(5000).astype(np.float32)
     assert np.allclose(ENCODER(x), ENCODER(0.01 * x), atol=1e-3)

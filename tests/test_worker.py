@@ -5,14 +5,13 @@ import numpy as np
 import pytest
 
 from matcher import drum
+from matcher.descent import RANGE
 from matcher.drum import Drum
 from matcher.matching import shipped_encoder
-from matcher.refine import RANGE
-from matcher.theta import Theta
 from matcher.worker import REFINED_S, Job, Worker
+from tests.conftest import TOM
 
 RATE = 48000
-TOM = Theta(2 * np.pi * 110, 0.3, 0.05, 0.03, 0.7)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from matcher import attack, drum, features, ftm, modal, mode_power, refine, theta
+from matcher import attack, descent, drum, features, ftm, modal, mode_power, refine, theta
 from matcher.recording import save_atomically
 from matcher.theta import PRESETS
 from training.dataset import cache_folder, nu_of
@@ -39,7 +39,7 @@ from training.progress import progress
 ROWS = 64  # sounds
 
 
-CODE = (attack, drum, features, ftm, modal, mode_power, refine, theta)  # of all matches
+CODE = (attack, descent, drum, features, ftm, modal, mode_power, refine, theta)  # of all matches
 LOST = "a worker died; the same command goes on from there"
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from matcher import drum, refine
+from matcher import descent, drum, refine
 from matcher.encoder import Encoder
 from matcher.features import DISTANCE, N_SAMPLES, SAMPLE_RATE, distance_from, normalise
 from matcher.matching import match_file, to_analysis_rate
@@ -137,7 +137,7 @@ def _match(task: Task) -> dict:
             row[f"{stage.name} pitch, Hz"] = float(stage.drum.theta.pitch_hz)
             row[f"{stage.name} partial, Hz"] = low_partial(twin)
         if task.patience:
-            start = refine.start_of(heard.theta)
+            start = descent.start_of(heard.theta)
             given = [jobs.digest(task.path), jobs.digest(task.model), task.patience]
             row |= jobs.kept("patience", given, lambda: patience(clip, start, task.patience))
         return row
@@ -151,14 +151,14 @@ def patience(clip: np.ndarray, start: np.ndarray, evaluations: int) -> dict[str,
     """
     import cma  # of development only
 
-    middle, half = (refine.HIGH + refine.LOW) / 2, (refine.HIGH - refine.LOW) / 2
-    cqt = refine.window_for(refine.last_heard(normalise(clip)))
+    middle, half = (descent.HIGH + descent.LOW) / 2, (descent.HIGH - descent.LOW) / 2
+    cqt = descent.window_for(descent.last_heard(normalise(clip)))
     short, heard = cqt(clip), DISTANCE(clip)
     near, nearest = np.inf, np.inf
 
     def cost(u):
         nonlocal near, nearest
-        found = refine.to_drum(np.clip(middle + half * u, refine.LOW, refine.HIGH))
+        found = descent.to_drum(np.clip(middle + half * u, descent.LOW, descent.HIGH))
         body = drum.render_body(found, SAMPLE_RATE, cqt.n_samples)
         away = float(np.linalg.norm(short - cqt(body)))
         if away < near:
