@@ -7,12 +7,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from matcher.kit import FIRST_NOTE, RANGE, Kit, Pad, save_kit
+from matcher.kit import FIRST_NOTE, Kit, Pad, drum_values, save_kit
 from matcher.matching import match_file
-from matcher.theta import Theta
 
+BUDGET_S = 3.0  # for body and attack, each
 # Pads from the bottom left: name, recording, gain in dB, pan, choke group
 PADS = (
     ("Kick", "kick_kit", 0.0, 0.0, 0), ("Snare", "snare_kit", -3.0, -0.1, 0),
@@ -32,10 +30,9 @@ def demo_kit(folder: Path) -> Kit:
     """Match the recordings in a folder; the last pad stays empty, to be filled first."""
     pads = []
     for i, (name, recording, gain_db, pan, choke) in enumerate(PADS):
-        theta = match_file(folder / f"{recording}.flac").theta
-        theta = RANGE.from_nu(np.clip(RANGE.to_nu(theta), -1, 1))
-        theta = Theta(*(float(f"{value:.5g}") for value in theta))
-        pads.append(Pad(FIRST_NOTE + i, name, theta, gain_db, pan, choke=choke))
+        match = match_file(folder / f"{recording}.flac", budget_s=BUDGET_S)
+        values = drum_values(match.drum)
+        pads.append(Pad(FIRST_NOTE + i, name, gain_db=gain_db, pan=pan, choke=choke, **values))
     empty = Kit("Demo kit")
     return replace(empty, pads=(*pads, *empty.pads[len(pads) :]))
 

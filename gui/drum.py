@@ -256,9 +256,11 @@ class DrumPanel(QWidget):
         for name, knob in self.knobs.items():
             there = pad.theta is not None and (name != "attack" or pad.levels is not None)
             knob.setEnabled(there)
+            of_theta = name in Theta._fields
+            if of_theta:
+                knob.set_sure(sure.get(name, ""))
             if pad.theta is None:
                 continue
-            of_theta = name in Theta._fields
             value = getattr(pad.theta if of_theta else pad, name)
             home, marked = value, False
             if name == "attack":
@@ -267,8 +269,6 @@ class DrumPanel(QWidget):
                 home, marked = getattr(matched["theta"], name) if of_theta else matched[name], True
             knob.set_value(value)
             knob.set_home(home, marked=marked)
-            if of_theta:
-                knob.set_sure(sure.get(name, ""))
         self.words.setText("" if pad.theta is None else _sentence(pad.theta))
 
     def show_controllers(self, controllers: dict[int, str]) -> None:

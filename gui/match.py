@@ -137,6 +137,7 @@ class MatchPanel(QWidget):
         self.others.setVisible(len(others) > 1)
         self.find.setVisible(len(others) <= 1)
         self.find.setText("Other answers")
+        self._enable()
 
     def show_finding(self) -> None:
         """That other answers are being looked for."""

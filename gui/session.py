@@ -6,7 +6,7 @@ changes by itself (theta of a hit, a controller) is an edit too.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,12 @@ from gui.background import Background
 from gui.link import Link
 from gui.matched import BUDGET_S, Matched, find_others, of_event, of_match
 from gui.preferences import N_RECENT, Preferences
+from matcher import attack
 from matcher.document import Document
 from matcher.drum import render
-from matcher.encoder import SHIPPED
+from matcher.encoder import SHIPPED, Encoder
 from matcher.kit import (
+    DRUM,
     LONGEST_NAME,
     RANGE,
     SUFFIX,
@@ -30,7 +32,7 @@ from matcher.kit import (
     load_kit,
     values_of,
 )
-from matcher.matching import LONGEST, match_file
+from matcher.matching import LONGEST, Match, match_file
 from matcher.recording import write_wav
 from matcher.theta import Theta, note_name
 
@@ -77,6 +79,7 @@ class Session(QObject):
         self._files.done.connect(self._take_match)
         self._others = Background(self, newest_only=True)
         self._others.done.connect(self._take_others)
+        self._others.failed.connect(self._show)
         for work in (self._files, self._others):
             work.failed.connect(lambda reason: self.tell("error", reason))
         self._autosave = QTimer(self, singleShot=True, interval=AUTOSAVE_MS)
@@ -208,7 +211,8 @@ class Session(QObject):
     def clear(self) -> None:
         """Take the drum off the chosen pad."""
         self._done_hits = self._n_hits
-        kit = self.kit.with_pad(self.armed, theta=None, name="")
+        of_drum = {row.name: row.default for row in fields(Pad) if row.name in (*DRUM, "attack")}
+        kit = self.kit.with_pad(self.armed, name="", **of_drum)
         self.edit("clear a pad", kit, matched=self._with_matched(self.armed, None))
 
     # playing
@@ -395,7 +399,10 @@ class Session(QObject):
         armed, kit = self.armed, self._n_kits
         self.tell("", "error")
         self.tell("note", f"matching {path.name}…")
-        self._files.do(lambda: (armed, kit, path, match_file(path, budget_s=BUDGET_S)))
+        self._files.do(lambda: (armed, kit, path, self._match(path)))
+
+    def _match(self, path: Path) -> Match:
+        return match_file(path, encoder=Encoder(self.link.setup.model), budget_s=BUDGET_S)
 
     def _take_match(self, result) -> None:
         pad, number, path, match = result
@@ -443,7 +450,8 @@ class Session(QObject):
     def export(self, path: Path) -> None:
         """Write the sound of the chosen pad to a WAV file."""
         pad = self.pad
-        seconds = min(LONGEST, float(np.log(1000)) * pad.theta.tau)
+        longest = max([pad.theta.tau, *(attack.decays_of(pad.levels) if pad.attack > 0 else ())])
+        seconds = min(LONGEST, float(np.log(1000)) * longest)
         x = render(pad.drum, WAV_RATE, seconds, 0.99, pad.attack)
         if self.attempt(lambda: write_wav(path, x, WAV_RATE)):
             self.tell("note", f"{path} is written: {seconds:.1f} s")
@@ -468,6 +476,7 @@ class Session(QObject):
         self._autosave.stop()
         self.document.discard()
         self._files.close()
+        self._others.close()
         self.link.close()
 
     # what is remembered

@@ -23,6 +23,8 @@ def in_words(event: dict, pad_name: str) -> str:
         number = event["note"]
         return f"note {number} {note_name(number)}, velocity {event['velocity']} → {to}"
     to = f"{event['turns']} of {pad_name}" if event["to"] is not None else "turns nothing"
+    if event["turns"] == "position":
+        to = "where the next note strikes"
     return f"controller {event['controller']}, {event['value']} → {to}"
 
 

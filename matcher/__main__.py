@@ -14,7 +14,6 @@ import matcher
 from matcher.kit import TURNED
 from matcher.theta import PRESETS, Theta, describe
 
-RATES = (8000, 384000)  # Hz, of written sound
 SECONDS = (0.001, 60.0)
 
 EXAMPLES = """examples:
@@ -168,14 +167,14 @@ def _match(arguments) -> None:
     from matcher.confidence import margins as margins_of
     from matcher.drum import MIX, describe_strike
     from matcher.encoder import Encoder
-    from matcher.matching import match_file
-    from matcher.recording import save_atomically, write_wav
+    from matcher.matching import CANDIDATES, match_file
+    from matcher.recording import RATES, save_atomically, write_wav
 
     if arguments.rate is not None:
         _check("rate", arguments.rate, *RATES)
     _check("budget-ms", arguments.budget_ms, 10, 60000)
     _check("attack", arguments.attack, *MIX)
-    _check("candidates", arguments.candidates, 1, 3)
+    _check("candidates", arguments.candidates, *CANDIDATES)
     if arguments.candidates > 1 and not arguments.refine:
         raise ValueError("candidates come of refining; leave out --no-refine")
     encoder = Encoder(arguments.model) if arguments.model else None
@@ -189,7 +188,7 @@ def _match(arguments) -> None:
     written = [folder / "resynthesis.wav", folder / "match.json"]
     text = json.dumps(result.to_dict(str(arguments.file)), indent=2)
     write_wav(written[0], result.twin, result.twin_rate)
-    for i, twin in enumerate(result.other_twins(arguments.attack), 2):
+    for i, twin in enumerate(result.other_twins(), 2):
         written.append(folder / f"resynthesis-{i}.wav")
         write_wav(written[-1], twin, result.twin_rate)
     save_atomically(written[1], lambda file: file.write(f"{text}\n".encode()))
@@ -205,11 +204,14 @@ def _match(arguments) -> None:
     margins = margins_of(result.spread) if result.spread else {}
     for row, (label, value, meaning) in zip(Theta._fields, describe(result.theta)):
         print(f"  {label:<10}{value:<10} {margins.get(row, ''):<20} {meaning}")
-    for label, value, meaning in describe_strike(result.drum):
+    for label, value, meaning in describe_strike(result.drum, result.mix):
         print(f"  {label:<10}{value:<10} {'':<20} {meaning}")
     stages = ", ".join(f"{stage.name} {stage.distance:.2f}" for stage in result.stages)
     if len(result.candidates) > 1:
-        stages += f", the nearest of {len(result.candidates)} {result.log_cqt_distance:.2f}"
+        nearest = result.candidates[0].distance
+        stages += f", the nearest of {len(result.candidates)} {nearest:.2f}"
+    if result.mix < 1:
+        stages += f", as it is written {result.log_cqt_distance:.2f}"
     print(f"  log-CQT distance (0 is the same sound): {stages}")
     for i, other in enumerate(result.candidates[1:], 2):
         values = ", ".join(value for _, value, _ in describe(other.drum.theta))
@@ -223,7 +225,7 @@ def _render(arguments) -> None:
     from math import log, pi
 
     from matcher.modal import render
-    from matcher.recording import write_wav
+    from matcher.recording import RATES, write_wav
 
     names = [name for name in Theta._fields if name != "omega"]
     values = {name: getattr(arguments, name) for name in names}
@@ -336,6 +338,8 @@ def _sentence(event: dict) -> str:
             if event["pad"]
             else (f"{event['turns']}: nothing on the pad" if event["turns"] else "turns nothing")
         )
+        if event["turns"] == "position":
+            turned = "where the next note strikes"
         return f"{at}controller {event['controller']}, {event['value']}: {turned}"
     if kind == "listened":
         clipped = "; the input clips, turn it down" if event["clipped"] else ""

@@ -66,6 +66,13 @@ def render(levels: np.ndarray, sample_rate: int, n_samples: int) -> np.ndarray:
     return out
 
 
+def decays_of(levels) -> tuple[float, ...]:
+    """Those of DECAYS_S that levels SHAPE, or None, let sound."""
+    if levels is None:
+        return ()
+    return tuple(s for s, column in zip(DECAYS_S, np.array(levels).T) if np.any(column > 0))
+
+
 def edges_hz() -> np.ndarray:
     """Where the bands meet, (N_BANDS + 1,) Hz."""
     return LOWEST_HZ * 2 ** (OCTAVES * np.arange(N_BANDS + 1) / N_BANDS)

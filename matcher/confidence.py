@@ -15,11 +15,11 @@ SHARE = 0.68  # of the errors that are within the spread
 MOVED = 0.01  # nu, added to what was moved
 # For each of theta: constant, log deviation, log distance, log moved.
 WEIGHTS = np.array([
-    [3.05, 0.57, 0.34, 0.80],
-    [1.91, 0.52, 0.42, 0.52],
-    [1.71, 0.54, 0.43, 0.39],
-    [2.48, 0.47, 0.12, 0.36],
-    [2.82, 0.46, 0.83, 0.22],
+    [3.97, 0.75, 0.28, 0.62],
+    [1.49, 0.39, 0.64, 0.39],
+    [1.97, 0.58, 0.29, 0.58],
+    [4.50, 0.77, 0.13, 0.42],
+    [3.02, 0.51, 0.72, 0.37],
 ])  # fmt: skip
 UNHEARD = 0.5  # spread above which a sound says nothing of a parameter
 

@@ -121,7 +121,7 @@ class Target:
             n_frames = max(1, int(len(self.clip) * DISTANCE.n_frames / N_SAMPLES))
         self.frames = slice(0, min(n_frames, self.cqt.n_frames))
         # the last frame of a clip that was cut off hears the cut
-        whole = last * DISTANCE.n_frames // N_SAMPLES - ends_in_hit  # frames
+        whole = max(0, last * DISTANCE.n_frames // N_SAMPLES - ends_in_hit)  # frames
         self.noise = _background(self.exact[:, :whole]) if noise is None else noise  # (bins,)
         heard_s = len(self.clip) / SAMPLE_RATE
         decays = np.array([not ends_in_hit or decay <= heard_s for decay in attack.DECAYS_S])
@@ -134,7 +134,7 @@ class Target:
 
     @cached_property
     def begin(self) -> "Target":
-        """The first of WINDOWS of it."""
+        """As much of it as the first of WINDOWS hears, with room for what rings on."""
         if self.cqt is WINDOWS[0]:
             return self
         return Target(self.clip[: WINDOWS[0].n_samples], True, self.noise)
@@ -356,7 +356,10 @@ class Search:
             if np.any(self.target.noise):
                 wanted -= BY_CHANCE * np.sqrt(rows**2 @ now.by_chance() ** 2)
             levels = np.zeros(len(now.levels))
-            levels[use] = nnls()(L.T, np.linalg.solve(L, wanted))[0] / scale
+            try:
+                levels[use] = nnls()(L.T, np.linalg.solve(L, wanted))[0] / scale
+            except RuntimeError:  # it did not converge
+                break
             found = now
             for share in (1.0, 0.5, 0.2, 0.05):
                 new = now.with_(levels=now.levels + share * (levels - now.levels))

@@ -106,8 +106,11 @@ def render_mixed(drum: Drum, sample_rate: float, n_samples: int, mix: float = 1.
     return x, largest
 
 
-def describe_strike(drum: Drum) -> list[tuple[str, str, str]]:
-    """What is beside theta, in words: rows of (label, value, what it means), as theta.describe."""
+def describe_strike(drum: Drum, mix: float = 1.0) -> list[tuple[str, str, str]]:
+    """What is beside theta, in words: rows of (label, value, what it means), as theta.describe.
+
+    mix: of the attack that is heard.
+    """
     x1, x2 = drum.strike
     rows = [("Strike", f"{x1:.2f}, {x2:.2f}", "where it is struck: 0.5, 0.5 is the middle")]
     if drum.mallet_hz < HARD_HZ:
@@ -115,7 +118,7 @@ def describe_strike(drum: Drum) -> list[tuple[str, str, str]]:
     if drum.tension > 0:
         cents = 600 * np.log2(1 + drum.tension)
         rows.append(("Tension", f"{drum.tension:.2f}", f"hit hard, it begins {cents:.0f} cents up"))
-    if drum.levels is not None:
-        level = 10 * np.log10(max(np.sum(drum.levels), 1e-12))
+    if drum.levels is not None and mix > 0:
+        level = 10 * np.log10(max(np.sum(drum.levels) * mix**2, 1e-12))
         rows.append(("Attack", f"{level:+.0f} dB", "noise at the onset, against the body's peak"))
     return rows

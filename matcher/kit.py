@@ -121,10 +121,6 @@ class Pad:
         """What its voices are made of: its drum, and how much of the attack is heard."""
         return self.drum, self.attack
 
-    def gain(self, velocity: float) -> float:
-        """What a strike of velocity in [0, 1] is multiplied by."""
-        return 10 ** (self.gain_db / 20) * curve_gain(self.curve, velocity)
-
 
 def drum_values(drum: Drum) -> dict:
     """A matched drum -> the fields DRUM of the pad that it is put on, each within its range."""

@@ -578,7 +578,7 @@ class Live:
         native.make_callback()
 
     def _take_answer(self, answer: Answer) -> bool:
-        """Put a drum on the pad of its hit; False where the pad was changed since the one before.
+        """Put a drum on the pad of its hit; False where pad or hit have changed since.
 
         The worker's threads call it.
         """
@@ -586,8 +586,11 @@ class Live:
         with self._lock:
             pad = self.kit.pads[job.pad]
             hit, given = self._answered.get(job.pad, (-1, []))
+            if job.hit < hit:
+                return False
             given = given if hit == job.hit else []
-            if given and values_of(pad) not in given:  # who shows the kit may be an answer behind
+            # who shows the kit may be an answer behind; a pad that is muted has no theta
+            if given and pad.theta is not None and values_of(pad) not in given:
                 return False
             self.kit = self.kit.with_pad(job.pad, **values)
             self._answered[job.pad] = job.hit, [*given, values]

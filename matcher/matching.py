@@ -13,11 +13,13 @@ from matcher.doubt import doubt
 from matcher.drum import Drum
 from matcher.encoder import Encoder
 from matcher.features import N_SAMPLES, SAMPLE_RATE, distance
-from matcher.recording import Recording
+from matcher.recording import RATES, Recording
 from matcher.theta import Theta
 
 SHORTEST = 0.020  # s of a hit that can be matched at least
 LONGEST = 10.0  # s of a twin at most
+BUDGETS_S = (0.0, 60.0)  # of each stage of refining
+CANDIDATES = (1, 3)
 
 
 @dataclass
@@ -34,6 +36,8 @@ class Match:
     stages: list[refine.Refined] = field(repr=False)  # of the first answer
     candidates: list[refine.Refined] = field(repr=False)  # that differ, nearest first: `drum`
     doubt: str  # why it may be no drum; empty where nothing says so
+    mix: float  # of the attack in the twin
+    log_cqt_distance: float  # of the twin from the hit
     elapsed_ms: dict  # read, features, encoder, refine, render, total
     encoder: Encoder = field(repr=False)
 
@@ -47,16 +51,11 @@ class Match:
         """How far off each of theta may be, as matcher.confidence has it; None: not refined."""
         return self.candidates[0].spread
 
-    @property
-    def log_cqt_distance(self) -> float:
-        """Of the drum with all of its attack from the hit."""
-        return self.candidates[0].distance
-
-    def other_twins(self, mix: float = 1.0) -> list[np.ndarray]:
+    def other_twins(self) -> list[np.ndarray]:
         """The sounds of the candidates but the first, as `twin`."""
         seconds, peak = len(self.hit) / self.sample_rate, float(np.abs(self.hit).max())
         return [
-            drum.render(other.drum, self.twin_rate, seconds, peak, mix)
+            drum.render(other.drum, self.twin_rate, seconds, peak, self.mix)
             for other in self.candidates[1:]
         ]
 
@@ -76,6 +75,7 @@ class Match:
                 "bands_hz": attack.edges_hz().tolist(),
                 "decays_s": attack.DECAYS_S,
                 "levels": self.drum.levels,
+                "mix": self.mix,
             },
             "distance": {"log_cqt": self.log_cqt_distance},
             "theta_68_percent": self.spread and confidence.interval(self.theta, self.spread),
@@ -155,7 +155,14 @@ def match_file(
 
 
 def _match(blocks, read, sample_rate, number, rate, encoder, budget_s, mix, n_candidates) -> Match:
-    encoder, rate = encoder or shipped_encoder(), rate or sample_rate
+    for name, value, (low, high) in (
+        ("rate", RATES[0] if rate is None else rate, RATES), ("mix", mix, drum.MIX),
+        ("budget_s", budget_s, BUDGETS_S), ("n_candidates", n_candidates, CANDIDATES),
+    ):  # fmt: skip
+        if not low <= value <= high:
+            raise ValueError(f"{name} is {value:g}, allowed is {low:g} to {high:g}")
+    rate = rate or sample_rate
+    encoder = encoder or shipped_encoder()
     clock = [time.perf_counter()]
     x, start, ends_in_hit = _cut_hit(blocks, read, sample_rate, number)
     clock.append(time.perf_counter())
@@ -169,6 +176,7 @@ def _match(blocks, read, sample_rate, number, rate, encoder, budget_s, mix, n_ca
     found = candidates[0].drum
     clock.append(time.perf_counter())
     twin = drum.render(found, rate, len(x) / sample_rate, float(np.abs(x).max()), mix)
+    whole = mix == 1 or found.levels is None
     clock.append(time.perf_counter())
     steps = dict(zip(("read", "features", "encoder", "refine", "render"), np.diff(clock) * 1e3))
     return Match(
@@ -181,6 +189,10 @@ def _match(blocks, read, sample_rate, number, rate, encoder, budget_s, mix, n_ca
         twin=twin,
         twin_rate=rate,
         ends_in_hit=ends_in_hit,
+        mix=mix,
+        log_cqt_distance=(
+            candidates[0].distance if whole else twin_distance(clip, found, ends_in_hit, mix)
+        ),
         stages=stages,
         elapsed_ms=steps | {"total": sum(steps.values())},
         encoder=encoder,

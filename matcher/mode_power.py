@@ -23,7 +23,7 @@ def mode_power(drum_: Drum, cqt: LogCqt, n_frames: int) -> np.ndarray:
     modes = drum.faded_modes(drum_, SAMPLE_RATE, 1.0)
     edges, spread = _frames_and_bins(cqt)
     rises = np.zeros(n_frames)
-    pull = np.ones(len(modes.omega))
+    pull = np.ones(len(modes.omega), np.float32)
     if drum_.tension > 0:
         pull, weight = drum.gliding(drum_, SAMPLE_RATE)
         pull, middle = pull[0], (edges[1 : n_frames + 1] + edges[:n_frames]) / 2

@@ -100,7 +100,7 @@ def _waveforms(axes, match, seconds) -> None:
 
 def _words(axes, match) -> None:
     axes.axis("off")
-    rows = [*describe(match.theta), *describe_strike(match.drum)]
+    rows = [*describe(match.theta), *describe_strike(match.drum, match.mix)]
     sure = list(confidence.margins(match.spread).values()) if match.spread else []
     for i, (label, value, meaning) in enumerate(rows):
         y = 0.95 - i / 9

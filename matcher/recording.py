@@ -8,6 +8,7 @@ import numpy as np
 import soundfile
 
 BLOCK_FRAMES = 2**18  # per channel; keeps an hour of 8-channel 192 kHz within some 20 MB
+RATES = (8000, 384000)  # Hz, of written sound
 FORMATS = "WAV, FLAC, AIFF, OGG or MP3"
 
 

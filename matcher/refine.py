@@ -16,6 +16,7 @@ from matcher import attack, confidence, descent, drum
 from matcher.descent import HIGH, LOW, RANGE, Point, Search, Target, of_drum, start_of, to_drum
 from matcher.drum import Drum
 from matcher.features import FLOOR, SAMPLE_RATE
+from matcher.mode_power import mode_power
 from matcher.theta import Theta
 
 STAGES = ("network", "body", "attack")
@@ -28,7 +29,7 @@ ROUGH_FLOORS, ROUGH_STEPS, ROUGH_SHARE = (0.02,), 2, 0.6  # has fewer valleys; s
 # Of the logarithm: FLOOR is the distance's own, the other hears little but what is loud.
 BODY_FLOORS, ALL_FLOORS = (FLOOR,), (FLOOR, 0.1)
 BODY_STEPS, ALL_STEPS = 16, 20
-PRIOR = 0.01  # of the cost that theta costs which is 1 away in nu from the network's
+PRIOR = 0.01  # of the first cost, rough: what theta costs which is 1 away in nu from the network's
 DIFFERENT_CENTS, DIFFERENT = 70.0, 0.5  # of two answers, at least: in pitch, in others of nu
 
 
@@ -51,14 +52,16 @@ def prepare() -> None:
     descent.nnls()
     theta = RANGE.from_nu(np.zeros(5))
     for tension in (0.0, 0.1):
-        drum.render_body(Drum(theta, tension=tension), SAMPLE_RATE, drum.modal.GLIDE)
+        drum_ = Drum(theta, tension=tension)
+        drum.render_body(drum_, SAMPLE_RATE, drum.modal.GLIDE)
+        for cqt in descent.WINDOWS:
+            mode_power(drum_, cqt, cqt.n_frames)
 
 
 @threadpool_limits.wrap(limits=1)  # small products: BLAS threads only wait for each other
 def refine(
     clip: np.ndarray, theta: Theta, ends_in_hit: bool = False, budget_s: float = 0.3,
-    with_attack: bool = True, stopped: Callable[[], bool] = lambda: False,
-    known: Drum | None = None,
+    stopped: Callable[[], bool] = lambda: False, known: Drum | None = None,
 ) -> list[Refined]:  # fmt: skip
     """A clip (samples,) at SAMPLE_RATE from its onset, and what the network hears in it -> stages.
 
@@ -96,7 +99,7 @@ def refine(
     if known is not None:
         first.append(search.point(of_drum(known)))
     points = [*sorted(first, key=search.cost), *later]
-    _descend(stages, search, points, began, budget_s, with_attack)
+    _descend(stages, search, points, began, budget_s)
     if known is not None:
         _add(stages, search, known, stages[-1].name, began)
     return stages
@@ -117,23 +120,26 @@ def stages_of(
 @threadpool_limits.wrap(limits=1)
 def candidates(
     clip: np.ndarray, stages: list[Refined], count: int, ends_in_hit: bool = False,
-    budget_s: float = 0.3, stopped: Callable[[], bool] = lambda: False,
+    budget_s: float = 0.3,
 ) -> list[Refined]:  # fmt: skip
     """Up to `count` drums for a clip that differ, nearest first, one of them what `refine` gave.
 
     The others come of other pitches around the network's, and differ in pitch by DIFFERENT_CENTS,
-    or in another of theta by DIFFERENT of half its range. budget_s: for each, as in `refine`.
+    or in another of theta by DIFFERENT of half its range. budget_s: for each, as in `refine`;
+    after `count` times both stages none is begun.
     """
     found = [stages[-1]]
     if count == 1 or budget_s <= 0:
         return found
+    prepare()
+    until = time.perf_counter() + 2 * budget_s * count
     target = Target(clip, ends_in_hit)
     target.hear(BODY_FLOORS)
-    search = Search(target, start_of(stages[0].drum.theta), stopped)
+    search = Search(target, start_of(stages[0].drum.theta), lambda: False)
     points = _pitches(search)
     search.prior[: len(Theta._fields)] = PRIOR * search.cost(points[0])
     for point in points:
-        if len(found) == count or stopped():
+        if len(found) == count or time.perf_counter() > until:
             break
         given = to_drum(point.p)
         if not all(differ(given, other.drum) for other in found):
@@ -141,7 +147,7 @@ def candidates(
         search.start = point.p
         target.hear(BODY_FLOORS)
         its = [Refined(given, target.distance(given), STAGES[0])]
-        _descend(its, search, [search.point(point.p)], time.perf_counter(), budget_s, True)
+        _descend(its, search, [search.point(point.p)], time.perf_counter(), budget_s)
         if all(differ(its[-1].drum, other.drum) for other in found):
             found.append(its[-1])
     return sorted(found, key=lambda other: other.distance)
@@ -156,7 +162,7 @@ def differ(one: Drum, other: Drum) -> bool:
 
 def _descend(
     stages: list[Refined], search: Search, points: list[Point], began: float,
-    budget_s: float, with_attack: bool,
+    budget_s: float,
 ) -> None:  # fmt: skip
     """Append the stages body and attack, from points on of which the first is the best."""
     target, stopped = search.target, search.over
@@ -172,7 +178,7 @@ def _descend(
             body, H = other, search.H
     search.H = H
     _add(stages, search, to_drum(body.p), "body", began, search.deviation(body))
-    if with_attack and not stopped():
+    if not stopped():
         search.over = over(2)
         target.hear(ALL_FLOORS)
         levels = np.zeros(len(target.attack))

@@ -216,10 +216,9 @@ def end_strike(pool, index, amount, samples):
         _ramp(voice, amount, samples)
         voice.fresh = 2
         duller = _dullness(amount) - _dullness(voice.force)
-        for i in range(voice.n_modes):
-            brighter = np.exp(-voice.softness[i] * duller)
-            voice.state[0, i] *= brighter
-            voice.state[1, i] *= brighter
+        for i in range(voice.n_modes):  # what is brighter is struck now: it begins at zero
+            now = np.hypot(voice.state[0, i], voice.state[1, i])
+            voice.state[0, i] += now * np.float32(np.expm1(-voice.softness[i] * duller))
 
 
 @native
@@ -232,8 +231,9 @@ def silence(pool, samples):
 
 @native
 def set_program(pool, pad, program):
-    """Put another theta on a pad, or none (below 0); what sounds rings out."""
+    """Put another drum on a pad, or none (below 0), struck at its own point; others ring out."""
     pool.pads[pad].program = program
+    pool.pads[pad].position = -1
     pool.pads[pad].serial += 1
 
 

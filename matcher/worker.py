@@ -4,6 +4,7 @@ One thread asks the network at once; another goes on from there on the sound its
 something newer was heard.
 """
 
+import contextlib
 import os
 import queue
 import sys
@@ -96,7 +97,8 @@ class Worker:
 
     def _refine(self) -> None:
         if sys.platform == "linux":
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+            with contextlib.suppress(OSError):  # it has given way already
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         refine.prepare()
         while (wanted := self._to_refine.get()) is not None:
             while not self._to_refine.empty():  # what was heard last counts

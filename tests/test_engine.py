@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from matcher.drum import Drum
 from matcher.encoder import SHIPPED
 from matcher.engine import Engine
 from matcher.kit import Kit
-from matcher.live import Setup
+from matcher.live import Live, Setup
 from matcher.theta import Theta
+from matcher.worker import Answer, Job
 
 TOM = Theta(2 * np.pi * 110, 0.4, 0.02, 0.01, 0.8)
 
@@ -115,3 +117,34 @@ def test_what_cannot_be_learned_or_heard(silent):
             engine.learn("loudness")
         engine.listen()
         assert "no input" in wait_for(engine, lambda e: e["event"] == "error")["message"]
+
+
+@pytest.fixture
+def live(silent):
+    """The engine's inside without a stream."""
+    live = Live(Setup(output="none of this name"), lambda event: None, time.monotonic())
+    yield live
+    live._worker.close()
+
+
+def answer(hit: int, tau: float) -> Answer:
+    job = Job(hit, 3, "full", True, False, np.ones(4800, np.float32), 48000, 0.1, time.monotonic())
+    return Answer(job, Drum(TOM._replace(tau=tau)), "network")
+
+
+def test_a_late_answer_to_an_older_hit_does_not_overwrite_a_newer_one(live):
+    assert live._take_answer(answer(1, 0.1))
+    assert live._take_answer(answer(2, 0.2))
+    assert not live._take_answer(answer(1, 0.3))
+    assert live.kit.pads[3].theta.tau == 0.2
+    assert live._take_answer(answer(2, 0.4))
+    assert live.kit.pads[3].theta.tau == 0.4
+
+
+def test_a_muted_pad_gets_its_answers_and_a_turned_one_does_not(live):
+    assert live._take_answer(answer(1, 0.1))
+    live.kit = live.kit.with_pad(3, theta=None)  # as the window mutes it
+    assert live._take_answer(answer(1, 0.2))
+    live.kit = live.kit.with_value(3, "tau", 0.7)
+    assert not live._take_answer(answer(1, 0.3))
+    assert live.kit.pads[3].theta.tau == 0.7

@@ -138,3 +138,38 @@ def test_what_refining_gains_on_sounds_whose_theta_is_known(tmp_path, capsys, mo
     assert len(list((tmp_path / "confidence").iterdir())) == 16
     assert confidence.main(["--count", "1"]) == 2
     assert "allowed is 8 or more" in capsys.readouterr().err
+
+
+def test_confidence_is_such_that_its_share_of_errors_is_within():
+    rng = np.random.default_rng(4)
+    rows = []
+    for _ in range(2000):
+        deviation = 10 ** rng.uniform(-3, -1, 5)
+        nu, heard = rng.uniform(-0.5, 0.5, (2, 5))
+        rows.append({
+            "nu": nu, "network": heard, "attack": nu + 3 * deviation * rng.standard_normal(5),
+            "deviation": deviation, "distances": [0.5, 0.3],
+        })  # fmt: skip
+    weights, shares = confidence.fit(rows)
+    np.testing.assert_allclose(weights[:, 1], 1, atol=0.15)  # of the deviation's logarithm
+    np.testing.assert_allclose(shares, 0.68, atol=0.05)
+
+
+def test_a_list_without_its_columns_is_said(tmp_path):
+    (tmp_path / "hits.csv").write_text("file,is_drum\nx.wav,1\n")
+    with pytest.raises(ValueError, match=r"hits.csv has no column instrument; it needs file"):
+        recordings.drums(tmp_path)
+
+
+def test_a_late_onset_does_not_make_a_clip_that_was_cut_off(monkeypatch):
+    cut, refine = [], robustness.refine.refine
+
+    def heard(x, theta, ends_in_hit, budget_s):
+        if budget_s > 0:
+            cut.append(ends_in_hit)
+        return refine(x, theta, ends_in_hit, 0.0)
+
+    monkeypatch.setattr(robustness.refine, "refine", heard)
+    for curve, value in ((0, 0.1), (2, 10.0), (2, -10.0)):
+        robustness._match(robustness.Task(DATA / "tom_low.flac", SHIPPED, curve, value))
+    assert cut == [True, False, False]

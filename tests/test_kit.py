@@ -154,8 +154,3 @@ def test_tune_moves_the_pitch_and_stops_at_the_end_of_the_range():
     high = replace(pad, theta=TOM._replace(omega=PRESETS["live"]["omega"].high), tune=5.0)
     assert high.tuned.omega == PRESETS["live"]["omega"].high
     assert Pad(36).tuned is None
-
-
-def test_gain_is_that_of_the_pad_and_of_its_curve():
-    assert Pad(36, gain_db=-20.0).gain(0.5) == pytest.approx(0.05)
-    assert Pad(36, curve="fixed").gain(0.01) == 1

@@ -98,3 +98,30 @@ def test_a_refined_match_is_nearer_and_its_twin_is_the_whole_drum():
 def test_what_cannot_be_matched(x, sentence):
     with pytest.raises(ValueError, match=sentence):
         matcher.match(x, 44100)
+
+
+def test_the_distance_is_that_of_the_twin_with_so_much_of_its_attack():
+    x, rate = soundfile.read(DATA / "snare_kit.flac")
+    clip = to_analysis_rate(np.asarray(matcher.match(x, rate).hit), rate)
+    body = matcher.match(x, rate, budget_s=0.3, mix=0.0)
+    assert body.drum.levels is not None
+    twin = drum.render(body.drum._replace(levels=None), 22050, features.N_SAMPLES / 22050)
+    assert body.log_cqt_distance == pytest.approx(features.distance(clip, twin), abs=1e-6)
+    assert body.log_cqt_distance > body.candidates[0].distance
+    data = body.to_dict("x")
+    assert data["distance"]["log_cqt"] == body.log_cqt_distance
+    assert data["attack"]["mix"] == 0
+
+
+@pytest.mark.parametrize(
+    ("how", "sentence"),
+    [
+        ({"n_candidates": 0}, "n_candidates is 0, allowed is 1 to 3"),
+        ({"mix": 5.0}, "mix is 5, allowed is 0 to 1"),
+        ({"rate": -1}, "rate is -1, allowed is 8000 to 384000"),
+        ({"budget_s": float("nan")}, "budget_s is nan, allowed is 0 to 60"),
+    ],
+)
+def test_how_it_cannot_be_matched(how, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        matcher.match(np.ones(4410), 44100, **how)

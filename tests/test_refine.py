@@ -88,7 +88,7 @@ def test_silence_is_refused():
 def test_no_budget_and_no_attack():
     clip = sound(Drum(TOM))
     assert [s.name for s in refine.refine(clip, TOM, budget_s=0)] == ["network"]
-    names = [s.name for s in refine.refine(clip, TOM, budget_s=0.1, with_attack=False)]
+    names = [s.name for s in refine.refine(clip, TOM, budget_s=0.1, stopped=lambda: True)]
     assert names == ["network", "body"]
 
 

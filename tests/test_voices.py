@@ -348,7 +348,29 @@ def test_a_grown_strike_that_joins_a_voice_keeps_its_noise_to_the_end():
     assert pool.sounding == 0
     x = pool.out[0]
     steps = np.abs(np.diff(x[4800 + 64 :]))
-    assert steps.max() < 0.6  # no click where it joins
+    assert steps[:48].max() < 1.5 * steps[48:960].max()  # no click where it joins
+
+
+@pytest.mark.parametrize("mallet_hz", [60.0, 300.0, 1000.0])
+def test_a_soft_mallets_strike_that_grows_joins_without_a_step(mallet_hz):
+    at, scan = 480, 48  # samples
+
+    def steps(play) -> float:
+        """The largest of them, as third differences, where it is struck or joins."""
+        pool = Pool(Pad(36, theta=LOW))
+        pool.put_drum(0, Drum(LOW, mallet_hz=mallet_hz))
+        pool.play(at)
+        play(pool)
+        pool.play(4800)
+        near = np.abs(np.diff(pool.out[0], 3))[at - 8 : at + scan + 8]
+        return near.max() / np.abs(pool.out[0]).max()
+
+    def grow(pool):
+        voice = voices.begin_strike(pool.record, 0, 0.05)
+        pool.play(scan)
+        voices.end_strike(pool.record, voice, 1.0, scan)
+
+    assert steps(grow) < 0.2 * steps(lambda pool: pool.strike(0, 1.0))
 
 
 def test_strikes_of_a_tense_drum_start_higher_when_it_still_rings():

@@ -29,7 +29,20 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from matcher import attack, descent, drum, features, ftm, modal, mode_power, refine, theta
+from matcher import (
+    attack,
+    descent,
+    drum,
+    features,
+    ftm,
+    matching,
+    modal,
+    mode_power,
+    onset,
+    recording,
+    refine,
+    theta,
+)
 from matcher.recording import save_atomically
 from matcher.theta import PRESETS
 from training.dataset import cache_folder, nu_of
@@ -39,7 +52,9 @@ from training.progress import progress
 ROWS = 64  # sounds
 
 
-CODE = (attack, descent, drum, features, ftm, modal, mode_power, refine, theta)  # of all matches
+# of all matches: what cuts hits out, what sounds, what compares
+CODE = (recording, onset, matching, features, theta, ftm, modal, drum, attack)
+CODE += (mode_power, descent, refine)
 LOST = "a worker died; the same command goes on from there"
 
 

@@ -44,7 +44,12 @@ def drums(folder: Path) -> list[tuple[Path, str]]:
     listing = folder / "hits.csv"
     if listing.is_file():
         with open(listing, newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row.get("is_drum") == "1"]
+            rows = list(csv.DictReader(file))
+        missing = {"file", "instrument", "is_drum"}.difference(*rows[:1])
+        if missing:
+            raise ValueError(f"{listing} has no column {min(missing)}; it needs file, instrument "
+                             "and is_drum")  # fmt: skip
+        rows = [row for row in rows if row["is_drum"] == "1"]
         found = [(folder / row["file"], row["instrument"]) for row in rows]
     else:
         files = sorted(folder.iterdir()) if folder.is_dir() else []

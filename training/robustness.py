@@ -121,7 +121,7 @@ def _match(task: Task) -> dict:
         clip = to_analysis_rate(whole.hit, whole.sample_rate)
         exact = DISTANCE(clip)
         x = curve.spoil(clip, task.value)[:N_SAMPLES]
-        cut = whole.ends_in_hit or len(x) < len(clip)
+        cut = whole.ends_in_hit or (curve.spoil is heard and len(x) < len(clip))
         stages = refine.refine(x, encoder(x), cut, BUDGET_S)
         row = {}
         for stage in stages:

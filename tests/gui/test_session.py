@@ -5,7 +5,8 @@ import soundfile
 from gui.preferences import Preferences
 from gui.session import DEMO, make_session
 from matcher.drum import Drum
-from matcher.kit import FIRST_NOTE, Kit, drum_values, load_kit, save_kit
+from matcher.encoder import SHIPPED
+from matcher.kit import FIRST_NOTE, Kit, Pad, drum_values, load_kit, save_kit
 from matcher.theta import Theta
 from tests.conftest import DATA
 
@@ -100,8 +101,9 @@ def test_copy_and_paste_keep_the_note(session):
     session.paste()
     assert session.pad.theta == session.kit.pads[0].theta
     assert session.pad.note == FIRST_NOTE + 15
+    session.change_pad("attack", "attack", 0.0)
     session.clear()
-    assert session.pad.theta is None
+    assert session.pad == Pad(FIRST_NOTE + 15)
 
 
 def test_what_is_missing_is_said_and_taken_back(session):
@@ -290,3 +292,24 @@ def test_learning_is_over_when_its_note_is_put_away(session, monkeypatch):
     assert session.told[-1].text == "move the controller that shall turn pitch"
     session.told[-1].dismissed()
     assert asked == [("learn", "omega"), ("learn", None)] and not session.learning
+
+
+def test_an_exported_attack_is_not_cut_off(session, tmp_path):
+    levels = ((0.0,) * 4 + (0.1,),) * 12  # the slowest decay
+    session.edit("short", session.kit.with_pad(0, theta=TOM._replace(tau=0.05), levels=levels))
+    session.export(tmp_path / "long.wav")
+    x, rate = soundfile.read(tmp_path / "long.wav")
+    assert len(x) / rate == pytest.approx(np.log(1000) * 0.6, abs=0.01)
+    session.change_pad("attack", "attack", 0.0)
+    session.export(tmp_path / "short.wav")
+    assert soundfile.info(tmp_path / "short.wav").duration < 0.4
+
+
+def test_recordings_are_matched_by_the_model_that_is_chosen(qtbot, session, tmp_path):
+    mine = tmp_path / "mine.onnx"
+    mine.write_bytes(SHIPPED.read_bytes())
+    session.link.change(model=mine)
+    mine.write_bytes(b"garbage")
+    session.open(DATA / "tom_low.flac")
+    qtbot.waitUntil(lambda: session.told[-1].kind == "error", timeout=20000)
+    assert "mine.onnx is not an ONNX model" in session.told[-1].text

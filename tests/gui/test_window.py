@@ -29,6 +29,7 @@ from gui.pads import KEYS, PadButton
 from matcher import attack, modal
 from matcher.drum import Drum
 from matcher.kit import drum_values, load_kit, values_of
+from matcher.refine import Refined
 from matcher.theta import Theta
 from tests.conftest import DATA
 
@@ -186,6 +187,30 @@ def test_other_answers_are_found_picked_and_undone(qtbot, window):
     session.undo()
     assert session.pad == first
     assert window.match.others.currentIndex() == chosen
+
+
+def test_other_answers_can_be_looked_for_again_where_none_were_found(qtbot, window, monkeypatch):
+    from gui import session as session_of
+
+    window.session.choose(15)
+    window.session.open(DATA / "tom_low.flac")
+    qtbot.waitUntil(lambda: window.match.comparison is not None, timeout=60000)
+
+    def fails(matched):
+        raise ValueError("no answer")
+
+    for find in (lambda matched: (Refined(matched.drum, 0.3, "attack"),), fails):
+        monkeypatch.setattr(session_of, "find_others", find)
+        qtbot.mouseClick(window.match.find, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(window.match.find.isEnabled, timeout=20000)
+        assert window.match.find.text() == "Other answers"
+
+
+def test_an_empty_pad_has_no_margins(window):
+    window.drum.show_pad(window.session.pad, values_of(window.session.pad), (0.01,) * 5)
+    assert window.drum.knobs["tau"].sure.text().strip()
+    window.drum.show_pad(window.session.kit.pads[15], None)
+    assert not window.drum.knobs["tau"].sure.text().strip()
 
 
 def test_the_strike_point_is_dragged_and_moved_by_keys(qtbot, window):
