@@ -48,12 +48,14 @@ def fill(play, kit_of, wait, voices) -> None:
 
 
 def ringing(kit, i: int):
-    """The kit with long quiet drums on all pads but PAD, which has a short loud one."""
+    """The kit with long quiet tense drums on all pads but PAD, which has a short loud one."""
+    from matcher import attack
     from matcher.theta import Theta
 
+    levels = ((1e-3,) * attack.N_DECAYS,) * attack.N_BANDS
     for pad in range(16):
         theta = Theta(2 * np.pi * (80 + 9 * pad + 0.5 * i), 3.0, 1e-4, 1e-3, 0.9)
-        kit = kit.with_pad(pad, theta=theta, gain_db=QUIET_DB)
+        kit = kit.with_pad(pad, theta=theta, gain_db=QUIET_DB, tension=0.2, levels=levels)
     return kit
 
 
@@ -62,7 +64,7 @@ def loud(kit):
     from matcher.theta import Theta
 
     theta = Theta(2 * np.pi * 900, 0.02, 0.01, 0.01, 0.8)
-    return kit.with_pad(PAD, theta=theta, gain_db=6.0)
+    return kit.with_pad(PAD, theta=theta, gain_db=6.0, tension=0.0, levels=None)
 
 
 def jitter(seconds: float, seed: int) -> tuple[np.ndarray, int]:
