@@ -17,7 +17,7 @@ SAMPLE_RATE = 22050  # Hz, of every clip that is analysed
 N_SAMPLES = 2**16  # length of the window, 2.97 s
 BINS_PER_OCTAVE = 12
 FLOOR = 1e-3  # log1p(C / FLOOR): about linear below -60 dB of the peak, logarithmic above
-FOUR = 4  # rows of float32 that an FFT takes at once
+FFT_ROWS = 4  # of float32, that pocketfft takes at once
 EPSILON = 1e-12  # power that keeps the square root away from rounding below zero
 
 
@@ -141,9 +141,9 @@ def _square(z, out):
 
 
 def _missing(rows: int) -> int:
-    """Rows to add: pocketfft takes FOUR at a time, and the last ones, one by one, as long each."""
-    missing = -rows % FOUR
-    return missing if missing < FOUR - 1 else 0
+    """Rows to add: the last ones, one by one, take as long each as FFT_ROWS together."""
+    missing = -rows % FFT_ROWS
+    return missing if missing < FFT_ROWS - 1 else 0
 
 
 def _fast_size(n: int) -> int:

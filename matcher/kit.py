@@ -53,13 +53,11 @@ TURNED = (*Theta._fields, "gain_db", "pan", "tune", "x1", "x2", "mallet_hz", "te
 DRUM = ("theta", "levels", "x1", "x2", "mallet_hz", "tension")  # what a match sets of a pad
 
 
-def curve_gain(curve: str, velocity: float) -> float:
-    """Velocity in [0, 1] -> gain in [0, 1] by one of CURVES; nothing but 0 gives 0."""
-    return bent(CURVES[curve], velocity)
-
-
 def bent(bend: float, velocity: float) -> float:
-    """curve_gain of a value of CURVES; the audio callback has it compiled."""
+    """Velocity in [0, 1] -> gain in [0, 1] by a value of CURVES; nothing but 0 gives 0.
+
+    The audio callback has it compiled.
+    """
     if velocity <= 0:
         return 0.0
     if math.isinf(bend):

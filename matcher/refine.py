@@ -1,7 +1,7 @@
 """Theta -> a drum that is nearer to the user's own sound, by descents from many starts.
 
 In two stages. The body comes first: theta, strike point, mallet and tension. Then body and attack
-together. Which starts are worth a sound is told by the power of their modes (descent.sketch).
+together. Which starts are worth a sound is told by the power of their modes (Search.sketch).
 """
 
 import time
@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from matcher import attack, confidence, descent, drum
 from matcher.descent import HIGH, LOW, RANGE, Point, Search, Target, of_drum, start_of, to_drum
 from matcher.drum import Drum
-from matcher.features import FLOOR, SAMPLE_RATE
+from matcher.features import DISTANCE, FLOOR, SAMPLE_RATE
 from matcher.mode_power import mode_power
 from matcher.theta import Theta
 
@@ -24,8 +24,9 @@ PITCHES = (1, 0.9, 1.1, 0.75, 4 / 3, 2 / 3, 1.5, 0.5, 2, 1 / 3, 3)  # times the 
 N_ANYWHERE = 32  # other starts: alpha, strike point, and the logarithms of dullness and tension
 ANYWHERE = np.array([[-1, 0.08, 0.08, -4, -1.7], [1, 0.5, 0.5, -1, 0]])
 N_BEST = 3  # of each kind of start: heard as sounds
-N_ROUGH = 2  # of each kind: go downhill first where the logarithm hears what is loud alone, and so
-ROUGH_FLOORS, ROUGH_STEPS, ROUGH_SHARE = (0.02,), 2, 0.6  # has fewer valleys; share of the time
+# Some of each kind first go downhill over a floor that hears what is loud: it has fewer valleys.
+N_ROUGH, ROUGH_FLOORS, ROUGH_STEPS = 2, (0.02,), 2
+ROUGH_SHARE = 0.6  # of the body's time, at most
 # Of the logarithm: FLOOR is the distance's own, the other hears little but what is loud.
 BODY_FLOORS, ALL_FLOORS = (FLOOR,), (FLOOR, 0.1)
 BODY_STEPS, ALL_STEPS = 16, 20
@@ -50,12 +51,13 @@ def prepare() -> None:
     """Compile, and compute what is kept, before the clock runs."""
     descent.attack_powers()
     descent.nnls()
+    for cqt in (*descent.WINDOWS, DISTANCE):
+        cqt.magnitude(np.zeros(1, np.float32))
     theta = RANGE.from_nu(np.zeros(5))
     for tension in (0.0, 0.1):
         drum_ = Drum(theta, tension=tension)
         drum.render_body(drum_, SAMPLE_RATE, drum.modal.GLIDE)
-        for cqt in descent.WINDOWS:
-            mode_power(drum_, cqt, cqt.n_frames)
+        mode_power(drum_, descent.WINDOWS[0], 1)
 
 
 @threadpool_limits.wrap(limits=1)  # small products: BLAS threads only wait for each other

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from matcher.kit import CURVES, N_PADS, Kit, Pad, curve_gain, load_kit, save_kit
+from matcher.kit import CURVES, N_PADS, Kit, Pad, bent, load_kit, save_kit
 from matcher.theta import PRESETS, Theta
 
 TOM = Theta(2 * np.pi * 110.0, 0.4, 0.02, 0.01, 0.8)
@@ -134,16 +134,16 @@ def test_a_file_that_is_not_there(tmp_path):
 
 @pytest.mark.parametrize("curve", CURVES)
 def test_curves_rise_from_nothing_to_full(curve):
-    gains = [curve_gain(curve, v) for v in np.linspace(0, 1, 128)]
+    gains = [bent(CURVES[curve], v) for v in np.linspace(0, 1, 128)]
     assert gains[0] == 0
     assert gains[-1] == pytest.approx(1)
     assert (np.diff(gains[1:]) >= 0).all()
-    side = np.sign(0.5 - curve_gain(curve, 0.5))
+    side = np.sign(0.5 - bent(CURVES[curve], 0.5))
     assert side == {"l": 0, "e": 1, "f": -1}[curve[0]] or curve.startswith("logarithmic")
 
 
 def test_curves_bend_as_they_say():
-    halves = [curve_gain(name, 0.5) for name in CURVES]
+    halves = [bent(bend, 0.5) for bend in CURVES.values()]
     linear, soft, softer, loud, louder, fixed = halves
     assert softer < soft < linear < loud < louder < fixed == 1
 

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -132,3 +135,20 @@ def test_in_noise_the_attack_comes_nearer_to_the_drum_too():
     )
     assert whole < body < network
     assert whole < 0.4
+
+
+def test_what_is_kept_is_there_before_the_clock_runs():
+    """In a process of its own, where nothing was matched yet."""
+    code = """
+import numpy as np
+from matcher import descent, drum, features, mode_power, refine
+refine.prepare()
+compiled = (mode_power._add, features._cut_out, features._square, drum.modal.add_gliding)
+before = [len(kernel.signatures) for kernel in compiled]
+assert min(before) > 0
+assert all("_plan" in vars(cqt) for cqt in (*descent.WINDOWS, features.DISTANCE))
+clip = drum.render(drum.Drum(descent.RANGE.from_nu(np.zeros(5))), features.SAMPLE_RATE, 1.5)
+refine.refine(clip, descent.RANGE.from_nu(np.full(5, 0.1)))
+assert [len(kernel.signatures) for kernel in compiled] == before
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
