@@ -10,10 +10,10 @@ import onnx
 import torch
 from torch import nn
 
-from matcher import encoder as runtime
-from matcher.features import LogCqt
+from matcher.matching import encoder as runtime
+from matcher.matching.features import LogCqt
+from matcher.physics.theta import PRESETS, Preset
 from matcher.recording import save_atomically
-from matcher.theta import PRESETS, Preset
 from training.config import Config
 from training.dataset import make_clip
 from training.encoder import Encoder

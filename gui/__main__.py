@@ -10,7 +10,7 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy loads
 
 import matcher
-from matcher.kit import SUFFIX, load_kit
+from matcher.kits.kit import SUFFIX, load_kit
 
 ICON = Path(__file__).parent / "drum-matcher.svg"
 

@@ -7,8 +7,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from matcher.kit import FIRST_NOTE, Kit, Pad, drum_values, save_kit
-from matcher.matching import match_file
+from matcher.kits.kit import FIRST_NOTE, Kit, Pad, drum_values, save_kit
+from matcher.matching.match import match_file
 
 BUDGET_S = 3.0  # for body and attack, each
 # Pads from the bottom left: name, recording, gain in dB, pan, choke group

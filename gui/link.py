@@ -15,11 +15,11 @@ from dataclasses import replace
 import numpy as np
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
-from matcher.devices import Device
-from matcher.encoder import SHIPPED
-from matcher.engine import Engine
-from matcher.kit import Kit
-from matcher.live import Clip, Setup
+from matcher.kits.kit import Kit
+from matcher.live.devices import Device
+from matcher.live.engine import Engine
+from matcher.live.live import Clip, Setup
+from matcher.matching.encoder import SHIPPED
 
 POLL_MS = 33
 NICENESS = 5  # of the window's thread on Linux, where nobody may give audio threads a priority

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from gui.match import Hit
-from matcher.drum import Drum
-from matcher.features import N_SAMPLES, SAMPLE_RATE
-from matcher.kit import drum_of, drum_values
-from matcher.live import Clip, answered
-from matcher.matching import Match, to_analysis_rate
-from matcher.refine import Refined, candidates, stages_of
-from matcher.theta import Theta
+from gui.panels.match import Hit
+from matcher.kits.kit import drum_of, drum_values
+from matcher.live.live import Clip, answered
+from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
+from matcher.matching.match import Match, to_analysis_rate
+from matcher.matching.refine import Refined, candidates, stages_of
+from matcher.physics.drum import Drum
+from matcher.physics.theta import Theta
 
 N_ANSWERS = 3  # that differ, for one hit
 BUDGET_S = 0.5  # for the body of each, and as much for its attack
@@ -25,7 +25,7 @@ class Matched:
     heard: Theta | None = None  # as the network heard it
     stages: tuple[tuple[str, float | None, float | None], ...] = ()  # name, s heard, distance
     number: int = 0  # of the hit; 0: it came from no microphone
-    spread: tuple[float, ...] | None = None  # of theta, as matcher.confidence has it
+    spread: tuple[float, ...] | None = None  # of theta, as matcher.matching.confidence has it
     doubt: str = ""  # why it may be no drum
     others: tuple[Refined, ...] = field(default=(), repr=False)  # answers that differ, with this
 

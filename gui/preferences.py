@@ -19,11 +19,11 @@ from PyQt6.QtWidgets import (
     QVBoxLayout,
 )
 
-from gui.listen import SYSTEM
+from gui.panels.listen import SYSTEM
 from gui.theme import CHOICES, TEXT_SCALES
-from matcher.detector import Settings
-from matcher.devices import check_block
-from matcher.live import MODES, Setup
+from matcher.live.detector import Settings
+from matcher.live.devices import check_block
+from matcher.live.live import MODES, Setup
 from matcher.recording import save_atomically
 
 BLOCKS = (0, 16, 32, 64, 128, 256, 512, 1024, 2048)

@@ -17,11 +17,8 @@ from gui.background import Background
 from gui.link import Link
 from gui.matched import BUDGET_S, Matched, find_others, of_event, of_match
 from gui.preferences import N_RECENT, Preferences
-from matcher import attack
-from matcher.document import Document
-from matcher.drum import render
-from matcher.encoder import SHIPPED, Encoder
-from matcher.kit import (
+from matcher.kits.document import Document
+from matcher.kits.kit import (
     DRUM,
     LONGEST_NAME,
     RANGE,
@@ -32,9 +29,12 @@ from matcher.kit import (
     load_kit,
     values_of,
 )
-from matcher.matching import LONGEST, Match, match_file
+from matcher.matching.encoder import SHIPPED, Encoder
+from matcher.matching.match import LONGEST, Match, match_file
+from matcher.physics import attack
+from matcher.physics.drum import render
+from matcher.physics.theta import Theta, note_name
 from matcher.recording import write_wav
-from matcher.theta import Theta, note_name
 
 DEMO = Path(__file__).parent / "demo.drumkit"
 AUTOSAVE_MS = 300  # after which a knob that is being turned is kept safe

@@ -20,17 +20,17 @@ from PyQt6.QtWidgets import (
 )
 
 from gui import theme
-from gui.bar import Bar
 from gui.controls import em
-from gui.drum import DrumPanel
-from gui.listen import ListenPanel
-from gui.match import MatchPanel
-from gui.pads import KEY_VELOCITY, KEYS, PadsPanel
 from gui.pages import show_about, show_shortcuts
+from gui.panels.bar import Bar
+from gui.panels.drum import DrumPanel
+from gui.panels.listen import ListenPanel
+from gui.panels.match import MatchPanel
+from gui.panels.pads import KEY_VELOCITY, KEYS, PadsPanel
+from gui.panels.status import Monitor, Notice, StatusBar
 from gui.preferences import Preferences, PreferencesDialog, recovery_file
 from gui.session import Message, Session, is_kit, make_session
-from gui.status import Monitor, Notice, StatusBar
-from matcher.kit import SUFFIX
+from matcher.kits.kit import SUFFIX
 
 KITS = f"Kits (*{SUFFIX})"
 SOUNDS = "Recordings (*.wav *.flac *.aiff *.aif *.ogg *.mp3)"

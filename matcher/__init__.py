@@ -12,11 +12,11 @@ from importlib import import_module
 __version__ = "0.1.0"
 __all__ = ["Match", "Theta", "match", "match_file", "render"]
 _HOME = {
-    "Match": "matcher.matching",
-    "Theta": "matcher.theta",
-    "match": "matcher.matching",
-    "match_file": "matcher.matching",
-    "render": "matcher.modal",
+    "Match": "matcher.matching.match",
+    "Theta": "matcher.physics.theta",
+    "match": "matcher.matching.match",
+    "match_file": "matcher.matching.match",
+    "render": "matcher.physics.modal",
 }
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import matcher
-from matcher.kit import TURNED
-from matcher.theta import PRESETS, Theta, describe
+from matcher.kits.kit import TURNED
+from matcher.physics.theta import PRESETS, Theta, describe
 
 SECONDS = (0.001, 60.0)
 
@@ -164,10 +164,10 @@ def _add_live(commands, form) -> None:
 
 
 def _match(arguments) -> None:
-    from matcher.confidence import margins as margins_of
-    from matcher.drum import MIX, describe_strike
-    from matcher.encoder import Encoder
-    from matcher.matching import CANDIDATES, match_file
+    from matcher.matching.confidence import margins as margins_of
+    from matcher.matching.encoder import Encoder
+    from matcher.matching.match import CANDIDATES, match_file
+    from matcher.physics.drum import MIX, describe_strike
     from matcher.recording import RATES, save_atomically, write_wav
 
     if arguments.rate is not None:
@@ -193,7 +193,7 @@ def _match(arguments) -> None:
         write_wav(written[-1], twin, result.twin_rate)
     save_atomically(written[1], lambda file: file.write(f"{text}\n".encode()))
     if not arguments.no_picture:
-        from matcher.picture import save_picture
+        from matcher.matching.picture import save_picture
 
         written.append(folder / "match.png")
         save_picture(result, written[-1], arguments.file.name)
@@ -224,7 +224,7 @@ def _match(arguments) -> None:
 def _render(arguments) -> None:
     from math import log, pi
 
-    from matcher.modal import render
+    from matcher.physics.modal import render
     from matcher.recording import RATES, write_wav
 
     names = [name for name in Theta._fields if name != "omega"]
@@ -244,7 +244,7 @@ def _render(arguments) -> None:
 
 
 def _devices(arguments) -> None:
-    from matcher import devices, midi
+    from matcher.live import devices, midi
 
     audio, ports, missing = [], [], []
     try:
@@ -275,10 +275,10 @@ def _devices(arguments) -> None:
 
 
 def _live(arguments) -> None:
-    from matcher.encoder import SHIPPED
-    from matcher.engine import Engine
-    from matcher.kit import N_PADS, Kit, load_kit
-    from matcher.live import Setup
+    from matcher.kits.kit import N_PADS, Kit, load_kit
+    from matcher.live.engine import Engine
+    from matcher.live.live import Setup
+    from matcher.matching.encoder import SHIPPED
 
     _check("pad", arguments.pad, 1, N_PADS)
     kit, dropped = load_kit(arguments.kit) if arguments.kit else (Kit(), [])
@@ -299,7 +299,7 @@ def _live(arguments) -> None:
 
 
 def _bench(arguments) -> None:
-    from matcher import bench
+    from matcher.live import bench
 
     figures = bench.run()
     print(json.dumps(figures, indent=2) if arguments.json else "\n".join(bench.lines(figures)))

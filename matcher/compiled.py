@@ -24,7 +24,7 @@ def native(function=None, **options):
 @cache
 def _sources() -> str:
     """A digest of this package's files."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
+    files = sorted(Path(__file__).parent.rglob("*.py"))
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 

@@ -4,12 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matcher import drum
-from matcher.descent import RANGE
-from matcher.drum import Drum
-from matcher.features import SAMPLE_RATE
-from matcher.matching import match_file
-from matcher.theta import PRESETS, Theta
+from matcher.matching.descent import RANGE
+from matcher.matching.features import SAMPLE_RATE
+from matcher.matching.match import match_file
+from matcher.physics import drum
+from matcher.physics.drum import Drum
+from matcher.physics.theta import PRESETS, Theta
 
 DATA = Path(__file__).parent / "data"
 TOM = Theta(2 * np.pi * 110, 0.3, 0.05, 0.03, 0.7)

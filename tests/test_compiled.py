@@ -1,4 +1,6 @@
-from matcher import callback, compiled, detector, modal, voices
+from matcher import compiled
+from matcher.live import callback, detector, voices
+from matcher.physics import modal
 
 
 def test_compiled_code_is_dropped_when_any_file_of_the_package_changes():

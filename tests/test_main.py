@@ -8,10 +8,10 @@ import numpy as np
 import onnx
 import pytest
 import soundfile
-
-from matcher.encoder import SHIPPED
-from tests.conftest import DATA
 from tests.test_encoder import rename, variant
+
+from matcher.matching.encoder import SHIPPED
+from tests.conftest import DATA
 
 TOM = DATA / "tom_low.flac"
 UNHURRIED = ["--budget-ms", "20000"]  # the same result on a machine that is slow or busy

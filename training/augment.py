@@ -7,7 +7,7 @@ onset, and draws from the generator it is given.
 import numpy as np
 import scipy.fft
 
-from matcher.features import SAMPLE_RATE, normalise
+from matcher.matching.features import SAMPLE_RATE, normalise
 
 SHORTEST = 0.03  # s that are left by truncation at least
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from matcher.theta import PRESETS
+from matcher.physics.theta import PRESETS
 from training import command, jobs
 from training.config import LOSSES, Config
 from training.dataset import Recipe

@@ -3,7 +3,7 @@
     python -m training.confidence --count 300
 
 Prints errors in natural units, of the network and refined, on clean and augmented sounds; then
-WEIGHTS of matcher.confidence, fitted on half of all sounds, and how many errors of the other half
+WEIGHTS of matching.confidence, fitted on half of all sounds, and how many errors of the other half
 are within the spread that they give. Rows that are done are kept in the cache folder.
 """
 
@@ -16,10 +16,10 @@ import torch
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
-from matcher import confidence, descent, refine
-from matcher.encoder import SHIPPED, Encoder
-from matcher.features import N_SAMPLES
-from matcher.theta import Theta
+from matcher.matching import confidence, descent, refine
+from matcher.matching.encoder import SHIPPED, Encoder
+from matcher.matching.features import N_SAMPLES
+from matcher.physics.theta import Theta
 from training import command, jobs
 from training.dataset import VERSION, Recipe, make_clip
 from training.evaluate import SEED, UNITS, natural_errors

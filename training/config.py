@@ -2,8 +2,8 @@
 
 from dataclasses import asdict, dataclass, field, fields
 
-from matcher.features import LogCqt
-from matcher.theta import PRESETS
+from matcher.matching.features import LogCqt
+from matcher.physics.theta import PRESETS
 from training.dataset import SHARD, Recipe
 from training.losses import Damping
 

@@ -15,11 +15,11 @@ import numpy as np
 import platformdirs
 from threadpoolctl import threadpool_limits
 
-from matcher import attack, drum
-from matcher.drum import Drum
-from matcher.features import BINS_PER_OCTAVE, N_SAMPLES, SAMPLE_RATE, LogCqt, stack
+from matcher.matching.features import BINS_PER_OCTAVE, N_SAMPLES, SAMPLE_RATE, LogCqt, stack
+from matcher.physics import attack, drum
+from matcher.physics.drum import Drum
+from matcher.physics.theta import PRESETS, Theta
 from matcher.recording import save_atomically
-from matcher.theta import PRESETS, Theta
 from training.augment import augment, log_uniform
 
 SHARD = 1024  # sounds

@@ -6,7 +6,7 @@ import auraloss
 import numpy as np
 import torch
 
-from matcher.theta import PRESETS, Preset
+from matcher.physics.theta import PRESETS, Preset
 from training import jobs
 from training.jtfs import shared_phi
 from training.synth import render

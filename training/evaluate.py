@@ -17,8 +17,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from matcher.encoder import SHIPPED, Encoder
-from matcher.theta import Preset, Theta
+from matcher.matching.encoder import SHIPPED, Encoder
+from matcher.physics.theta import Preset, Theta
 from training import command, recordings
 from training.dataset import Recipe, make_clip
 from training.distances import mean_and_error, sound_distances

@@ -20,8 +20,8 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 
+from matcher.physics.theta import PRESETS
 from matcher.recording import save_atomically
-from matcher.theta import PRESETS
 from training import command
 from training.config import Config
 from training.objective import Objective

@@ -29,22 +29,12 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from matcher import (
-    attack,
-    descent,
-    drum,
-    features,
-    ftm,
-    matching,
-    modal,
-    mode_power,
-    onset,
-    recording,
-    refine,
-    theta,
-)
+from matcher import recording
+from matcher.matching import descent, features, mode_power, onset, refine
+from matcher.matching import match as matching
+from matcher.physics import attack, drum, ftm, modal, theta
+from matcher.physics.theta import PRESETS
 from matcher.recording import save_atomically
-from matcher.theta import PRESETS
 from training.dataset import cache_folder, nu_of
 from training.jtfs import Phi, shared_phi
 from training.progress import progress

@@ -21,8 +21,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import torch
 
+from matcher.physics.theta import PRESETS, Preset
 from matcher.recording import save_atomically
-from matcher.theta import PRESETS, Preset
 from training import command, jobs
 from training.dataset import SHARD
 from training.jtfs import Phi

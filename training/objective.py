@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from matcher.theta import PRESETS
+from matcher.physics.theta import PRESETS
 from training import losses
 from training.dataset import SHARD
 from training.jtfs import Phi

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from matcher import descent, drum, refine
-from matcher.encoder import Encoder
-from matcher.features import DISTANCE, N_SAMPLES, SAMPLE_RATE, distance_from, normalise
-from matcher.matching import match_file, to_analysis_rate
+from matcher.matching import descent, refine
+from matcher.matching.encoder import Encoder
+from matcher.matching.features import DISTANCE, N_SAMPLES, SAMPLE_RATE, distance_from, normalise
+from matcher.matching.match import match_file, to_analysis_rate
+from matcher.physics import drum
 from training import jobs
 from training.distances import NAMES, clip_distances
 

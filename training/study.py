@@ -1,6 +1,6 @@
 """The study of docs/study.md: what each loss is worth at equal training time.
 
-    python -m training.study --minutes 10            all models, one after the other, then tables
+    python -m studies.study --minutes 10            all models, one after the other, then tables
     python -m training.study --minutes 10 --tables   only the tables of what is there
     python -m training.study --minutes 10 --metrics  only what each metric of PNP is worth
     python -m training.study --minutes 10 --figures docs    and the figures of what is there
@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
+from matcher.physics.theta import PRESETS, Theta
 from matcher.recording import save_atomically
-from matcher.theta import PRESETS, Theta
-from training import command, figures, jobs, worth
+from training import command, jobs
 from training.bench import loss_seconds
 from training.config import Config
 from training.dataset import SHARD, Recipe, Shards, cache_folder
@@ -31,6 +31,8 @@ from training.evaluate import SEED, UNITS, natural_errors
 from training.markdown import table
 from training.metric import Metric, load_table, make_table
 from training.runs import load_checkpoint
+from training.studies import figures
+from training.studies import metric_quality as worth
 from training.surrogate import (
     MetricNetwork,
     PhiNetwork,

@@ -18,8 +18,8 @@ import torch
 from torch import nn
 from torch.nn.functional import silu
 
+from matcher.physics.theta import PRESETS, Preset
 from matcher.recording import save_atomically
-from matcher.theta import PRESETS, Preset
 from training import command, jobs
 from training.jtfs import Phi
 from training.metric import UPPER, load_table

@@ -1,11 +1,11 @@
-"""The drum in torch, batched and differentiable: the twin of matcher.ftm and matcher.modal."""
+"""The drum in torch, batched and differentiable: the twin of ftm and modal."""
 
 import numpy as np
 import torch
 
-from matcher import ftm, modal
-from matcher.features import N_SAMPLES, SAMPLE_RATE
-from matcher.theta import Preset, Theta
+from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
+from matcher.physics import ftm, modal
+from matcher.physics.theta import Preset, Theta
 
 COLUMN = 256  # samples; exp(z (a COLUMN + b)) is a product of one factor for a and one for b
 
@@ -22,7 +22,7 @@ def theta_from_nu(nu: torch.Tensor, preset: Preset) -> Theta:
 
 
 def modes(theta: Theta, strike=ftm.STRIKE, n_modes: int = ftm.N_MODES) -> ftm.Modes:
-    """Theta (batch,) -> Modes (batch, modes), in the order of matcher.ftm.modes.
+    """Theta (batch,) -> Modes (batch, modes), in the order of matcher.physics.ftm.modes.
 
     strike: a pair of floats, or of tensors (batch,). Where it is floats, silent modes are left out.
     """
@@ -51,7 +51,7 @@ def _heard(omega, strike, n_modes):
 
 
 def _excess(alpha, m, k):
-    """matcher.ftm.excess of these modes, (batch, modes)."""
+    """matcher.physics.ftm.excess of these modes, (batch, modes)."""
     return (alpha**2 * (m**2 - 1) + k**2 - 1) / (1 + alpha**2)
 
 
@@ -77,9 +77,9 @@ def render(nu: torch.Tensor, preset: Preset, strike=ftm.STRIKE, n_samples: int =
 def render_gliding(nu: torch.Tensor, preset: Preset, tension: torch.Tensor, strike=ftm.STRIKE,
                    mallet_hz: torch.Tensor | None = None, n_samples: int = N_SAMPLES,
                    sample_rate: float = SAMPLE_RATE) -> torch.Tensor:  # fmt: skip
-    """`render` of drums that are struck hard, as matcher.drum.render_body but for the scale.
+    """`render` of drums that are struck hard, as physics.drum.render_body but for the scale.
 
-    tension, mallet_hz: (batch,), as in matcher.drum.Drum. It takes n_samples * modes numbers for
+    tension, mallet_hz: (batch,), as in physics.drum.Drum. It takes n_samples * modes numbers for
     each sound, many times what `render` does.
     """
     theta = theta_from_nu(nu.double(), preset)
@@ -125,6 +125,6 @@ def render_with_tangents(nu: torch.Tensor, preset: Preset, strike=ftm.STRIKE):
 
 
 def _fade(omega, sample_rate):
-    """matcher.modal.fade_out: 1 up to FADE of the Nyquist frequency, 0 above it."""
+    """matcher.physics.modal.fade_out: 1 up to FADE of the Nyquist frequency, 0 above it."""
     share = ((omega / (np.pi * sample_rate) - modal.FADE) / (1 - modal.FADE)).clamp(0, 1)
     return torch.where(share < 1, torch.cos(np.pi / 2 * share) ** 2, 0)

@@ -4,8 +4,8 @@ import shutil
 import numpy as np
 import pytest
 
-from matcher.kit import Kit, save_kit
-from matcher.theta import Theta
+from matcher.kits.kit import Kit, save_kit
+from matcher.physics.theta import Theta
 
 DRUM = Theta(2 * np.pi * 140, 0.1, 0.05, 0.01, 0.8)
 

@@ -11,11 +11,11 @@ import time
 import numpy as np
 import sounddevice
 
-from matcher import callback as native
-from matcher import devices, voices
-from matcher.drum import Drum
-from matcher.kit import Pad
-from matcher.theta import Theta
+from matcher.kits.kit import Pad
+from matcher.live import callback as native
+from matcher.live import devices, voices
+from matcher.physics.drum import Drum
+from matcher.physics.theta import Theta
 
 BLOCK = 64
 N_PADS = 16

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from matcher import drum
+from matcher.physics import drum
 from tests.conftest import DATA
 from tests.e2e.rig import NOTE_ON, SAMPLE_RATE, FarCables, Server
 

@@ -7,11 +7,11 @@ import pytest
 import soundfile
 import soxr
 
-from matcher import modal
-from matcher.features import SAMPLE_RATE, distance
-from matcher.live import STAGES_S
-from matcher.matching import to_analysis_rate
-from matcher.theta import PRESETS, Theta
+from matcher.live.live import STAGES_S
+from matcher.matching.features import SAMPLE_RATE, distance
+from matcher.matching.match import to_analysis_rate
+from matcher.physics import modal
+from matcher.physics.theta import PRESETS, Theta
 from tests.conftest import DATA
 from tests.e2e.conftest import DRUM
 
@@ -233,9 +233,9 @@ def test_detection_is_set_by_listening(stage):
 
 
 def test_notes_and_controllers_are_learned(stack, kit):
-    from matcher.engine import Engine
-    from matcher.kit import load_kit
-    from matcher.live import Setup
+    from matcher.kits.kit import load_kit
+    from matcher.live.engine import Engine
+    from matcher.live.live import Setup
     from tests.e2e.rig import Cables, Server
 
     def told(kind: str) -> dict:

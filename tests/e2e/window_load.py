@@ -49,8 +49,8 @@ def fill(play, kit_of, wait, voices) -> None:
 
 def ringing(kit, i: int):
     """The kit with long quiet tense drums on all pads but PAD, which has a short loud one."""
-    from matcher import attack
-    from matcher.theta import Theta
+    from matcher.physics import attack
+    from matcher.physics.theta import Theta
 
     levels = ((1e-3,) * attack.N_DECAYS,) * attack.N_BANDS
     for pad in range(16):
@@ -61,7 +61,7 @@ def ringing(kit, i: int):
 
 def loud(kit):
     """The kit with a short loud drum on PAD."""
-    from matcher.theta import Theta
+    from matcher.physics.theta import Theta
 
     theta = Theta(2 * np.pi * 900, 0.02, 0.01, 0.01, 0.8)
     return kit.with_pad(PAD, theta=theta, gain_db=6.0, tension=0.0, levels=None)
@@ -97,9 +97,9 @@ def report(name: str, delays, xruns: int, before: dict, after: dict) -> None:
 
 def headless(seconds: float, seed: int) -> None:
     """One run of the engine alone."""
-    from matcher.engine import Engine
-    from matcher.kit import Kit
-    from matcher.live import Setup
+    from matcher.kits.kit import Kit
+    from matcher.live.engine import Engine
+    from matcher.live.live import Setup
 
     with Engine(Setup(block=64, armed=0)) as engine:
         while not engine.snapshot()["running"]:
@@ -151,7 +151,7 @@ def run_in_window(window, frames: dict, seconds: float, seed: int) -> None:
     """One run, everything moving."""
     from PyQt6.QtTest import QTest
 
-    from matcher.kit import Kit
+    from matcher.kits.kit import Kit
 
     session, link, me, done = window.session, window.session.link, psutil.Process(), []
     kit = Kit()

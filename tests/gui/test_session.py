@@ -4,10 +4,10 @@ import soundfile
 
 from gui.preferences import Preferences
 from gui.session import DEMO, make_session
-from matcher.drum import Drum
-from matcher.encoder import SHIPPED
-from matcher.kit import FIRST_NOTE, Kit, Pad, drum_values, load_kit, save_kit
-from matcher.theta import Theta
+from matcher.kits.kit import FIRST_NOTE, Kit, Pad, drum_values, load_kit, save_kit
+from matcher.matching.encoder import SHIPPED
+from matcher.physics.drum import Drum
+from matcher.physics.theta import Theta
 from tests.conftest import DATA
 
 TOM = Theta(2 * np.pi * 110, 0.4, 0.02, 0.01, 0.8)

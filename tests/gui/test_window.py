@@ -21,16 +21,16 @@ from PyQt6.QtWidgets import (
 )
 
 from gui import theme
-from gui.drum import Membrane
-from gui.listen import Trace
-from gui.match import Hit, compare
 from gui.matched import Matched
-from gui.pads import KEYS, PadButton
-from matcher import attack, modal
-from matcher.drum import Drum
-from matcher.kit import drum_values, load_kit, values_of
-from matcher.refine import Refined
-from matcher.theta import Theta
+from gui.panels.drum import Membrane
+from gui.panels.listen import Trace
+from gui.panels.match import Hit, compare
+from gui.panels.pads import KEYS, PadButton
+from matcher.kits.kit import drum_values, load_kit, values_of
+from matcher.matching.refine import Refined
+from matcher.physics import attack, modal
+from matcher.physics.drum import Drum
+from matcher.physics.theta import Theta
 from tests.conftest import DATA
 
 TOM = Theta(2 * np.pi * 110, 0.4, 0.02, 0.01, 0.8)

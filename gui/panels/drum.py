@@ -1,0 +1,317 @@
+"""The middle right: the drum itself, its membrane and its five parameters."""
+
+import time
+
+import numpy as np
+from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, pyqtSignal
+from PyQt6.QtGui import QImage, QPainter, QPen
+from PyQt6.QtWidgets import QGridLayout, QSizePolicy, QWidget
+
+from gui.controls import Knob, em, label, panel_in
+from gui.theme import now
+from matcher.kits.kit import RANGE, RANGES, Pad, share_at, value_at
+from matcher.matching.confidence import margins
+from matcher.physics import ftm
+from matcher.physics.drum import HARD_HZ
+from matcher.physics.theta import Theta, describe, note_name
+
+FRAME_MS = 33
+SHOWN_HZ = 2.0  # the fundamental, in slow motion
+QUIETEST = 0.01  # of its first deflection, at which the membrane counts as still
+GRID = (48, 32)  # points that are drawn
+COLORS = 128  # of each direction of deflection
+STEP = 0.02  # that an arrow key moves the strike point
+HELP = {
+    "omega": "How high the drum is tuned: its lowest tone.",
+    "tau": "How long the lowest tone rings.",
+    "p": "How fast the high tones die: low rings like metal, high thuds like cloth.",
+    "D": "How far the overtones spread apart: low is a skin, high is a plate.",
+    "alpha": "Side ratio: 1 is a square drum, near 0 a long and narrow one.",
+    "mallet_hz": "How hard the mallet is: tones above its frequency are dulled, less by hard hits.",
+    "tension": "How far above its pitch a hard hit begins, before it glides down.",
+    "attack": "How much of the hit's own noise is heard: 0 % is pure physics.",
+}
+STRIKE = {"mallet_hz": "Mallet", "tension": "Tension", "attack": "Attack"}
+SYMBOLS = {
+    "omega": "\N{GREEK SMALL LETTER OMEGA}", "tau": "\N{GREEK SMALL LETTER TAU}", "p": "p",
+    "D": "D", "alpha": "\N{GREEK SMALL LETTER ALPHA}",
+}  # fmt: skip
+
+
+class Membrane(QWidget):
+    """The membrane with its side ratio; it moves in its modes as the drum sounds.
+
+    moved: emitted with (x1, x2) as the strike point is dragged or moved by the arrow keys; released
+    when that is over. struck: emitted when it is double clicked, or Space is pressed.
+    """
+
+    moved = pyqtSignal(float, float)
+    released = pyqtSignal()
+    struck = pyqtSignal()
+
+    def __init__(self):
+        super().__init__()
+        self.theta: Theta | None = None
+        self.strike = ftm.STRIKE
+        self._hits: list[tuple[float, float]] = []  # when, how hard
+        self._field: np.ndarray | None = None
+        self._dragging = False
+        self._timer = QTimer(self)
+        self._timer.setInterval(FRAME_MS)
+        self._timer.timeout.connect(self._move_on)
+        self.frames = 0  # drawn while it moved
+        self.setAccessibleName("Strike point on the membrane")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self._say()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(round(8 * em(self)), round(6 * em(self)))
+
+    def show_drum(self, theta: Theta | None, strike: tuple[float, float]) -> None:
+        """Show another drum, or none."""
+        if theta != self.theta:
+            self._hits.clear()
+        self.theta, self.strike = theta, strike
+        self._say()
+        self.update()
+
+    def hit(self, amount: float) -> None:
+        """Let it move as the drum is struck now; amount in [0, 1]."""
+        if self.theta is None:
+            return
+        self._hits = self._hits[-3:] + [(time.monotonic(), amount)]
+        self._timer.start()
+
+    def mousePressEvent(self, event):
+        self._dragging = event.button() == Qt.MouseButton.LeftButton and self.theta is not None
+        self.mouseMoveEvent(event)
+
+    def mouseMoveEvent(self, event):
+        if self._dragging:
+            box = self._box()
+            self._go((event.position().x() - box.left()) / box.width(),
+                     (event.position().y() - box.top()) / box.height())  # fmt: skip
+
+    def mouseReleaseEvent(self, event):
+        if self._dragging:
+            self._dragging = False
+            self.released.emit()
+
+    def mouseDoubleClickEvent(self, event):
+        self.struck.emit()
+
+    def keyPressEvent(self, event):
+        moves = {
+            Qt.Key.Key_Left: (-STEP, 0), Qt.Key.Key_Right: (STEP, 0),
+            Qt.Key.Key_Up: (0, -STEP), Qt.Key.Key_Down: (0, STEP),
+        }  # fmt: skip
+        if event.key() in moves and self.theta is not None:
+            x1, x2 = moves[event.key()]
+            self._go(self.strike[0] + x1, self.strike[1] + x2)
+            self.released.emit()
+        elif event.key() in (Qt.Key.Key_Space, Qt.Key.Key_Return) and not event.isAutoRepeat():
+            self.struck.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event):
+        theme, painter = now(), QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = self._box()
+        if self.theta is None:
+            painter.setPen(theme.color("secondary"))
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "Nothing on this pad yet")
+            return
+        if self._field is None:
+            painter.fillRect(box, theme.color("background"))
+        else:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(box, _image(self._field))
+        painter.setPen(QPen(theme.color("secondary"), 2))
+        painter.drawRect(box)
+        at = QPointF(box.left() + self.strike[0] * box.width(),
+                     box.top() + self.strike[1] * box.height())  # fmt: skip
+        radius = em(self) / 2.5
+        for color, width in (("background", 5), ("text", 2)):
+            painter.setPen(QPen(theme.color(color), width))
+            painter.drawEllipse(at, radius, radius)
+            painter.drawLine(at - QPointF(radius, 0), at + QPointF(radius, 0))
+            painter.drawLine(at - QPointF(0, radius), at + QPointF(0, radius))
+        if self.hasFocus():
+            painter.setPen(QPen(theme.color("text"), 2))
+            painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
+
+    def _box(self) -> QRectF:
+        """Where the membrane is: its long side lies."""
+        space = QRectF(self.rect()).adjusted(4, 4, -4, -4)
+        alpha = self.theta.alpha if self.theta is not None else 1.0
+        width = min(space.width(), space.height() / alpha)
+        box = QRectF(0, 0, width, max(2.0, width * alpha))
+        box.moveCenter(space.center())
+        return box
+
+    def _go(self, x1: float, x2: float) -> None:
+        low, high = RANGES["x1"]
+        self.strike = tuple(min(max(x, low), high) for x in (x1, x2))
+        self._say()
+        self.update()
+        self.moved.emit(*self.strike)
+
+    def _say(self) -> None:
+        x1, x2 = (f"{100 * x:.0f} %" for x in self.strike)
+        self.setAccessibleDescription(
+            f"{x1} along, {x2} across. Arrow keys move it, Space strikes."
+        )
+        self.setToolTip(f"Where the drum is struck: {x1} along, {x2} across. Drag the point or use "
+                        "the arrow keys; double click or Space plays it.")  # fmt: skip
+
+    def _move_on(self) -> None:
+        """The next frame, until it is still."""
+        self._field = self._deflection() if self.isVisible() else None
+        if self._field is None:
+            self._hits.clear()
+            self._timer.stop()
+        self.frames += 1
+        self.update()
+
+    def _deflection(self) -> np.ndarray | None:
+        """The field in [-1, 1], GRID; None once it is still."""
+        if self.theta is None or not self._hits:
+            return None
+        modes = ftm.modes(self.theta, self.strike)
+        m, k = (1 + np.arange(ftm.N_MODES) for _ in range(2))
+        at = np.sin(m * np.pi * self.strike[0])[:, None] * np.sin(k * np.pi * self.strike[1])
+        size = (at.ravel() / modes.omega).reshape(len(m), len(k))  # what a strike there sets off
+        moving = np.zeros_like(size)
+        for began, amount in self._hits:
+            t = time.monotonic() - began
+            slow = t * 2 * np.pi * SHOWN_HZ * modes.omega / self.theta.omega
+            moving += amount * size * (np.exp(-modes.sigma * t) * np.sin(slow)).reshape(size.shape)
+        loudest = self._hits[-1][1] * np.abs(size).sum()
+        left = np.exp(-modes.sigma.min() * (time.monotonic() - self._hits[-1][0]))
+        if left < QUIETEST:
+            return None
+        x, y = ((np.arange(n) + 0.5) / n for n in GRID)
+        field = np.sin(np.pi * np.outer(x, m)) @ moving @ np.sin(np.pi * np.outer(k, y))
+        return np.clip(3 * field / loudest, -1, 1)
+
+
+def _image(field: np.ndarray) -> QImage:
+    """A field in [-1, 1] -> its picture: ground at rest, the twin's blue up, the text's down."""
+    theme = now()
+    rest, up, down = (
+        np.array(theme.color(name).getRgb()[:3], float) for name in ("background", "twin", "text")
+    )
+    share = np.sqrt(np.abs(field.T))[..., None]  # (rows, columns, 1): small movements show as well
+    colors = rest + share * (np.where(field.T[..., None] > 0, up, down) - rest)
+    rgb = np.ascontiguousarray(colors.astype(np.uint8))
+    height, width = rgb.shape[:2]
+    return QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+
+
+class DrumPanel(QWidget):
+    """Membrane and the physical knobs of a pad: five of the drum, three of how it is struck.
+
+    turned: emitted with one of kit.TURNED and its new value. strike_moved: with the strike point.
+    """
+
+    turned = pyqtSignal(str, float)
+    strike_moved = pyqtSignal(float, float)
+    released = pyqtSignal()
+    struck = pyqtSignal()
+    learn = pyqtSignal(str)
+    forget = pyqtSignal(str)
+
+    def __init__(self):
+        super().__init__()
+        self.membrane = Membrane()
+        self.membrane.moved.connect(self.strike_moved)
+        self.membrane.released.connect(self.released)
+        self.membrane.struck.connect(self.struck)
+        self.knobs = {name: self._knob(name) for name in (*Theta._fields, *STRIKE)}
+        self.title = label("THE DRUM", of="twin")
+        self.words = label("", quiet=True)
+        self.words.setWordWrap(True)
+        layout, gap = panel_in(self, QGridLayout)
+        layout.setSpacing(gap // 2)
+        layout.addWidget(self.title, 0, 0)
+        layout.addWidget(self.membrane, 1, 0)
+        rows = QGridLayout()
+        for i, knob in enumerate(self.knobs.values()):
+            rows.addWidget(knob, i // len(Theta._fields), i % len(Theta._fields))
+        for column in range(len(Theta._fields)):
+            rows.setColumnStretch(column, 1)
+        rows.addWidget(self.words, 1, len(STRIKE), 1, len(Theta._fields) - len(STRIKE))
+        layout.addLayout(rows, 2, 0)
+        layout.setRowStretch(1, 1)
+
+    def show_pad(self, pad: Pad, matched: dict | None, spread=None) -> None:
+        """Show a pad's drum; matched: fields of the pad as it was matched.
+
+        spread: how sure theta is, as matching.confidence has it; None where that is not known.
+        """
+        self.membrane.show_drum(pad.theta, (pad.x1, pad.x2))
+        sure = margins(spread) if spread is not None else {}
+        for name, knob in self.knobs.items():
+            there = pad.theta is not None and (name != "attack" or pad.levels is not None)
+            knob.setEnabled(there)
+            of_theta = name in Theta._fields
+            if of_theta:
+                knob.set_sure(sure.get(name, ""))
+            if pad.theta is None:
+                continue
+            value = getattr(pad.theta if of_theta else pad, name)
+            home, marked = value, False
+            if name == "attack":
+                home = 1.0
+            elif matched is not None:
+                home, marked = getattr(matched["theta"], name) if of_theta else matched[name], True
+            knob.set_value(value)
+            knob.set_home(home, marked=marked)
+        self.words.setText("" if pad.theta is None else _sentence(pad.theta))
+
+    def show_controllers(self, controllers: dict[int, str]) -> None:
+        """Show which MIDI controller turns what."""
+        numbers = {name: cc for cc, name in controllers.items()}
+        for name, knob in self.knobs.items():
+            knob.set_controller(numbers.get(name))
+
+    def _knob(self, name: str) -> Knob:
+        of_theta = name in Theta._fields
+        scale = (lambda value: share_at(name, value), lambda share: value_at(name, share))
+        label = RANGE[name].label if of_theta else STRIKE[name]
+        help = f"{HELP[name]} ({SYMBOLS[name]} of the paper)" if of_theta else HELP[name]
+        middle = value_at(name, 0.5)
+        knob = Knob(label, scale, lambda value: _words(name, value), middle, help,
+                    learnable=True)  # fmt: skip
+        if name == "omega":
+            knob.typed = ("Hz", 1 / (2 * np.pi))
+        if of_theta:
+            knob.set_sure("")
+        knob.turned.connect(lambda value: self.turned.emit(name, value))
+        knob.released.connect(self.released)
+        knob.learn.connect(lambda: self.learn.emit(name))
+        knob.forget.connect(lambda: self.forget.emit(name))
+        return knob
+
+
+def _words(name: str, value: float) -> str:
+    """A value of theta as its knob shows it."""
+    if name == "omega":
+        return f"{value / (2 * np.pi):.1f} Hz"
+    if name == "tau":
+        return f"{value:.2g} s" if value >= 0.1 else f"{1000 * value:.0f} ms"
+    if name == "mallet_hz":
+        return "hard" if value >= HARD_HZ else f"{value:.0f} Hz"
+    if name == "tension":
+        return f"{600 * np.log2(1 + value):+.0f} cents"
+    if name == "attack":
+        return f"{100 * value:.0f} %"
+    return f"{value:.2f}" if name == "alpha" else f"{value:.2g}"
+
+
+def _sentence(theta: Theta) -> str:
+    """What the numbers mean."""
+    meanings = [meaning for _, _, meaning in describe(theta)]
+    return f"{note_name(theta.pitch_hz)}; " + "; ".join(meanings[1:]) + "."

@@ -1,0 +1,331 @@
+"""The top of the window: what comes in, which of it is a hit, and how that is decided."""
+
+from collections import deque
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from PyQt6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QPainter, QPen, QPolygonF
+from PyQt6.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
+
+from gui.controls import Knob, Meter, em, label, linear, panel_in
+from gui.link import Link
+from gui.theme import now
+from matcher.live.detector import Settings
+
+WINDOW_S = 6.0  # of the trace
+LOWEST_DB = -72.0  # of the trace
+GAIN_DB = (-20.0, 40.0)
+NEAR = 0.5  # em, within which the threshold line is caught
+SYSTEM = "The system's own"
+# name of Settings: word, unit, what it is
+KNOBS = {
+    "threshold_db": ("Threshold", "dB", "The level of the quietest hit that counts."),
+    "sensitivity": ("Sensitivity", "%", "How little a sound has to stand out to be a hit."),
+    "mask_ms": ("Mask time", "ms", "After a hit, how long nothing else is one."),
+    "cancel": ("Retrigger", "%", "How much more a hit must stand out while a drum still rings."),
+}
+
+
+class Flag(NamedTuple):
+    """A mark on the trace."""
+
+    time_s: float
+    hit: bool
+    text: str
+
+
+class Trace(QWidget):
+    """The level that was heard, in dB, moving to the left; a flag on each hit and each candidate.
+
+    The threshold is a line to drag, or to move by the arrow keys. moved: emitted with its level in
+    dB; released: when it is let go.
+    """
+
+    moved = pyqtSignal(float)
+    released = pyqtSignal()
+
+    def __init__(self):
+        super().__init__()
+        self.threshold_db = Settings.threshold_db
+        self.flags: deque[Flag] = deque(maxlen=200)
+        self._peaks = np.zeros(0, np.float32)
+        self._step, self._end_s = 0.002, 0.0
+        self._held = False
+        self.setAccessibleName("Threshold")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.set_threshold(self.threshold_db)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(round(20 * em(self)), round(4.4 * em(self)))
+
+    def set_threshold(self, level_db: float) -> None:
+        """Show another threshold."""
+        self.threshold_db = level_db
+        self.setAccessibleDescription(f"{level_db:.0f} dB. Arrow keys move it.")
+        self.setToolTip("The level that comes in. Drag the line, or use the arrow keys: "
+                        "what stays below it is no hit.")  # fmt: skip
+        self.update()
+
+    def hear(self, trace: dict) -> None:
+        """Take the next part of a snapshot's trace."""
+        peaks = trace["peaks"]
+        if not len(peaks):
+            return
+        self._step = trace["step_s"]
+        length = round(WINDOW_S / self._step)
+        gap = round((trace["time_s"] - self._end_s) / self._step)
+        if not len(self._peaks):
+            pass  # it begins
+        elif 0 < gap < length:  # what was missed
+            peaks = np.concatenate([np.zeros(gap, np.float32), peaks])
+        elif gap >= length or gap < -length:
+            self._peaks = self._peaks[:0]
+        self._peaks = np.concatenate([self._peaks, peaks])[-length:]
+        self._end_s = trace["time_s"] + len(trace["peaks"]) * self._step
+        self.update()
+
+    def flag(self, time_s: float, hit: bool, text: str) -> None:
+        """Mark a hit, or a candidate that was ignored, with a word on why."""
+        self.flags.append(Flag(time_s, hit, text))
+        self.update()
+
+    def mousePressEvent(self, event):
+        self._held = self._near(event.position().y())
+
+    def mouseMoveEvent(self, event):
+        near = self._held or self._near(event.position().y())
+        self.setCursor(Qt.CursorShape.SizeVerCursor if near else Qt.CursorShape.ArrowCursor)
+        if self._held:
+            self._move(round(self._level(event.position().y())))
+
+    def mouseReleaseEvent(self, event):
+        if self._held:
+            self._held = False
+            self.released.emit()
+
+    def keyPressEvent(self, event):
+        steps = {
+            Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1, Qt.Key.Key_PageUp: 6, Qt.Key.Key_PageDown: -6
+        }  # fmt: skip
+        if event.key() in steps:
+            self._move(self.threshold_db + steps[event.key()])
+            self.released.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event):
+        theme, painter = now(), QPainter(self)
+        painter.fillRect(self.rect(), theme.color("background"))
+        self._draw_grid(painter)
+        self._draw_level(painter)
+        y = self._y(self.threshold_db)
+        painter.setPen(QPen(theme.color("text"), 1, Qt.PenStyle.DashLine))
+        painter.drawLine(QPointF(0, y), QPointF(self.width(), y))
+        self._draw_flags(painter)
+        # last, so that flags pass beneath it on their way out
+        self._write(painter, 0, y, f"threshold {self.threshold_db:.0f} dB", "text", above=True)
+        if self.hasFocus():
+            painter.setPen(QPen(theme.color("text"), 2))
+            painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
+
+    def _draw_grid(self, painter) -> None:
+        painter.setPen(QPen(now().color("line"), 1))
+        for level in range(-60, 0, 20):
+            y = self._y(level)
+            painter.drawLine(QPointF(0, y), QPointF(self.width(), y))
+
+    def _draw_level(self, painter) -> None:
+        """A bar for each column, from the bottom to the largest peak in it."""
+        if not len(self._peaks):
+            return
+        width = self.width()
+        columns = np.linspace(width - width * len(self._peaks) * self._step / WINDOW_S, width,
+                              len(self._peaks), endpoint=False).astype(int)  # fmt: skip
+        first = np.flatnonzero(np.diff(columns, prepend=columns[0] - 1))
+        peaks = np.maximum.reduceat(self._peaks, first)
+        level = 20 * np.log10(np.maximum(peaks, 1e-6))
+        painter.setPen(QPen(now().color("recorded"), 1))
+        bottom = float(self.height())
+        painter.drawLines(
+            [
+                QLineF(x + 0.5, bottom, x + 0.5, self._y(value))
+                for x, value in zip(columns[first].tolist(), level.tolist())
+                if value > LOWEST_DB
+            ]
+        )
+
+    def _draw_flags(self, painter) -> None:
+        """A solid flag with its velocity on a hit, a hollow one with the reason on what is none."""
+        theme, size = now(), 0.4 * em(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        free = {True: float("inf"), False: float("inf")}  # left of which a row of text is free
+        for flag in reversed(self.flags):
+            x = self.width() * (1 - (self._end_s - flag.time_s) / WINDOW_S)
+            if x < 0:
+                break
+            for ink, width in (("background", 3.5), ("text" if flag.hit else "ignored", 1.5)):
+                painter.setPen(QPen(theme.color(ink), width))  # seen on the level as well
+                painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))
+            painter.setBrush(theme.color("text" if flag.hit else "background"))
+            top = 0.3 * em(self) if flag.hit else 1.5 * em(self)
+            painter.drawPolygon(
+                QPolygonF([QPointF(x, top), QPointF(x + 2 * size, top + size),
+                           QPointF(x, top + 2 * size)])
+            )  # fmt: skip
+            left = x + 2.5 * size
+            width = painter.fontMetrics().horizontalAdvance(flag.text)
+            if left + width < min(free[flag.hit], self.width()):
+                self._write(painter, left, top + size, flag.text,
+                            "recorded" if flag.hit else "ignored")  # fmt: skip
+                free[flag.hit] = x
+
+    def _write(self, painter, x, y, text, color, above=False) -> None:
+        """Text on a ground of its own, its middle or (above) its foot at y."""
+        metrics = painter.fontMetrics()
+        height, width = metrics.height(), metrics.horizontalAdvance(text) + 0.4 * em(self)
+        box = QRectF(x, y - height * (1.0 if above else 0.5), width, height)
+        if box.top() < 0:
+            box.moveTop(y)
+        painter.fillRect(box, now().color("background"))
+        painter.setPen(now().color(color))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+
+    def _y(self, level_db: float) -> float:
+        return self.height() * (level_db / LOWEST_DB)
+
+    def _level(self, y: float) -> float:
+        return LOWEST_DB * y / max(1, self.height())
+
+    def _near(self, y: float) -> bool:
+        return abs(y - self._y(self.threshold_db)) < NEAR * em(self)
+
+    def _move(self, level_db: float) -> None:
+        low, high = Settings.RANGES["threshold_db"]
+        level_db = min(max(level_db, low, LOWEST_DB), high)
+        self.set_threshold(level_db)
+        self.moved.emit(level_db)
+
+
+class ListenPanel(QWidget):
+    """Input, level, trace, and the knobs of detection.
+
+    input_chosen: emitted with a name, "" for the system's own.
+    """
+
+    input_chosen = pyqtSignal(str)
+
+    def __init__(self, link: Link):
+        super().__init__()
+        self.link = link
+        self.source = QComboBox()
+        self.source.setAccessibleName("Input")
+        self.source.setToolTip("What to listen to: the microphone or trigger on the drum")
+        self.source.setMinimumContentsLength(14)
+        self.source.activated.connect(self._choose)
+        self.meter = Meter("Input level")
+        self.set_up = QPushButton("Listen: set up for me")
+        self.set_up.setToolTip("Hit the drum four times: gain, threshold, sensitivity and mask "
+                               "time are set by what is heard")  # fmt: skip
+        self.set_up.clicked.connect(self._listen)
+        self.trace = Trace()
+        self.trace.moved.connect(lambda level: self._set(threshold_db=float(level)))
+        self.gain = Knob(
+            "Gain", linear(*GAIN_DB, 0.5), lambda value: f"{value:+.1f} dB", 0.0,
+            "What is heard is made so much louder.", "recorded", zero=1 / 3,
+        )  # fmt: skip
+        self.gain.turned.connect(lambda value: link.change(input_gain_db=value))
+        self.knobs = {name: self._knob(name) for name in KNOBS}
+        self._put_together()
+        self.show_settings()
+
+    def show_inputs(self, names: list[str], chosen: str) -> None:
+        """Offer these inputs, one of them chosen."""
+        if chosen and chosen not in names:
+            names = [*names, chosen]
+        self.source.clear()
+        self.source.addItem(SYSTEM, "")
+        for name in names:
+            self.source.addItem(name, name)
+        self.source.setCurrentIndex(max(0, self.source.findData(chosen)))
+
+    def show_settings(self) -> None:
+        """Show what the engine listens by."""
+        setup = self.link.setup
+        self.gain.set_value(setup.input_gain_db)
+        for name, knob in self.knobs.items():
+            knob.set_value(getattr(setup.settings, name))
+        self.trace.set_threshold(setup.settings.threshold_db)
+
+    def hear(self, snapshots: list[dict]) -> None:
+        """Take what was heard since the last time."""
+        peak = max((s["input_peak"] for s in snapshots if s["running"]), default=0.0)
+        self.meter.show_level(20 * np.log10(max(float(peak), 1e-6)))
+        for snapshot in snapshots:
+            if snapshot["running"]:
+                self.trace.hear(snapshot["trace"])
+
+    def take(self, event: dict) -> None:
+        """Show what an event of the engine says about hits."""
+        kind = event["event"]
+        if kind == "hit":
+            self.trace.flag(event["time_s"], True, str(event["velocity"]))
+        elif kind == "ignored":
+            self.trace.flag(event["time_s"], False, event["reason"])
+        elif kind == "listened":
+            self.show_settings()
+        if kind in ("listened", "error", "ready", "device"):  # a device that went ends listening
+            self.set_up.setText("Listen: set up for me")
+            self.set_up.setEnabled(True)
+
+    def _knob(self, name: str) -> Knob:
+        word, unit, help = KNOBS[name]
+        low, high = Settings.RANGES[name]
+        scale = 100 if unit == "%" else 1
+        low = max(low, LOWEST_DB) if name == "threshold_db" else low
+        knob = Knob(
+            word, linear(low, high, 0.01 if unit == "%" else 1.0),
+            lambda value: f"{scale * value:.0f} {unit}", getattr(Settings(), name), help,
+            "recorded",
+        )  # fmt: skip
+        knob.turned.connect(lambda value: self._set(**{name: value}))
+        return knob
+
+    def _set(self, **changes) -> None:
+        self.link.change(settings=replace(self.link.setup.settings, **changes))
+        self.show_settings()
+
+    def _choose(self, index: int) -> None:
+        self.input_chosen.emit(self.source.itemData(index))
+
+    def _listen(self) -> None:
+        if self.link.running:
+            self.set_up.setText("Hit the drum four times…")
+            self.set_up.setEnabled(False)
+            self.link.ask("listen")
+
+    def _put_together(self) -> None:
+        layout, gap = panel_in(self, QGridLayout)
+        layout.setSpacing(gap)
+        row = QHBoxLayout()
+        source = label("IN", of="recorded")
+        source.setBuddy(self.source)
+        for widget, stretch in ((source, 0), (self.source, 2), (self.meter, 3), (self.set_up, 0)):
+            row.addWidget(widget, stretch)
+        layout.addLayout(row, 0, 0)
+        layout.addWidget(self.trace, 1, 0)
+        knobs = QHBoxLayout()
+        for knob in (self.gain, *self.knobs.values()):
+            knobs.addWidget(knob)
+        layout.addLayout(knobs, 0, 1, 2, 1, Qt.AlignmentFlag.AlignVCenter)
+        layout.setColumnStretch(0, 1)

@@ -1,0 +1,299 @@
+"""The middle left: the hit beside its twin, for the eye and for the ear, and their distance."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from PyQt6.QtCore import QRectF, Qt, pyqtSignal
+from PyQt6.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
+
+from gui.background import Background
+from gui.controls import em, label, panel_in
+from gui.theme import now
+from matcher.matching import spectrogram
+from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
+from matcher.matching.match import to_analysis_rate, twin_distance
+from matcher.physics.drum import Drum, render
+
+TICKS_HZ = spectrogram.TICKS_HZ[1::2]  # those that have room
+DIFFERENCE_DB = 30  # that the difference view shows to each side
+MAGMA = pg.colormap.get("magma")
+N_POINTS = 1200  # of a waveform that is drawn
+
+
+@dataclass(frozen=True, eq=False)
+class Hit:
+    """A hit as it was recorded, from its onset."""
+
+    samples: np.ndarray  # (frames,)
+    sample_rate: float
+    ended: bool  # by another hit: what comes after is not known to be silence
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A hit and its twin in all that is shown of them."""
+
+    hit: Hit
+    twin: np.ndarray  # (frames,) at the hit's rate and peak
+    levels: tuple[np.ndarray, np.ndarray]  # spectrograms, (bins, frames) dB
+    clips: tuple[np.ndarray, np.ndarray]  # (samples,) at SAMPLE_RATE
+    distance: float
+
+
+def compare(hit: Hit, sound: tuple[Drum, float]) -> Comparison:
+    """Everything that is shown of a hit and a drum with its attack's mix."""
+    (drum, mix), peak = sound, float(np.abs(hit.samples).max())
+    seconds = len(hit.samples) / hit.sample_rate
+    twin = render(drum, hit.sample_rate, seconds, peak, mix)
+    clips = tuple(to_analysis_rate(x, hit.sample_rate) for x in (hit.samples, twin))
+    levels = tuple(spectrogram.levels(clip) for clip in clips)
+    distance = twin_distance(clips[0], drum, hit.ended, mix)
+    return Comparison(hit, twin, levels, clips, distance)
+
+
+class MatchPanel(QWidget):
+    """Two spectrograms, two waveforms, the distance, and the stages as they came.
+
+    play: emitted with samples and their rate, to be heard. open_file: to have a file asked for.
+    find_others: to have other answers looked for; choose_answer: with the one that was picked.
+    """
+
+    play = pyqtSignal(object, float)
+    open_file = pyqtSignal()
+    find_others = pyqtSignal()
+    choose_answer = pyqtSignal(int)
+
+    def __init__(self):
+        super().__init__()
+        self.comparison: Comparison | None = None
+        self._hit: Hit | None = None
+        self._next_is_twin = False
+        self._stages: list[str] = []
+        self._wanted = None  # hit and sound of the newest comparison
+        self._latest = Background(self, newest_only=True)
+        self._latest.done.connect(self._show)
+        self._latest.failed.connect(lambda reason: self.distance.setText(reason))
+        self.titles = (label("RECORDED", of="recorded"), label("TWIN", of="twin"))
+        self.views = tuple(_view(name) for name in ("Recorded hit", "Twin"))
+        self.waves = _waves()
+        self.distance, self.stages = label("Hit a drum, or drop a recording here."), label("", True)
+        self.stages.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.ab = QPushButton("A/B")
+        self.ab.setToolTip("Hear the recorded hit, then its twin, each time the other (key B)")
+        self.ab.setAccessibleName("A/B: hear the recorded hit or its twin")
+        self.ab.clicked.connect(self.play_next)
+        self.difference = QPushButton("Difference")
+        self.difference.setCheckable(True)
+        self.difference.setToolTip("On the right: where the twin is louder than the recording, "
+                                   "and where softer")  # fmt: skip
+        self.difference.toggled.connect(self._draw)
+        self.file = QPushButton("Open a recording…")
+        self.file.setToolTip("Match a hit of a sound file; dropping it anywhere does the same")
+        self.file.clicked.connect(self.open_file)
+        self.find = QPushButton("Other answers")
+        self.find.setToolTip("Look for other drums that come near this hit, to pick from by ear")
+        self.find.clicked.connect(self.find_others)
+        self.others = QComboBox()
+        self.others.setAccessibleName("Answers to this hit")
+        self.others.setToolTip("Drums that come near this hit, nearest first: pick one to hear it")
+        self.others.activated.connect(self.choose_answer)
+        self._put_together()
+        self._enable()
+
+    def show_hit(self, hit: Hit | None, sound: tuple[Drum | None, float]) -> None:
+        """Show a hit beside a pad's sound; None where there is none."""
+        if (hit, sound) == self._wanted:
+            return
+        self._next_is_twin = self._next_is_twin and hit is self._hit
+        self._hit, self._wanted = hit, (hit, sound)
+        self._enable()
+        if hit is None or sound[0] is None or not np.any(hit.samples):
+            self.comparison = None
+            self._draw()
+            self._enable()
+            return
+        self._latest.do(lambda: compare(hit, sound))
+
+    def show_answers(self, words: str, doubt: str, others: list[str], chosen: int) -> None:
+        """Show the stages of the match, and its answers, of which one is on the pad.
+
+        doubt: why it may be no drum. chosen: index in others, or -1.
+        """
+        self.stages.setText(f"<b>{doubt}</b>" if doubt else words)
+        self.stages.setToolTip(words)
+        self.others.blockSignals(True)
+        self.others.clear()
+        self.others.addItems(others)
+        self.others.setCurrentIndex(chosen)
+        self.others.blockSignals(False)
+        self.others.setVisible(len(others) > 1)
+        self.find.setVisible(len(others) <= 1)
+        self.find.setText("Other answers")
+        self._enable()
+
+    def show_finding(self) -> None:
+        """That other answers are being looked for."""
+        self.find.setText("Looking…")
+        self.find.setEnabled(False)
+
+    def play_next(self) -> None:
+        """Let the recorded hit be heard, and its twin the next time."""
+        if not self._current:
+            return
+        hit, twin = self.comparison.hit, self._next_is_twin
+        self.play.emit(self.comparison.twin if twin else hit.samples, hit.sample_rate)
+        self._next_is_twin = not twin
+        self._enable()
+
+    def close_down(self) -> None:
+        """Begin no more work."""
+        self._latest.close()
+
+    def restyle(self) -> None:
+        """Take over the colours of the theme."""
+        theme = now()
+        for plot in (*self.views, self.waves):
+            plot.setBackground(theme.color("panel"))
+            for name in ("left", "bottom"):
+                axis = plot.getAxis(name)
+                axis.setPen(theme.color("line"))
+                axis.setTextPen(theme.color("secondary"))
+                axis.setTickFont(self.font())
+            plot.getAxis("left").setWidth(round(4.4 * em(self)))
+            plot.getAxis("bottom").setHeight(round(1.6 * em(self)))
+        self._draw()
+
+    def _show(self, comparison: Comparison) -> None:
+        if comparison.hit is not self._hit:
+            return
+        self.comparison = comparison
+        self._draw()
+        self._enable()
+
+    @property
+    def _current(self) -> bool:
+        """Whether what is shown is of the hit that is wanted."""
+        return self.comparison is not None and self.comparison.hit is self._hit
+
+    def _enable(self) -> None:
+        there = self._current
+        for button in (self.ab, self.difference, self.find):
+            button.setEnabled(there)
+        self.ab.setText("A/B: twin next" if self._next_is_twin else "A/B: recorded next")
+
+    def _draw(self) -> None:
+        it, theme = self.comparison, now()
+        differs = self.difference.isChecked() and it is not None
+        self.titles[1].setText("DIFFERENCE: blue twin louder, orange softer" if differs else "TWIN")
+        self.waves.clear()
+        for view in self.views:
+            view.image.setVisible(it is not None)
+        if it is None:
+            self.distance.setText("Hit a drum, or drop a recording here.")
+            return
+        seconds = min(N_SAMPLES / SAMPLE_RATE, len(it.hit.samples) / it.hit.sample_rate)
+        span = (-spectrogram.RANGE_DB, 0)
+        _paint(self.views[0], it.levels[0], MAGMA, span, seconds)
+        if differs:
+            loud = np.maximum(*it.levels) > span[0]
+            difference = np.where(loud, it.levels[1] - it.levels[0], 0)
+            span = (-DIFFERENCE_DB, DIFFERENCE_DB)
+            colors = [theme.color(name) for name in ("recorded", "background", "twin")]
+            _paint(self.views[1], difference, pg.ColorMap([0, 0.5, 1], colors), span, seconds)
+        else:
+            _paint(self.views[1], it.levels[1], MAGMA, span, seconds)
+        for clip, color in zip(it.clips, ("recorded", "twin")):
+            times, values = _outline(clip[: round(seconds * SAMPLE_RATE)])
+            pen = pg.mkPen(theme.color(color), width=1)
+            self.waves.plot(times, values, pen=pen, connect="all")
+        self.waves.setXRange(0, seconds, padding=0)
+        self.distance.setText(f"distance <b>{it.distance:.2f}</b> (0 is the same sound)")
+
+    def _put_together(self) -> None:
+        layout, gap = panel_in(self, QGridLayout)
+        layout.setSpacing(gap // 2)
+        for column, (title, view) in enumerate(zip(self.titles, self.views)):
+            layout.addWidget(title, 0, column)
+            layout.addWidget(view, 1, column)
+            layout.setColumnStretch(column, 1)
+        layout.addWidget(self.waves, 2, 0, 1, 2)
+        layout.setRowStretch(1, 5)
+        layout.setRowStretch(2, 2)
+        self.others.hide()
+        rows = (
+            (self.distance, self.stages),
+            (self.difference, self.ab, self.find, self.others, self.file),
+        )
+        for number, widgets in enumerate(rows, 3):
+            row = QHBoxLayout()
+            for widget in widgets:
+                row.addWidget(widget, widget is self.stages)
+            if self.stages not in widgets:
+                row.addStretch(1)
+            layout.addLayout(row, number, 0, 1, 2)
+
+
+def _view(name: str) -> pg.PlotWidget:
+    """An empty spectrogram: time, log frequency."""
+    plot = _plot(name, 6.5)
+    plot.image = pg.ImageItem()
+    plot.addItem(plot.image)
+    axis = plot.getAxis("left")
+    axis.setTicks([[(np.log2(hz), f"{hz:g} Hz") for hz in TICKS_HZ]])
+    low, high = np.log2(spectrogram.edges_hz()[[0, -1]])
+    plot.setYRange(low, high, padding=0)
+    plot.setAccessibleDescription("Spectrogram: time from left to right, 22 Hz to 11 kHz upwards")
+    return plot
+
+
+def _waves() -> pg.PlotWidget:
+    plot = _plot("Waveforms of the recorded hit and its twin", 3)
+    plot.getAxis("left").setTicks([[]])
+    return plot
+
+
+def _plot(name: str, height: float) -> pg.PlotWidget:
+    plot = pg.PlotWidget(axisItems={"bottom": _Seconds("bottom")})
+    plot.setMenuEnabled(False)
+    plot.setMouseEnabled(False, False)
+    plot.hideButtons()
+    plot.setAccessibleName(name)
+    plot.setMinimumHeight(round(height * em(plot)))
+    plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
+    plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    plot.setFrameShape(plot.Shape.NoFrame)
+    plot.setXRange(0, 1, padding=0)
+    return plot
+
+
+class _Seconds(pg.AxisItem):
+    """An axis of time."""
+
+    def tickStrings(self, values, scale, spacing):
+        return [f"{value:.4g} s" for value in values]
+
+
+def _paint(plot, levels, colors: pg.ColorMap, span, seconds: float) -> None:
+    low, high = np.log2(spectrogram.edges_hz()[[0, -1]])
+    end = spectrogram.edges_s()[-1]
+    plot.image.setImage(levels.T, levels=span, autoLevels=False)
+    plot.image.setColorMap(colors)
+    plot.image.setRect(QRectF(0, low, end, high - low))
+    plot.setXRange(0, seconds, padding=0)
+
+
+def _outline(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A waveform (samples,) as the least and largest value of each of N_POINTS stretches."""
+    step = max(1, len(x) // N_POINTS)
+    rows = x[: len(x) // step * step].reshape(-1, step)
+    values = np.stack([rows.min(axis=1), rows.max(axis=1)], axis=1).ravel()
+    times = np.repeat(np.arange(len(rows)) * step / SAMPLE_RATE, 2)
+    return times, values

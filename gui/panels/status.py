@@ -1,0 +1,163 @@
+"""The foot of the window: how sound and MIDI stand, and a sentence where something is missing."""
+
+from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QListWidget,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gui.controls import em, label, panel_in
+from gui.panels.pads import note_name
+
+N_MESSAGES = 64  # that the monitor shows
+
+
+def in_words(event: dict, pad_name: str) -> str:
+    """A note or a controller, and what became of it."""
+    if event["event"] == "note":
+        to = pad_name if event["pad"] else "no pad"
+        number = event["note"]
+        return f"note {number} {note_name(number)}, velocity {event['velocity']} → {to}"
+    to = f"{event['turns']} of {pad_name}" if event["to"] is not None else "turns nothing"
+    if event["turns"] == "position":
+        to = "where the next note strikes"
+    return f"controller {event['controller']}, {event['value']} → {to}"
+
+
+class Monitor(QDialog):
+    """The last messages of MIDI, the newest first."""
+
+    def __init__(self, parent: QWidget):
+        super().__init__(parent)
+        self.setWindowTitle("MIDI monitor")
+        self.list = QListWidget()
+        self.list.setAccessibleName("The last messages of MIDI")
+        layout = QVBoxLayout(self)
+        layout.addWidget(label("Notes and controllers as they come, and what became of each."))
+        layout.addWidget(self.list)
+        self.resize(round(36 * em(self)), round(24 * em(self)))
+
+    def show_messages(self, events: list[dict]) -> None:
+        """Show these instead of what it shows."""
+        self.list.clear()
+        for event in events:
+            self.take(event)
+
+    def take(self, event: dict) -> None:
+        """Add one, if it is of MIDI."""
+        if event["event"] in ("note", "control"):
+            words = in_words(event, f"pad {event['pad']}")
+            self.list.insertItem(0, f"{event['time_s']:.3f} s  {words}")
+            self.list.takeItem(N_MESSAGES)
+
+
+class Notice(QWidget):
+    """One sentence with a sign, and the button that mends it."""
+
+    closed = pyqtSignal()  # what else is to be told can be
+
+    def __init__(self):
+        super().__init__()
+        self.sign, self.text = label(), label()
+        self.text.setWordWrap(True)
+        self.button, self.close_button = QPushButton(), QPushButton("Dismiss")
+        self.close_button.setAccessibleName("Dismiss this message")
+        self.close_button.clicked.connect(self._dismiss)
+        self._do = self._dismissed = None
+        self.button.clicked.connect(self._mend)
+        row, gap = panel_in(self, QHBoxLayout)
+        row.setContentsMargins(gap, gap // 2, gap // 2, gap // 2)
+        for widget, stretch in ((self.sign, 0), (self.text, 1), (self.button, 0)):
+            row.addWidget(widget, stretch)
+        row.addWidget(self.close_button)
+        self.kind = ""
+        self.hide()
+
+    def tell(self, kind: str, sentence: str, mend: str = "", do=None, dismissed=None) -> None:
+        """kind: "error", "missing" or "note"; mend: the words of a button that calls do.
+
+        dismissed: called where it is put away instead.
+        """
+        of, sign = {"error": ("bad", "⚠ Error:"), "missing": ("missing", "△ Missing:"),
+                    "note": ("note", "◇ Note:")}[kind]  # fmt: skip
+        self.kind = kind
+        self.sign.setText(sign)
+        self.sign.setProperty("of", of)
+        self.sign.style().polish(self.sign)
+        self.text.setText(sentence[:1].upper() + sentence[1:])
+        self.setAccessibleName(f"{sign[2:]} {sentence}")
+        self.button.setVisible(bool(mend))
+        self.button.setText(mend)
+        self._do, self._dismissed = do, dismissed
+        self.show()
+
+    def clear(self) -> None:
+        """Show no sentence."""
+        self.hide()
+        before, self.kind = self.kind, ""
+        if before != "missing":
+            self.closed.emit()
+
+    def _dismiss(self) -> None:
+        dismissed = self._dismissed
+        self.clear()
+        if dismissed is not None:
+            dismissed()
+
+    def _mend(self) -> None:
+        do = self._do
+        self.clear()
+        if do is not None:
+            do()
+
+
+class StatusBar(QWidget):
+    """Output, block, load, drop-outs, and the last message of MIDI."""
+
+    def __init__(self):
+        super().__init__()
+        self.output, self.numbers, self.midi = label(), label(quiet=True), label()
+        self.output.setText("starting sound…")
+        row = QHBoxLayout(self)
+        gap = round(em(self) / 2)
+        row.setContentsMargins(gap, 0, gap, 0)
+        row.setSpacing(2 * gap)
+        for widget, stretch in (
+            (label("OUT", of="twin"), 0), (self.output, 0), (self.numbers, 1),
+            (label("MIDI", of="twin"), 0), (self.midi, 1),
+        ):  # fmt: skip
+            row.addWidget(widget, stretch)
+        self._output, self._blocks = "", 0
+
+    def take(self, event: dict, pad_name: str = "") -> None:
+        """Show what an event of the engine says; pad_name: of the pad in it."""
+        kind = event["event"]
+        if kind in ("note", "control"):
+            self.midi.setText(in_words(event, pad_name))
+        elif kind == "ready":
+            self._output, self._blocks = event["output"], event["block"]
+            self.output.setText(self._output)
+        elif kind == "device" and event["of"] == "audio" and event["state"] in ("lost", "missing"):
+            self.output.setText("no sound")
+            self.numbers.setText("")
+
+    def hear(self, snapshot: dict) -> None:
+        """Show load and counters."""
+        if not self.midi.text() or self.midi.text().endswith(("listened to", "no MIDI input")):
+            n = len(snapshot.get("midi", []))
+            self.midi.setText(f"{n} input{'s' * (n != 1)} listened to" if n else "no MIDI input")
+        if not snapshot["running"]:
+            self.numbers.setText("")
+            return
+        rate = snapshot["sample_rate"]
+        frames = self._blocks or round(snapshot["seconds"] * rate / max(1, snapshot["blocks"]))
+        self.numbers.setText(
+            f"{frames} frames, {1e3 * frames / rate:.1f} ms   "
+            f"load {100 * snapshot['load']:.0f} %   "
+            f"drop-outs {snapshot['underflows'] + snapshot['overflows']}   "
+            f"voices {snapshot['voices']}"
+        )

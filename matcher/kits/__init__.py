@@ -1,0 +1,1 @@
+"""Kits: pads with drums, their file, and editing them."""

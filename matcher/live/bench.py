@@ -1,0 +1,237 @@
+"""How fast the live signal path is on this machine; `python -m matcher bench`.
+
+Times are of a core by itself as far as the machine leaves it alone: run it on a quiet one.
+"""
+
+import ctypes
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numba import njit
+from threadpoolctl import threadpool_limits
+
+import matcher
+from matcher.compiled import native as compiled
+from matcher.live import callback as native
+from matcher.live import voices
+from matcher.live.engine import Engine
+from matcher.live.live import STAGES_S, Setup
+from matcher.live.worker import infer
+from matcher.matching import refine
+from matcher.matching.encoder import Encoder
+from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
+from matcher.physics import attack, modal
+from matcher.physics.drum import Drum, render
+from matcher.physics.theta import Theta
+
+RATE = 48000  # Hz
+BLOCK = 64  # frames
+VOICES = (0, 16, 64, 256)  # that the callback is measured with
+BANK_VOICES = 2000
+BANK_TURNS = 20  # of each kernel
+CALLBACKS = 4000  # 5.3 s of sound for each number of voices
+STARTS = 3
+LONG = Theta(2 * np.pi * 60, 2.5, 1e-4, 1e-3, 0.9)  # a hundred modes that all go on sounding,
+ANYWHERE = (0.37, 0.43)  # struck where none of them is silent
+LEVELS = ((1.0,) * attack.N_DECAYS,) * attack.N_BANDS  # heard to the end
+DRUMS = {
+    "body": Drum(LONG, ANYWHERE),
+    "body and attack": Drum(LONG, ANYWHERE, levels=LEVELS),
+    "tension, body and attack": Drum(LONG, ANYWHERE, 2000.0, 2.0, LEVELS),
+}
+
+
+def run() -> dict:
+    """All figures; times as {median, p99, worst} in the unit that their name ends with."""
+    encoder = Encoder()
+    clip = np.random.default_rng(0).uniform(-0.5, 0.5, N_SAMPLES).astype(np.float32)
+    features = encoder.contract.cqt.features(clip)
+    bank, plain = _bank_seconds(modal.add_modes, _plain)
+    return {
+        "machine": _machine(),
+        "voices_100_modes": round(BANK_VOICES * BLOCK / RATE / bank),
+        "bank_over_plain": round(plain / bank, 2),
+        "callback_us": {
+            f"{n} voices, {name}": _callback_us(n, drum)
+            for n in VOICES
+            for name, drum in DRUMS.items()
+            if n > 0 or name == "body"
+        },
+        "matched_ms": _matched_ms(),
+        "features_ms": _times(lambda: encoder.contract.cqt.features(clip), 200, 1e3),
+        "encoder_ms": _times(lambda: encoder.infer(features), 200, 1e3),
+        "theta_latency_ms": {
+            stage: _times(_inference(encoder, seconds), 100, 1e3)
+            for stage, seconds in (("first", STAGES_S[0]), ("full", STAGES_S[-1]))
+        },
+        "start_s": _times(_start, STARTS, 1.0, warm=False),
+    }
+
+
+def lines(figures: dict) -> list[str]:
+    """The figures for people."""
+    block_us = 1e6 * BLOCK / RATE
+    rows = [figures["machine"]]
+    rows.append(
+        f"voices of 100 modes that a core plays at {RATE} Hz: {figures['voices_100_modes']}"
+    )
+    rows.append(f"  {figures['bank_over_plain']} times as many as with one rotation a sample")
+    for name, times in figures["callback_us"].items():
+        share = 100 * times["median"] / block_us
+        rows.append(f"callback, {name}, {BLOCK} frames: {_line(times, 'us')}; {share:.1f} % of it")
+    for name, milliseconds in figures["matched_ms"].items():
+        rows.append(f"a hit matched, one core, {name}: {milliseconds:.0f} ms")
+    rows.append(f"features of a clip: {_line(figures['features_ms'], 'ms')}")
+    rows.append(f"encoder: {_line(figures['encoder_ms'], 'ms')}")
+    for stage, times in figures["theta_latency_ms"].items():
+        rows.append(f"sound heard to drum ready, {stage} theta: {_line(times, 'ms')}")
+    rows.append(f"engine started: {_line(figures['start_s'], 's')}")
+    return rows
+
+
+def _line(times: dict, unit: str) -> str:
+    numbers = ", ".join(f"{name} {value:.3g}" for name, value in times.items())
+    return f"{numbers} {unit}"
+
+
+def _times(function: Callable, repeats: int, unit: float, warm: bool = True) -> dict:
+    """How long function() takes, in units a second."""
+    if warm:
+        function()
+    took = np.empty(repeats)
+    for i in range(repeats):
+        began = time.perf_counter_ns()
+        function()
+        took[i] = 1e-9 * (time.perf_counter_ns() - began)
+    took *= unit
+    names = ("median", "p99", "p99.9", "worst") if repeats >= 1000 else ("median", "p99", "worst")
+    shares = {"median": 50, "p99": 99, "p99.9": 99.9, "worst": 100}
+    return {name: float(f"{np.percentile(took, shares[name]):.4g}") for name in names}
+
+
+def _machine() -> str:
+    processor = platform.processor() or platform.machine()
+    for line in _read("/proc/cpuinfo").splitlines():
+        if line.startswith("model name"):
+            processor = line.split(":", 1)[1].strip()
+            break
+    python = platform.python_version()
+    system = f"{platform.system()}, Python {python}, Drum matcher {matcher.__version__}"
+    return f"{processor}, {os.cpu_count()} cores, {system}"
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
+
+
+@compiled(fastmath=True)
+def _plain(state, powers, n_modes, out):
+    """add_modes with one rotation a sample."""
+    for t in range(out.shape[0]):
+        x = np.float32(0)
+        for i in range(n_modes):
+            re, im = state[0, i], state[1, i]
+            x += im
+            state[0, i] = re * powers[0, 0, i] - im * powers[0, 1, i]
+            state[1, i] = re * powers[0, 1, i] + im * powers[0, 0, i]
+        out[t] += x
+
+
+def _bank_seconds(*kernels: Callable) -> list[float]:
+    """Seconds that a block of BANK_VOICES takes, each with coefficients of its own; the medians.
+
+    The kernels take turns: what else the machine does meanwhile is the same for all.
+    """
+    rng = np.random.default_rng(0)
+    n_modes = voices.N_MODES
+    rotation = -1e-5 + 1j * rng.uniform(0.01, 3, (BANK_VOICES, n_modes))
+    powers = np.stack([modal.powers(row) for row in rotation])
+    state = rng.standard_normal((BANK_VOICES, 2, n_modes)).astype(np.float32)
+    out = np.zeros(BLOCK, np.float32)
+    blocks = [_bank_block(kernel) for kernel in kernels]
+    took = [
+        [
+            _times(lambda b=block: b(state, powers, n_modes, out), 50, 1.0)["median"]
+            for block in blocks
+        ]
+        for _ in range(BANK_TURNS)
+    ]
+    return np.median(took, axis=0).tolist()
+
+
+def _bank_block(kernel: Callable) -> Callable:
+    @njit(nogil=True)
+    def block(state, powers, n_modes, out):
+        for v in range(state.shape[0]):
+            kernel(state[v], powers[v], n_modes, out)
+
+    return block
+
+
+def _callback_us(n_voices: int, drum: Drum) -> dict:
+    """The callback as PortAudio calls it, while so many voices of such a drum sound."""
+    state = native.make_state(RATE, 2, 2)
+    record = state[0]
+    pool = record["pool"]
+    record["listening"] = 1
+    for i in range(n_voices):
+        pad = i % len(pool["pads"])
+        slot = pad * voices.SLOTS
+        if i == pad:
+            tuned = LONG._replace(omega=LONG.omega * 1.02**pad)
+            voices.write_program(pool["programs"][slot], drum._replace(theta=tuned), 1.0, RATE)
+            pool["pads"][pad]["left"] = pool["pads"][pad]["right"] = 1e-3
+        native.send(record, 0, native.PROGRAM, pad, slot, 0.0, -1)  # as another theta: a new voice
+        native.send(record, 0, native.STRIKE, pad, 0, 1.0, -1)
+    parameters = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p]
+    parameters += [ctypes.c_ulong, ctypes.c_void_p]
+    function = ctypes.CFUNCTYPE(ctypes.c_int32, *parameters)(native.make_callback().address)
+    x = np.random.default_rng(0).normal(0, 1e-3, (BLOCK, 2)).astype(np.float32)
+    out = np.zeros((BLOCK, 2), np.float32)
+    arguments = (x.ctypes.data, out.ctypes.data, BLOCK, None, 0, state.ctypes.data)
+    times = _times(lambda: function(*arguments), CALLBACKS, 1e6)
+    sounding = int(voices.n_sounding(pool))
+    if sounding != n_voices:
+        raise AssertionError(f"{sounding} voices sounded to the end, not {n_voices}")
+    if (
+        drum.levels is not None
+        and not pool["voices"]["noise_level"][pool["voices"]["pad"] >= 0].all()
+    ):
+        raise AssertionError("not every attack sounded to the end")
+    return times
+
+
+def _matched_ms() -> dict:
+    """Each stage of a match without a limit to its time, from the network's answer on."""
+    tom = Theta(2 * np.pi * 110, 0.4, 0.02, 0.01, 0.8)
+    levels = tuple(
+        tuple(0.01 * (4 <= band < 8 and decay == 1) for decay in range(attack.N_DECAYS))
+        for band in range(attack.N_BANDS)
+    )
+    heard = render(Drum(tom, mallet_hz=900.0, tension=0.2, levels=levels), SAMPLE_RATE, 1.5)
+    with threadpool_limits(1):
+        near = tom._replace(omega=1.03 * tom.omega, tau=0.5)
+        stages = refine.refine(heard, near, budget_s=60.0)
+    return {stage.name: stage.elapsed_ms for stage in stages[1:]}
+
+
+def _inference(encoder: Encoder, seconds: float) -> Callable:
+    rng = np.random.default_rng(0)
+    clip = rng.uniform(-0.5, 0.5, round((seconds + 0.002) * RATE)).astype(np.float32)
+    program = np.zeros(1, voices.PROGRAM)[0]
+
+    def infer_and_write():
+        voices.write_program(program, Drum(infer(encoder, clip, RATE, seconds)), 1.0, RATE)
+
+    return infer_and_write
+
+
+def _start() -> None:
+    Engine(Setup(output="none of this name")).close()

@@ -1,0 +1,220 @@
+"""JACK MIDI, read in JACK's own thread by a native callback: each message with its frame.
+
+The audio callback takes notes from the ring here by itself and plays each one period after it was
+sent, to the frame: no scheduler, no poll and no interpreter comes between. Python reads the same
+ring for all the rest. PipeWire speaks JACK too.
+"""
+
+import ctypes
+import ctypes.util
+import threading
+from functools import cache
+
+import numpy as np
+from numba import carray, cfunc, from_dtype, types
+from numba.extending import intrinsic
+
+from matcher.compiled import fence, native
+from matcher.live.quiet_libraries import hush
+
+CLIENT = "Drum matcher"
+MIDI_TYPE = b"8 bit raw midi"
+SIZE = 4096  # messages that stay in the ring
+NO_START_SERVER, IS_INPUT, IS_OUTPUT = 1, 1, 2  # of JACK
+CLOSE_S = 1.0  # JACK may hang when its server has died
+BRIDGES = ("a2j", "Midi-Bridge", "alsa_")  # clients that show the system's own ports once more
+
+MESSAGE = np.dtype([("frame", np.int64), ("data", np.uint8, 3), ("length", np.int64)], align=True)
+MESSAGES = np.dtype(
+    [
+        ("rows", MESSAGE, SIZE),
+        ("count", np.int64),  # written so far
+        ("period", np.int64),  # frames of a cycle
+        ("client", np.int64),  # addresses
+        ("port", np.int64),
+        ("event", np.uint64, 3),  # jack_midi_event_t: time, size, address of the bytes
+        ("gone", np.int64),  # 1: the server has shut down
+    ],
+    align=True,
+)
+
+
+class Source:
+    """A JACK client with one input, to which every port that is wanted is connected.
+
+    wanted: parts of port names, every port where there is none; bridged: whether ports count that
+    only mirror the system's own. Raises ValueError where there is no JACK library or no server.
+    """
+
+    def __init__(self, wanted: tuple[str, ...] = (), bridged: bool = True):
+        self._jack, self.wanted, self._bridged = library(), wanted, bridged
+        self._client = self._jack.jack_client_open(CLIENT.encode(), NO_START_SERVER, None)
+        if not self._client:
+            raise ValueError("JACK: no server is running")
+        self.state = np.zeros(1, MESSAGES)
+        record = self.state[0]
+        self._name = self._jack.jack_get_client_name(self._client) + b":in"
+        port = self._jack.jack_port_register(self._client, b"in", MIDI_TYPE, IS_INPUT, 0)
+        record["client"], record["port"] = self._client, port
+        record["period"] = self._jack.jack_get_buffer_size(self._client)
+        process, shut_down = _callbacks()
+        data = self.state.ctypes.data
+        self._jack.jack_set_process_callback(self._client, process.address, data)
+        self._jack.jack_on_shutdown(self._client, shut_down.address, data)
+        self._read, self._names = 0, []
+        if not port or self._jack.jack_activate(self._client) != 0:
+            self.close()
+            raise ValueError("JACK: its server takes no MIDI input")
+        self.look()
+
+    @property
+    def names(self) -> list[str]:
+        """Ports that we hear."""
+        return self._names
+
+    @property
+    def gone(self) -> bool:
+        """The server has shut down; nothing will come any more."""
+        return bool(self.state["gone"][0])
+
+    @property
+    def clock_address(self) -> int:
+        """Of jack_last_frame_time, for the audio callback."""
+        return ctypes.cast(self._jack.jack_last_frame_time, ctypes.c_void_p).value
+
+    def look(self) -> None:
+        """Connect wanted ports that have come."""
+        if self.gone:
+            return
+        self._names = [name for name in self._there() if self._is_wanted(name)]
+        for name in self._names:  # one that is connected already stays so
+            self._jack.jack_connect(self._client, name.encode(), self._name)
+
+    def poll(self) -> list[bytes]:
+        """Messages since the last call, the oldest of them lost where they were more than SIZE."""
+        record, messages = self.state[0], []
+        count = int(record["count"])
+        for i in range(max(self._read, count - SIZE), count):
+            row = record["rows"][i % SIZE]
+            messages.append(bytes(row["data"][: int(row["length"])]))
+        self._read = count
+        return messages
+
+    def close(self) -> None:
+        """Leave; not longer than CLOSE_S."""
+        if not self.gone:
+            thread = threading.Thread(
+                target=self._jack.jack_client_close, args=(self._client,), daemon=True
+            )
+            thread.start()
+            thread.join(CLOSE_S)
+
+    def _there(self) -> list[str]:
+        found = self._jack.jack_get_ports(self._client, None, MIDI_TYPE, IS_OUTPUT)
+        names = []
+        while found and found[len(names)]:
+            names.append(found[len(names)].decode())
+        if found:
+            self._jack.jack_free(found)
+        return names
+
+    def _is_wanted(self, name: str) -> bool:
+        if name.startswith(CLIENT) or "midi through" in name.lower().replace("-", " "):
+            return False
+        if not self._bridged and name.startswith(BRIDGES):
+            return False
+        return not self.wanted or any(part.lower() in name.lower() for part in self.wanted)
+
+
+@cache
+def library():
+    """libjack; ValueError where there is none."""
+    hush()
+    try:
+        jack = ctypes.CDLL(ctypes.util.find_library("jack") or "libjack.so.0")
+    except OSError as error:
+        raise ValueError("JACK: its library is not installed") from error
+    pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint32
+    signatures = {
+        "jack_client_open": (pointer, [text, ctypes.c_int, pointer]),
+        "jack_client_close": (ctypes.c_int, [pointer]),
+        "jack_get_client_name": (text, [pointer]),
+        "jack_port_register": (pointer, [pointer, text, text, ctypes.c_ulong, ctypes.c_ulong]),
+        "jack_get_buffer_size": (number, [pointer]),
+        "jack_set_process_callback": (ctypes.c_int, [pointer, pointer, pointer]),
+        "jack_on_shutdown": (None, [pointer, pointer, pointer]),
+        "jack_activate": (ctypes.c_int, [pointer]),
+        "jack_connect": (ctypes.c_int, [pointer, text, text]),
+        "jack_get_ports": (ctypes.POINTER(text), [pointer, text, text, ctypes.c_ulong]),
+        "jack_free": (None, [pointer]),
+        "jack_port_get_buffer": (pointer, [pointer, number]),
+        "jack_midi_get_event_count": (number, [pointer]),
+        "jack_midi_event_get": (ctypes.c_int, [pointer, pointer, number]),
+        "jack_last_frame_time": (number, [pointer]),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(jack, name)
+        function.restype, function.argtypes = result, arguments
+    return jack
+
+
+@intrinsic
+def messages_at(typing_context, address):
+    """The address of a record of MESSAGES -> a pointer to it."""
+    result = types.CPointer(from_dtype(MESSAGES))
+
+    def emit(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], context.get_value_type(result))
+
+    return result(types.int64), emit
+
+
+@intrinsic
+def _bytes_at(typing_context, address):
+    result = types.CPointer(types.uint8)
+
+    def emit(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], context.get_value_type(result))
+
+    return result(types.int64), emit
+
+
+@native
+def put(messages, frame, data, length):
+    """Append a message of up to three bytes."""
+    row = messages.rows[messages.count % SIZE]
+    row.frame, row.length = frame, length
+    for i in range(length):
+        row.data[i] = data[i]
+    fence()
+    messages.count += 1
+
+
+@cache
+def _callbacks():
+    """JACK's process and shutdown callbacks, compiled once; user data is one MESSAGES."""
+    jack = library()
+    get_buffer, n_events = jack.jack_port_get_buffer, jack.jack_midi_get_event_count
+    get_event, last_frame = jack.jack_midi_event_get, jack.jack_last_frame_time
+    pointer = types.CPointer(from_dtype(MESSAGES))
+
+    @cfunc(types.int32(types.uint32, pointer))
+    def process(n, data):
+        m = carray(data, 1)[0]
+        m.period = n
+        buffer = get_buffer(m.port, n)
+        began = np.int64(last_frame(m.client))
+        for i in range(n_events(buffer)):
+            if get_event(m.event.ctypes, buffer, i) != 0:
+                continue
+            length = np.int64(m.event[1])
+            if 0 < length <= 3:  # neither system exclusive nor nothing
+                offset = np.int64(m.event[0]) & 0xFFFFFFFF
+                put(m, began + offset, carray(_bytes_at(np.int64(m.event[2])), 3), length)
+        return 0
+
+    @cfunc(types.void(pointer))
+    def shut_down(data):
+        carray(data, 1)[0].gone = 1
+
+    return process, shut_down

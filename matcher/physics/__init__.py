@@ -1,0 +1,1 @@
+"""The drum: theta, its modes, the attack's noise, and their sound."""

@@ -1,0 +1,72 @@
+"""Functional transformation method: theta -> modes of a damped, stiff, rectangular membrane.
+
+Closed form of the chain in Han, Lostanlen, Lagrange (TASLP 2024, arXiv 2311.14213), without its
+cancellation. With beta = alpha + 1/alpha and q = r - 1 >= 0, where r is the ratio of the mode's
+eigenvalue of the Laplacian to the fundamental's.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from matcher.physics.theta import Theta
+
+N_MODES = 10  # per direction, as in the paper
+STRIKE = (0.4, 0.4)  # strike = pick-up point, as a share of each side, as in the paper
+
+
+class Modes(NamedTuple):
+    """Modes of shape (..., n_modes): x(t) = sum gain exp(-sigma t) sin(omega t)."""
+
+    sigma: np.ndarray  # decay rate, 1/s
+    omega: np.ndarray  # angular frequency, rad/s
+    gain: np.ndarray  # amplitude, no unit
+
+
+class Pde(NamedTuple):
+    """u_tt + S4 lap^2 u - c2 lap u + d1 u_t + d3 lap u_t = strike, on sides pi and pi alpha."""
+
+    S4: np.ndarray | float  # bending stiffness
+    c2: np.ndarray | float  # tension; below zero where stiffness alone exceeds the fundamental
+    d1: np.ndarray | float  # damping of all modes alike, 1/s; below zero where p beta > 1
+    d3: np.ndarray | float  # damping that grows with frequency
+
+
+def modes(theta: Theta, strike=STRIKE, n_modes: int = N_MODES) -> Modes:
+    """Theta of shape (...) -> Modes (..., n_modes^2), ordered by (m, k). Silent modes are kept.
+
+    strike: (x1, x2) in [0, 1], the point struck and heard, as a share of each side.
+    """
+    omega, tau, p, D, alpha = (np.asarray(v, np.float64)[..., None] for v in theta)  # (..., 1)
+    m, k = _indices(n_modes)
+    beta = alpha + 1 / alpha
+    q = excess(alpha, n_modes)
+    sigma = (1 + p * beta * q) / tau
+    stiff = omega**2 * (1 + q) * (1 + D**2 * beta**2 * q)
+    omega_mk = np.sqrt(stiff + q * (1 - p * beta) ** 2 / tau**2)
+    shape = np.sin(m * np.pi * strike[0]) ** 2 * np.sin(k * np.pi * strike[1]) ** 2
+    return Modes(sigma, omega_mk, shape / (omega_mk * alpha))
+
+
+def excess(alpha, n_modes: int = N_MODES) -> np.ndarray:
+    """q of each mode, (..., n_modes^2), for alpha (..., 1) or a float."""
+    m, k = _indices(n_modes)
+    return (alpha**2 * (m**2 - 1) + k**2 - 1) / (1 + alpha**2)
+
+
+@lru_cache
+def _indices(n_modes: int) -> tuple[np.ndarray, ...]:
+    return tuple(index.ravel() for index in np.mgrid[1.0 : n_modes + 1, 1.0 : n_modes + 1])
+
+
+def pde(theta: Theta) -> Pde:
+    """Coefficients of the partial differential equation (TASLP 2024, section II)."""
+    omega, tau, p, D, alpha = theta
+    beta = alpha + 1 / alpha
+    return Pde(
+        S4=(D * omega * alpha) ** 2 + (p * alpha / tau) ** 2,
+        c2=alpha * ((1 / beta - p**2 * beta) / tau**2 + omega**2 * (1 / beta - D**2 * beta)),
+        d1=2 * (1 - p * beta) / tau,
+        d3=-2 * p * alpha / tau,
+    )

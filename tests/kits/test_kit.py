@@ -1,0 +1,156 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from matcher.kits.kit import CURVES, N_PADS, Kit, Pad, bent, load_kit, save_kit
+from matcher.physics.theta import PRESETS, Theta
+
+TOM = Theta(2 * np.pi * 110.0, 0.4, 0.02, 0.01, 0.8)
+
+
+@pytest.fixture
+def kit():
+    snare = Pad(38, 'Snäre "14"', TOM, gain_db=-3.5, pan=-0.25, tune=1.5, choke=2)
+    pads = (Pad(36, "Kick", TOM._replace(tau=0.1), curve="fixed"), *Kit().pads[1:])
+    return replace(Kit("Live set", pads).with_pad(3, note=99), name="Ready").with_pad(
+        2, **{name: getattr(snare, name) for name in snare.__dataclass_fields__}
+    )
+
+
+@pytest.fixture
+def path(kit, tmp_path):
+    save_kit(kit, tmp_path / "a.drumkit")
+    return tmp_path / "a.drumkit"
+
+
+def change(path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+def test_a_saved_kit_is_the_same_again(kit, path):
+    assert load_kit(path) == (kit, [])
+
+
+def test_the_file_is_readable(path):
+    text = path.read_text()
+    assert text.startswith('schema = 1\nname = "Ready"\n')
+    assert text.count("[[pads]]") == N_PADS
+    assert "tau = 0.4" in text
+
+
+def test_a_new_kit_has_its_pads_on_the_notes_of_a_controller():
+    assert [pad.note for pad in Kit().pads] == list(range(36, 52))
+    assert Kit().pad_of(51) == 15
+    assert Kit().pad_of(52) is None
+
+
+@pytest.mark.parametrize("keep", [0.2, 0.5, 0.9, 0.99])
+def test_what_is_left_of_a_torn_file_opens(kit, path, keep):
+    data = path.read_bytes()
+    path.write_bytes(data[: int(keep * len(data))])
+    opened, dropped = load_kit(path)
+    whole = path.read_text().count("[[pads]]") - 1  # the last may be torn
+    assert opened.name == "Ready"
+    assert opened.pads[:whole] == kit.pads[:whole]
+    assert dropped
+
+
+def test_a_broken_line_costs_one_pad(kit, path):
+    change(path, 'name = "Kick"', 'name = "Kick')
+    opened, dropped = load_kit(path)
+    assert dropped == ["pad 1 cannot be read: left empty"]
+    assert opened.pads == (Pad(36), *kit.pads[1:])
+
+
+def test_bytes_that_are_no_text_cost_one_pad(kit, path):
+    path.write_bytes(path.read_bytes().replace(b"Kick", b"\xff\x00\xfe"))
+    opened, dropped = load_kit(path)
+    assert dropped == ["pad 1 cannot be read: left empty"]
+    assert opened.pads[1:] == kit.pads[1:]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said", "still"),
+    [
+        ("gain_db = -3.5", "gain_db = 99", "gain_db is 99, allowed is -60 to 12", "gain_db"),
+        ("gain_db = -3.5", "gain_db = nan", "gain_db is nan", "gain_db"),
+        ("pan = -0.25", 'pan = "left"', "pan is 'left'", "pan"),
+        ("tune = 1.5", "tune = true", "tune is True", "tune"),
+        ("choke = 2", "choke = 2.0", "allowed is a whole number from 0 to 8", "choke"),
+        ("choke = 2", "color = 2", "unknown key 'color'", "choke"),
+        ('curve = "fixed"', 'curve = "steep"', "curve is 'steep', allowed is one of", "curve"),
+        ("tau = 0.1", "tau = 1e9", "tau is 1e+09, allowed is 0.01 to 3 s", "theta"),
+        ("tau = 0.1", "t = 0.1", "allowed is a number for each of", "theta"),
+        ("tau = 0.1", f"tau = {10**400}", "pad 1: ", "theta"),
+    ],
+)
+def test_a_value_that_is_not_allowed_stays_at_its_default(kit, path, old, new, said, still):
+    change(path, old, new)
+    opened, dropped = load_kit(path)
+    assert len(dropped) == 1
+    assert said in dropped[0]
+    (pad,) = (i for i in range(N_PADS) if opened.pads[i] != kit.pads[i])
+    assert opened.pads[pad] == replace(kit.pads[pad], **{still: getattr(Pad(36), still)})
+
+
+def test_a_note_belongs_to_one_pad(kit, path):
+    change(path, "note = 99", "note = 38")
+    opened, dropped = load_kit(path)
+    assert dropped == ["pad 4: note 38 is that of pad 3"]
+    assert opened.pads[3].note == 39  # its own again
+    with pytest.raises(ValueError, match="note 38 is on two pads"):
+        kit.with_pad(3, note=38)
+
+
+def test_more_pads_than_a_kit_has(kit, path):
+    change(path, "# end of kit", "[[pads]]\nnote = 100\n# end of kit")
+    assert load_kit(path) == (kit, ["1 pads more than 16"])
+
+
+def test_a_newer_schema_is_refused_and_left_alone(path):
+    change(path, "schema = 1", "schema = 2")
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="is of schema 2, made by a newer Drum matcher"):
+        load_kit(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n\x00", b"a = 1\n", b"x" * 2**21])
+def test_another_file_is_refused(tmp_path, content):
+    (tmp_path / "x.drumkit").write_bytes(content)
+    with pytest.raises(ValueError, match="is not a kit"):
+        load_kit(tmp_path / "x.drumkit")
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ValueError, match=r"cannot be read: No such file or directory; give a"):
+        load_kit(tmp_path / "x.drumkit")
+    with pytest.raises(ValueError, match="cannot be read: Is a directory"):
+        load_kit(tmp_path)
+
+
+@pytest.mark.parametrize("curve", CURVES)
+def test_curves_rise_from_nothing_to_full(curve):
+    gains = [bent(CURVES[curve], v) for v in np.linspace(0, 1, 128)]
+    assert gains[0] == 0
+    assert gains[-1] == pytest.approx(1)
+    assert (np.diff(gains[1:]) >= 0).all()
+    side = np.sign(0.5 - bent(CURVES[curve], 0.5))
+    assert side == {"l": 0, "e": 1, "f": -1}[curve[0]] or curve.startswith("logarithmic")
+
+
+def test_curves_bend_as_they_say():
+    halves = [bent(bend, 0.5) for bend in CURVES.values()]
+    linear, soft, softer, loud, louder, fixed = halves
+    assert softer < soft < linear < loud < louder < fixed == 1
+
+
+def test_tune_moves_the_pitch_and_stops_at_the_end_of_the_range():
+    pad = Pad(36, theta=TOM)
+    assert replace(pad, tune=12.0).tuned == TOM._replace(omega=2 * TOM.omega)
+    high = replace(pad, theta=TOM._replace(omega=PRESETS["live"]["omega"].high), tune=5.0)
+    assert high.tuned.omega == PRESETS["live"]["omega"].high
+    assert Pad(36).tuned is None

@@ -1,0 +1,391 @@
+import numpy as np
+import pytest
+
+from matcher.kits.kit import Pad
+from matcher.live import voices
+from matcher.physics import attack, modal
+from matcher.physics import drum as drums
+from matcher.physics.drum import Drum
+from matcher.physics.theta import Theta
+
+RATE = 48000
+LOW = Theta(2 * np.pi * 110, 0.4, 0.02, 0.01, 0.8)
+HIGH = Theta(2 * np.pi * 310, 0.2, 0.01, 0.03, 0.6)
+HALF = np.sqrt(0.5)  # of a pad in the middle
+
+
+class Pool:
+    """A pool and what came out of it."""
+
+    def __init__(self, *pads: Pad, rate: int = RATE):
+        self.data = voices.make_pool(rate)
+        self.record, self.rate, self.heard = self.data[0], rate, []
+        for i, pad in enumerate(pads):
+            voices.write_pad(self.record["pads"][i], pad, rate)
+            if pad.theta is not None:
+                self.put(i, pad.theta)
+
+    def put(self, pad: int, theta: Theta) -> None:
+        self.put_drum(pad, Drum(theta))
+
+    def put_drum(self, pad: int, drum_: Drum, mix: float = 1.0) -> None:
+        slot = pad * voices.SLOTS + int(self.record["pads"][pad]["serial"]) % voices.SLOTS
+        voices.write_program(self.record["programs"][slot], drum_, mix, self.rate)
+        voices.set_program(self.record, pad, slot)
+
+    def strike(self, pad: int, amount: float = 1.0) -> bool:
+        return voices.strike(self.record, pad, amount)
+
+    def play(self, n: int, block: int = 64) -> None:
+        while n > 0:
+            out = np.zeros((2, min(n, block)), np.float32)
+            voices.render(self.record, out[0], out[1])
+            self.heard.append(out)
+            n -= block
+
+    @property
+    def out(self) -> np.ndarray:
+        return np.concatenate(self.heard, axis=1)
+
+    @property
+    def sounding(self) -> int:
+        return voices.n_sounding(self.record)
+
+
+def drum(theta: Theta, n: int, rate: int = RATE) -> np.ndarray:
+    return modal.render(theta, rate, n / rate) * HALF
+
+
+def smooth(n: int) -> np.ndarray:
+    """A fade from 0 to 1 in n samples."""
+    u = np.arange(1, n + 1) / n
+    return 3 * u**2 - 2 * u**3
+
+
+def db(x, of) -> float:
+    return 20 * np.log10(max(np.abs(x).max() / np.abs(of).max(), 1e-20))
+
+
+@pytest.mark.parametrize("block", [1, 13, 64, 480, 2048])
+@pytest.mark.parametrize("rate", [44100, 96000])
+def test_a_strike_is_the_drum_itself(block, rate):
+    pool = Pool(Pad(36, theta=LOW), rate=rate)
+    assert pool.strike(0, 0.5)
+    pool.play(rate // 2, block)
+    expected = 0.5 * drum(LOW, rate // 2, rate)
+    assert db(pool.out[0] - expected, expected) < -80
+    np.testing.assert_array_equal(*pool.out)
+
+
+def test_strikes_of_a_pad_share_a_voice_that_sounds_like_several():
+    pool, expected = Pool(Pad(36, theta=LOW)), np.zeros(24000)
+    for start, amount in ((0, 1.0), (3001, 0.5), (9000, 0.25), (9001, 0.7)):
+        pool.play(start - sum(out.shape[1] for out in pool.heard))
+        pool.strike(0, amount)
+        expected[start:] += amount * drum(LOW, 24000 - start)
+    pool.play(24000 - 9001)
+    assert pool.sounding == 1
+    assert db(pool.out[0] - expected, expected) < -80
+
+
+def test_a_new_theta_starts_a_new_voice_and_the_old_one_rings_out():
+    pool = Pool(Pad(36, theta=LOW))
+    pool.strike(0)
+    pool.play(4800)
+    pool.put(0, HIGH)
+    pool.strike(0)
+    assert pool.sounding == 2
+    pool.play(9600)
+    expected = drum(LOW, 14400)
+    expected[4800:] += drum(HIGH, 9600)
+    assert db(pool.out[0] - expected, expected) < -80
+
+
+def test_a_pad_with_nothing_on_it_is_silent():
+    pool = Pool(Pad(36))
+    assert not pool.strike(0)
+    assert voices.begin_strike(pool.record, 0, 1.0) == -1
+    pool.play(64)
+    assert not pool.out.any()
+
+
+def test_voices_end_at_100_db_below_full_scale():
+    pool = Pool(Pad(36, theta=HIGH))
+    pool.strike(0)
+    pool.play(RATE)
+    assert pool.sounding == 1
+    pool.play(3 * RATE)
+    assert pool.sounding == 0
+    end = np.flatnonzero(pool.out[0])[-1]
+    assert 1e-7 < np.abs(pool.out[0, end - 480 : end]).max() <= voices.OVER
+
+
+def test_a_velocity_that_grows_reaches_its_gain_without_a_step_and_joins():
+    pool = Pool(Pad(36, theta=LOW))
+    pool.strike(0)
+    pool.play(5000)
+    voice = voices.begin_strike(pool.record, 0, 0.1)
+    pool.play(48)
+    voices.grow_strike(pool.record, voice, 0.5, 48)
+    pool.play(48)
+    voices.end_strike(pool.record, voice, 0.8, 48)
+    assert pool.sounding == 2
+    pool.play(10000, 50)
+    assert pool.sounding == 1
+    gain = np.full(10096, 0.1)
+    gain[48:96] = 0.1 + 0.4 * smooth(48)
+    gain[96:144] = 0.5 + 0.3 * smooth(48)
+    gain[144:] = 0.8
+    expected = drum(LOW, 15096)
+    expected[5000:] += gain * drum(LOW, 10096)
+    assert db(pool.out[0] - expected, expected) < -80
+
+
+def test_a_growing_strike_becomes_the_voice_of_a_pad_that_is_silent():
+    pool = Pool(Pad(36, theta=LOW))
+    voices.end_strike(pool.record, voices.begin_strike(pool.record, 0, 0.5), 1.0, 10)
+    pool.play(640)
+    pool.strike(0)
+    assert pool.sounding == 1
+
+
+def test_a_choke_group_fades_its_other_pads():
+    pads = (Pad(36, theta=LOW, choke=1), Pad(37, theta=HIGH, choke=1), Pad(38, theta=HIGH))
+    pool = Pool(*pads)
+    for pad in (0, 2):
+        pool.strike(pad)
+    pool.play(4800)
+    pool.strike(1)
+    pool.play(4800)
+    assert pool.sounding == 2
+    gain, fade = np.zeros(9600), round(0.03 * RATE)
+    gain[:4800] = 1
+    gain[4800 : 4800 + fade] = 1 - smooth(fade)
+    expected = gain * drum(LOW, 9600) + drum(HIGH, 9600)
+    expected[4800:] += drum(HIGH, 4800)
+    assert db(pool.out[0] - expected, expected) < -80
+
+
+def test_the_quietest_voice_is_stolen_with_a_fade():
+    pool = Pool(Pad(36, theta=HIGH))
+    for i in range(voices.N_VOICES):
+        pool.strike(0, 0.001 if i == 100 else 0.01)
+        pool.put(0, HIGH)
+    pool.play(64)
+    level = pool.record["voices"]["level"]
+    before = int(np.argmin(np.where(pool.record["voices"]["pad"] < 0, np.inf, level)))
+    pool.strike(0)
+    assert pool.record["stolen"] == 1
+    assert pool.record["voices"][before]["fading"] == 1
+    assert pool.sounding == voices.N_VOICES + 1
+    pool.play(int(voices.STEAL_S * RATE) + 64)
+    assert pool.sounding == voices.N_VOICES
+
+
+@pytest.mark.parametrize("what", ["steal", "choke", "theta", "restrike", "grow"])
+def test_nothing_of_it_makes_a_step(what):
+    """A step is energy above the highest partial, where drums of few low partials have none."""
+    low = LOW._replace(p=1.0, tau=1.0)  # its high partials die at once
+    pool = Pool(Pad(36, theta=low, choke=1), Pad(37, theta=low, choke=1))
+    pool.strike(0)
+    pool.play(RATE // 2)
+    if what == "steal":
+        for index in range(voices.N_VOICES + voices.N_SPARE):
+            voices._fade(pool.record["voices"][index], round(voices.STEAL_S * RATE))
+    elif what == "choke":
+        voices._choke(pool.record, 1)
+    elif what == "theta":
+        pool.put(0, HIGH)
+    elif what == "restrike":
+        pool.strike(0, 1e-9)
+    else:
+        voices.grow_strike(pool.record, voices.begin_strike(pool.record, 0, 1e-9), 1e-8, 48)
+    pool.play(4800)
+    near = pool.out[0, RATE // 2 - 1000 :]
+    steps = np.abs(np.diff(near, 3))  # a smooth low sound has nearly none
+    print(f"{what}: largest third difference {20 * np.log10(steps.max() / np.abs(near).max()):.0f}")
+    assert steps.max() < 1e-3 * np.abs(near).max()  # -60 dB
+
+
+def test_gain_and_pan_change_smoothly():
+    pool = Pool(Pad(36, theta=LOW))
+    pool.strike(0)
+    pool.play(4800)
+    voices.write_pad(pool.record["pads"][0], Pad(36, gain_db=-60.0, pan=1.0), RATE)
+    pool.play(9600)
+    left, right = pool.out
+    tail = drum(LOW, 14400)[-960:]
+    assert db(left[-960:], tail) < -100
+    np.testing.assert_allclose(right[-960:], tail * 1e-3 / HALF, atol=1e-6)
+
+
+def test_silence_ends_all():
+    pool = Pool(Pad(36, theta=LOW), Pad(37, theta=HIGH))
+    for pad in (0, 1):
+        pool.strike(pad)
+    voices.silence(pool.record, 480)
+    pool.play(512)
+    assert pool.sounding == 0
+
+
+LEVELS = np.zeros(attack.SHAPE)
+LEVELS[6:10, 1] = 0.02, 0.05, 0.03, 0.01
+LEVELS[4, 3] = 1e-3
+WHOLE = Drum(LOW, (0.3, 0.45), 900.0, 0.3, tuple(map(tuple, LEVELS)))
+
+
+def offline(drum_: Drum, n: int, force: float, rate: int = RATE) -> np.ndarray:
+    """The body of a strike of some force as physics.drum has it, scaled as the voices scale it."""
+    mixed, peak = drums.render_mixed(drum_, rate, n)
+    return drums.render_body(drum_, rate, n, force) * (force * HALF / peak / np.abs(mixed).max())
+
+
+@pytest.mark.parametrize("force", [1.0, 0.3])
+@pytest.mark.parametrize("block", [64, 960])
+def test_mallet_and_tension_sound_as_they_do_offline(force, block):
+    body = WHOLE._replace(levels=None)
+    pool = Pool(Pad(36, theta=LOW))
+    pool.put_drum(0, body)
+    pool.strike(0, force)
+    pool.play(RATE // 2, block)
+    expected = offline(body, RATE // 2, force)
+    assert db(pool.out[0] - expected, expected) < (-70 if block % 64 == 0 else -45)
+
+
+def test_the_attack_has_its_levels_and_dies_away_as_they_say():
+    noise = Drum(LOW._replace(tau=0.02), levels=WHOLE.levels)
+    pool = Pool(Pad(36, theta=LOW))
+    pool.put_drum(0, noise)
+    pool.strike(0, 0.5)
+    pool.play(RATE // 2)
+    offline = drums.render(noise, RATE, 0.5, peak=0.5 * HALF)
+    later = slice(RATE // 10, RATE // 2)  # the body is over
+    for stretch in (slice(0, 2400), later):
+        powers = [np.abs(np.fft.rfft(x[stretch], 2**15)) ** 2 for x in (pool.out[0], offline)]
+        for low, high in zip(attack.edges_hz()[4:10], attack.edges_hz()[5:11]):
+            bins = slice(int(low / RATE * 2**15), int(high / RATE * 2**15))
+            of = [power[bins].sum() for power in powers]
+            if of[1] > 1e-6 * powers[1].sum():
+                assert 0.3 < of[0] / of[1] < 3, (stretch, low)
+
+
+def test_noise_begins_elsewhere_each_time_and_grows_with_the_force():
+    pool = Pool(Pad(36, theta=LOW))
+    pool.put_drum(0, Drum(LOW._replace(tau=0.02), levels=WHOLE.levels))
+    for amount in (0.5, 0.5, 0.25):
+        pool.strike(0, amount)
+        pool.play(7 * RATE)
+        assert pool.sounding == 0
+    first, second, soft = pool.out[0].reshape(3, -1)[:, 2000:6000]  # behind the body
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.5
+    rms = [np.sqrt(np.mean(x**2)) for x in (first, second, soft)]
+    np.testing.assert_allclose(np.array(rms) / rms[0], [1, 1, 0.5], rtol=0.25)
+
+
+def test_without_mix_the_attack_is_not_there():
+    pools = [Pool(Pad(36, theta=LOW)) for _ in range(2)]
+    pools[0].put_drum(0, WHOLE, mix=0.0)
+    pools[1].put_drum(0, WHOLE._replace(levels=None))
+    for pool in pools:
+        pool.strike(0)
+        pool.play(4800)
+    np.testing.assert_array_equal(pools[0].out, pools[1].out)
+
+
+def test_a_harder_hit_is_brighter_also_when_its_force_is_known_late():
+    body = WHOLE._replace(levels=None, tension=0.0)
+
+    def brightness(play) -> float:
+        pool = Pool(Pad(36, theta=LOW))
+        pool.put_drum(0, body)
+        play(pool)
+        pool.play(RATE // 2)
+        power = np.abs(np.fft.rfft(pool.out[0][480:])) ** 2
+        return power[500:].sum() / power.sum()
+
+    def grow(pool):
+        voice = voices.begin_strike(pool.record, 0, 0.05)
+        pool.play(96)
+        voices.end_strike(pool.record, voice, 1.0, 24)
+
+    soft, hard = (brightness(lambda pool, a=a: pool.strike(0, a)) for a in (0.05, 1.0))
+    assert hard > 1.5 * soft
+    assert brightness(grow) == pytest.approx(hard, rel=0.1)
+
+
+def test_a_position_moves_the_strike_and_keeps_its_energy():
+    def spectrum(position):
+        pool = Pool(Pad(36, theta=LOW))
+        pool.put_drum(0, Drum(LOW, (0.4, 0.35)))
+        pool.record["pads"][0]["position"] = position
+        pool.strike(0)
+        pool.play(RATE // 2)
+        return np.abs(np.fft.rfft(pool.out[0])) ** 2, pool.out[0]
+
+    own, x = spectrum(-1.0)
+    away = 2 * max(0.1, 0.15) / voices.EDGE
+    _, y = spectrum(away)  # the drum's own point, said as a position
+    assert db(x - y, x) < -60
+    edge, rim = spectrum(1.0)
+    middle, _ = spectrum(0.0)
+    low = slice(40, 70)  # the fundamental, 110 Hz
+    assert middle[low].sum() / middle.sum() > own[low].sum() / own.sum()
+    assert edge[low].sum() / edge.sum() < 0.2 * own[low].sum() / own.sum()
+    assert 0.2 < np.sum(rim**2) / np.sum(x**2) < 5
+
+
+def test_a_grown_strike_that_joins_a_voice_keeps_its_noise_to_the_end():
+    pool = Pool(Pad(36, theta=LOW))
+    pool.put_drum(0, WHOLE)
+    pool.strike(0)
+    pool.play(4800)
+    voice = voices.begin_strike(pool.record, 0, 0.5)
+    pool.play(64)
+    voices.end_strike(pool.record, voice, 1.0, 24)
+    pool.play(128)
+    assert pool.sounding == 2  # the modes are one voice, the second noise another
+    assert sorted(pool.record["voices"]["fresh"][pool.record["voices"]["pad"] >= 0]) == [0, 3]
+    pool.play(8 * RATE)
+    assert pool.sounding == 0
+    x = pool.out[0]
+    steps = np.abs(np.diff(x[4800 + 64 :]))
+    assert steps[:48].max() < 1.5 * steps[48:960].max()  # no click where it joins
+
+
+@pytest.mark.parametrize("mallet_hz", [60.0, 300.0, 1000.0])
+def test_a_soft_mallets_strike_that_grows_joins_without_a_step(mallet_hz):
+    at, scan = 480, 48  # samples
+
+    def steps(play) -> float:
+        """The largest of them, as third differences, where it is struck or joins."""
+        pool = Pool(Pad(36, theta=LOW))
+        pool.put_drum(0, Drum(LOW, mallet_hz=mallet_hz))
+        pool.play(at)
+        play(pool)
+        pool.play(4800)
+        near = np.abs(np.diff(pool.out[0], 3))[at - 8 : at + scan + 8]
+        return near.max() / np.abs(pool.out[0]).max()
+
+    def grow(pool):
+        voice = voices.begin_strike(pool.record, 0, 0.05)
+        pool.play(scan)
+        voices.end_strike(pool.record, voice, 1.0, scan)
+
+    assert steps(grow) < 0.2 * steps(lambda pool: pool.strike(0, 1.0))
+
+
+def test_strikes_of_a_tense_drum_start_higher_when_it_still_rings():
+    pool = Pool(Pad(36, theta=LOW))
+    pool.put_drum(0, Drum(LOW._replace(tau=1.0), tension=1.0))
+
+    def pitch(x):
+        crossings = np.flatnonzero((x[:-1] < 0) & (x[1:] >= 0))
+        return RATE * (len(crossings) - 1) / (crossings[-1] - crossings[0])
+
+    pool.strike(0, 0.1)
+    pool.play(RATE // 10)
+    soft = pitch(pool.out[0])
+    pool.heard.clear()
+    pool.strike(0, 1.0)
+    pool.play(RATE // 20)
+    assert pitch(pool.out[0]) > 1.15 * soft

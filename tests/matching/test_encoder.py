@@ -1,0 +1,103 @@
+import json
+
+import numpy as np
+import onnx
+import pytest
+
+from matcher.matching.encoder import METADATA_KEY, SHIPPED, Encoder
+from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
+from matcher.matching.match import shipped_encoder
+from matcher.physics import modal
+from matcher.physics.theta import PRESETS, Theta
+from tests.conftest import draw, one
+
+
+def variant(tmp_path, change):
+    """The shipped model with its metadata changed by change(data)."""
+    model = onnx.load(SHIPPED)
+    data = json.loads(model.metadata_props[0].value)
+    change(data)
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(data)})
+    path = tmp_path / "changed.onnx"
+    onnx.save(model, path)
+    return path
+
+
+def rename(data):
+    data["parameters"][0]["name"] = "loudness"
+
+
+def schema(data):
+    data["schema"] = 99
+
+
+def rate(data):
+    data["sample_rate"] = 44100
+
+
+def frames(data):
+    data["features"]["n_frames"] = 64
+
+
+def unit(data):
+    data["parameters"][1]["high"] = 9.0
+
+
+def forget(data):
+    del data["training"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (rename, "its parameters are loudness, tau, p, D, alpha, allowed are omega, tau, p, D, al"),
+        (schema, "its metadata has schema 99, allowed is 1"),
+        (rate, "it was made for sample_rate 44100, allowed is 22050"),
+        (frames, "its inputs are .* its metadata says .*64"),
+        (unit, "its output tau is not in the unit and range of its metadata"),
+        (forget, "its metadata is incomplete: 'training'"),
+    ],
+)
+def test_a_model_that_does_not_fit_its_metadata(tmp_path, change, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Encoder(variant(tmp_path, change))
+
+
+def test_a_model_without_metadata(tmp_path):
+    model = onnx.load(SHIPPED)
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "bare.onnx")
+    with pytest.raises(ValueError, match="it has no 'drum_matcher' metadata"):
+        Encoder(tmp_path / "bare.onnx")
+
+
+def test_half_a_model(tmp_path):
+    whole = SHIPPED.read_bytes()
+    (tmp_path / "half.onnx").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="is not an ONNX model, or is broken"):
+        Encoder(tmp_path / "half.onnx")
+
+
+def test_no_model(tmp_path):
+    with pytest.raises(ValueError, match=r"none\.onnx cannot be read: No such file"):
+        Encoder(tmp_path / "none.onnx")
+
+
+def test_the_shipped_model_says_how_it_was_trained():
+    contract = shipped_encoder().contract
+    assert contract.preset == PRESETS["live"]
+    assert contract.training["sounds"] >= 400_000
+    assert shipped_encoder().provider == "CPUExecutionProvider"
+
+
+def test_the_shipped_model_hears_theta():
+    """Median errors on clean sounds stay near those in the README."""
+    thetas = draw("live", 100, seed=13)
+    guesses = []
+    for i in range(100):
+        x = modal.render(one(thetas, i), SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
+        guesses.append(shipped_encoder()(x))
+    guess = Theta(*map(np.array, zip(*guesses)))
+    assert np.median(np.abs(1200 * np.log2(guess.omega / thetas.omega))) < 75
+    assert np.median(np.abs(guess.tau / thetas.tau - 1)) < 0.10
+    PRESETS["live"].check(guesses[0])

@@ -1,0 +1,128 @@
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+import matcher
+from matcher.matching import features
+from matcher.matching.match import to_analysis_rate, twin_distance
+from matcher.physics import drum, modal
+from matcher.physics.drum import Drum
+from matcher.physics.theta import PRESETS, Theta
+from tests.conftest import DATA
+
+TOM = Theta(omega=2 * np.pi * 110, tau=0.3, p=0.02, D=0.02, alpha=0.8)
+
+
+def test_a_rendered_drum_is_found_again():
+    x = 0.5 * matcher.render(TOM, 44100, 3.0)
+    result = matcher.match(x, 44100)
+    assert result.onset_s < 0.003
+    assert abs(1200 * np.log2(result.theta.pitch_hz / 110)) < 100
+    assert result.theta.tau == pytest.approx(0.3, rel=0.25)
+    assert result.log_cqt_distance < 0.4
+    assert len(result.twin) == len(result.hit)
+    assert np.abs(result.twin).max() == pytest.approx(0.5, rel=1e-3)
+
+
+def test_every_recording_is_nearer_than_a_random_drum(matches):
+    rng = np.random.default_rng(14)
+    for name, match in matches.items():
+        clip = to_analysis_rate(match.hit, match.sample_rate)
+        drums = [Drum(PRESETS["live"].from_nu(nu)) for nu in rng.uniform(-1, 1, (10, 5))]
+        tries = [twin_distance(clip, one) for one in drums]
+        assert match.log_cqt_distance < np.median(tries), name
+
+
+def test_channels_are_mixed():
+    x = matcher.render(TOM, 22050, 1.0)
+    mono = matcher.match(x, 22050)
+    stereo = matcher.match(np.stack([x, x], axis=1), 22050)
+    assert stereo.theta == mono.theta
+
+
+def test_the_twin_comes_at_the_rate_asked_for(matches):
+    x = matcher.render(TOM, 22050, 1.0)
+    result = matcher.match(x, 22050, rate=96000)
+    assert result.twin_rate == 96000
+    assert len(result.twin) / 96000 == pytest.approx(len(result.hit) / 22050, abs=1e-4)
+
+
+def test_the_distance_is_that_of_features():
+    x = matcher.render(TOM, 22050, 1.0)
+    result = matcher.match(x, 22050)
+    twin = modal.render(result.theta, 22050, features.N_SAMPLES / 22050)
+    assert result.log_cqt_distance == pytest.approx(features.distance(result.hit, twin), abs=1e-6)
+
+
+def test_the_result_as_a_dict(matches):
+    data = next(iter(matches.values())).to_dict("x.wav")
+    assert list(data) == [
+        "input", "onset_s", "theta", "pitch_hz", "pde", "strike", "mallet_hz", "tension", "attack",
+        "distance", "theta_68_percent", "candidates", "doubt", "stages", "elapsed_ms", "model",
+    ]  # fmt: skip
+    assert list(data["theta"]) == ["omega", "tau", "p", "D", "alpha"]
+    assert list(data["pde"]) == ["S4", "c2", "d1", "d3"]
+    assert list(data["elapsed_ms"]) == [
+        "read", "features", "encoder", "refine", "render", "total",
+    ]  # fmt: skip
+    assert list(data["model"]) == ["name", "preset", "sha256", "trained_sounds"]
+    assert data["pitch_hz"] == pytest.approx(data["theta"]["omega"] / (2 * np.pi))
+
+
+def test_a_refined_match_is_nearer_and_its_twin_is_the_whole_drum():
+    x, rate = soundfile.read(DATA / "tom_low.flac")
+    result = matcher.match(x, rate, budget_s=10.0)
+    assert [stage.name for stage in result.stages] == ["network", "body", "attack"]
+    assert result.log_cqt_distance < 0.6 * result.stages[0].distance
+    twin = drum.render(result.drum, rate, len(result.hit) / rate, float(np.abs(result.hit).max()))
+    np.testing.assert_array_equal(result.twin, twin)
+    data = result.to_dict("x")
+    assert np.array(data["attack"]["levels"]).shape == (12, 5)
+    assert data["stages"][2]["log_cqt"] == data["distance"]["log_cqt"]
+    json.dumps(data)  # can be written
+    body = matcher.match(x, rate, budget_s=10.0, mix=0.0)
+    assert np.abs(np.diff(body.twin[:100])).max() < np.abs(np.diff(twin[:100])).max()
+
+
+@pytest.mark.parametrize(
+    ("x", "sentence"),
+    [
+        (np.zeros(44100), "is silent"),
+        (np.ones(400), "lasts 9.1 ms; a hit needs at least 20 ms"),
+        (np.full(44100, np.nan), "x holds NaN or infinite samples"),
+        (np.ones((2, 2, 2)), r"x has shape \(2, 2, 2\), allowed is"),
+        (np.r_[np.zeros(44100), np.ones(44)], "ends .* ms after the hit"),
+    ],
+)
+def test_what_cannot_be_matched(x, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        matcher.match(x, 44100)
+
+
+def test_the_distance_is_that_of_the_twin_with_so_much_of_its_attack():
+    x, rate = soundfile.read(DATA / "snare_kit.flac")
+    clip = to_analysis_rate(np.asarray(matcher.match(x, rate).hit), rate)
+    body = matcher.match(x, rate, budget_s=0.3, mix=0.0)
+    assert body.drum.levels is not None
+    twin = drum.render(body.drum._replace(levels=None), 22050, features.N_SAMPLES / 22050)
+    assert body.log_cqt_distance == pytest.approx(features.distance(clip, twin), abs=1e-6)
+    assert body.log_cqt_distance > body.candidates[0].distance
+    data = body.to_dict("x")
+    assert data["distance"]["log_cqt"] == body.log_cqt_distance
+    assert data["attack"]["mix"] == 0
+
+
+@pytest.mark.parametrize(
+    ("how", "sentence"),
+    [
+        ({"n_candidates": 0}, "n_candidates is 0, allowed is 1 to 3"),
+        ({"mix": 5.0}, "mix is 5, allowed is 0 to 1"),
+        ({"rate": -1}, "rate is -1, allowed is 8000 to 384000"),
+        ({"budget_s": float("nan")}, "budget_s is nan, allowed is 0 to 60"),
+    ],
+)
+def test_how_it_cannot_be_matched(how, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        matcher.match(np.ones(4410), 44100, **how)

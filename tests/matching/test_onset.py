@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+import soundfile
+
+from matcher.matching import onset
+from matcher.matching.match import match_file
+from matcher.physics import modal
+from matcher.physics.theta import Theta
+
+RATE = 44100
+TOM = Theta(omega=2 * np.pi * 110, tau=0.15, p=0.02, D=0.02, alpha=0.8)
+
+
+def take(times, levels, seconds=4.0, noise=1e-4):
+    """A take of one tom hit at each time (s), and noise."""
+    x = noise * np.random.default_rng(8).standard_normal(int(seconds * RATE)).astype(np.float32)
+    for time, level in zip(times, levels):
+        hit = modal.render(TOM, RATE, min(1.5, seconds - time), peak=level)
+        x[round(time * RATE) :][: len(hit)] += hit
+    return x
+
+
+def find(x):
+    return onset.find_hits(onset.levels([x], RATE)[0], RATE)
+
+
+def test_every_hit_is_found_once():
+    times = [0.3, 0.9, 1.5, 2.6]
+    hits = find(take(times, [0.5, 0.2, 0.9, 0.4]))
+    assert [hit.onset / RATE for hit in hits] == pytest.approx(times, abs=0.003)
+    assert int(np.argmax([hit.level for hit in hits])) == 2
+
+
+def test_refined_to_half_a_millisecond():
+    x = take([0.5], [0.8])
+    assert onset.refine(x, find(x)[0].onset, RATE) / RATE == pytest.approx(0.5, abs=0.0005)
+
+
+def test_blocks_of_any_size_give_the_same_levels():
+    x = take([0.5], [0.8])
+    whole = onset.levels([x], RATE)
+    parts = onset.levels(np.split(x, [1, 1000, 1001, 77777]), RATE)
+    assert np.allclose(whole[0], parts[0], atol=1e-7)
+    assert whole[1:] == parts[1:]
+
+
+def test_steady_noise_holds_one_hit_at_most():
+    x = np.random.default_rng(9).standard_normal(5 * RATE).astype(np.float32)
+    assert len(find(x)) <= 1  # its start
+
+
+def test_recordings_begin_where_the_list_says(hits, matches):
+    for row in hits:
+        found = matches[row["file"]].onset_s
+        assert found == pytest.approx(float(row["onset_s"]), abs=0.003), row["file"]
+
+
+def test_a_later_hit_can_be_chosen(tmp_path):
+    soundfile.write(tmp_path / "take.wav", take([0.3, 1.1], [0.4, 0.8]), RATE)
+    assert match_file(tmp_path / "take.wav").onset_s == pytest.approx(1.1, abs=0.002)
+    first = match_file(tmp_path / "take.wav", hit=1)
+    assert first.onset_s == pytest.approx(0.3, abs=0.002)
+    assert len(first.hit) / RATE == pytest.approx(0.8, abs=0.005)  # until the next
+    with pytest.raises(ValueError, match="has no hit 3; allowed is 1 to 2"):
+        match_file(tmp_path / "take.wav", hit=3)

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from matcher.matching import confidence
+from matcher.matching.features import SAMPLE_RATE
+from matcher.matching.match import to_analysis_rate
+from matcher.matching.plausibility import doubt
+from matcher.physics import drum
+from matcher.physics.drum import Drum
+from matcher.physics.theta import PRESETS
+from tests.conftest import TOM
+
+
+def test_the_recorded_drums_are_drums(matches):
+    for name, match in matches.items():
+        assert doubt(to_analysis_rate(match.hit, match.sample_rate)) == "", name
+        assert match.doubt == "", name
+
+
+def test_a_swell_and_a_cymbal_are_not():
+    x = drum.render(Drum(TOM), SAMPLE_RATE, 1.0)
+    assert doubt(x) == ""
+    swell = x * np.minimum(np.arange(len(x)) / (0.3 * SAMPLE_RATE), 1)
+    assert "ms after its onset" in doubt(swell)
+    rng = np.random.default_rng(0)
+    hiss = np.diff(rng.standard_normal(len(x) + 1)) * np.exp(-np.arange(len(x)) / 2000)
+    hiss[:20] *= 3
+    assert "Hz" in doubt(hiss)
+
+
+def test_margins_are_in_units_that_a_drummer_knows():
+    words = confidence.margins((0.01, 0.05, 0.3, 0.8, 0.1))
+    assert words == {
+        "omega": "± 35 cents", "tau": "± 15 %", "p": "up to 6 times off", "D": "unsure",
+        "alpha": "± 0.05",
+    }  # fmt: skip
+
+
+def test_the_interval_is_where_the_spread_ends():
+    spread = (0.02, 0.1, 0.1, 0.1, 0.1)
+    around = confidence.interval(TOM, spread)
+    for name, (low, high) in around.items():
+        row = PRESETS["live"][name]
+        assert low < getattr(TOM, name) < high
+        assert row.to_nu(high) - row.to_nu(low) == pytest.approx(
+            2 * spread[list(around).index(name)]
+        )
+
+
+def test_what_was_moved_far_or_is_far_is_less_sure():
+    deviation = np.full(5, 0.01)
+    sure = confidence.spread(deviation, 0.1, np.zeros(5))
+    moved = confidence.spread(deviation, 0.1, np.full(5, 0.5))
+    far = confidence.spread(deviation, 0.5, np.zeros(5))
+    assert all(np.array(moved) > sure)
+    assert all(np.array(far) > sure)
+    assert max(confidence.spread(np.ones(5), 1.0, np.ones(5))) <= 1

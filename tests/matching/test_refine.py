@@ -1,0 +1,156 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from matcher.matching import refine
+from matcher.matching.descent import RANGE
+from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, distance
+from matcher.matching.match import to_analysis_rate
+from matcher.physics import attack, drum
+from matcher.physics.drum import Drum
+from tests.conftest import TOM, near, sound
+
+LONG_S = 30.0  # a budget that nothing here exhausts
+
+
+def test_a_drum_is_found_again_from_a_guess_beside_it():
+    truth = Drum(TOM, (0.3, 0.45), 2000.0, 0.3)
+    start = near(TOM, np.array([0.02, 0.1, -0.1, 0.1, 0.1]))
+    stages = refine.refine(sound(truth), start, budget_s=LONG_S)
+    assert [stage.name for stage in stages] == list(refine.STAGES)
+    found = stages[1].drum
+    assert stages[1].distance < 0.4 * stages[0].distance
+    assert found.theta.pitch_hz == pytest.approx(110, rel=0.02)
+    assert found.theta.tau == pytest.approx(0.3, rel=0.1)
+    assert found.tension == pytest.approx(0.3, abs=0.15)
+
+
+def test_a_start_an_octave_off_is_put_right():
+    start = TOM._replace(omega=2 * TOM.omega)
+    found = refine.refine(sound(Drum(TOM)), start, budget_s=LONG_S)[-1].drum
+    assert found.theta.pitch_hz == pytest.approx(110, rel=0.02)
+
+
+def test_noise_goes_into_the_attack_and_not_into_the_body():
+    levels = np.zeros(attack.SHAPE)
+    levels[8, 1] = levels[9, 1] = 0.3
+    truth = Drum(TOM, levels=tuple(map(tuple, levels)))
+    stages = refine.refine(sound(truth), near(TOM, 0.05), budget_s=LONG_S)
+    assert stages[2].distance < 0.7 * stages[1].distance
+    found = np.array(stages[2].drum.levels)
+    assert found[7:11].sum() > 0.7 * found.sum()
+    assert stages[2].drum.theta.pitch_hz == pytest.approx(110, rel=0.02)
+
+
+def test_no_stage_is_worse_than_the_one_before(matches):
+    for name, match in matches.items():
+        clip = to_analysis_rate(match.hit, match.sample_rate)
+        stages = refine.refine(clip, match.theta, match.ends_in_hit, budget_s=0.1)
+        distances = [stage.distance for stage in stages]
+        assert distances == sorted(distances, reverse=True), name
+        assert distances[0] == pytest.approx(match.log_cqt_distance, abs=1e-6)
+
+
+def test_recordings_come_much_nearer(matches):
+    gained = []
+    for match in list(matches.values())[::3]:
+        clip = to_analysis_rate(match.hit, match.sample_rate)
+        stages = refine.refine(clip, match.theta, match.ends_in_hit, budget_s=LONG_S)
+        gained.append(stages[-1].distance / stages[0].distance)
+        RANGE.check(stages[-1].drum.theta)
+    assert np.median(gained) < 0.65
+
+
+def test_it_stops_when_told_and_when_the_time_is_over(monkeypatch):
+    clip, rendered = sound(Drum(TOM)), []
+    render_body = drum.render_body
+    monkeypatch.setattr(
+        drum, "render_body", lambda *given: rendered.append(given) or render_body(*given)
+    )
+
+    def sounds(**how) -> int:
+        """How many sounds are rendered until it is over."""
+        rendered.clear()
+        stages = refine.refine(clip, near(TOM, 0.1), **how)
+        assert stages[-1].distance <= stages[0].distance
+        return len(rendered)
+
+    whole = sounds(budget_s=LONG_S)
+    asked = iter([False, False])
+    told = sounds(budget_s=LONG_S, stopped=lambda: next(asked, True))
+    late = sounds(budget_s=1e-6)
+    assert told < whole / 2 and late < whole / 2
+
+
+def test_silence_is_refused():
+    with pytest.raises(ValueError, match="the clip is silent"):
+        refine.refine(np.zeros(N_SAMPLES, np.float32), TOM)
+
+
+def test_no_budget_and_no_attack():
+    clip = sound(Drum(TOM))
+    assert [s.name for s in refine.refine(clip, TOM, budget_s=0)] == ["network"]
+    names = [s.name for s in refine.refine(clip, TOM, budget_s=0.1, stopped=lambda: True)]
+    assert names == ["network", "body"]
+
+
+def test_a_clip_that_the_next_hit_ends_is_compared_until_there():
+    clip = sound(Drum(TOM))[: N_SAMPLES // 5]
+    stages = refine.refine(clip, near(TOM, 0.1), ends_in_hit=True, budget_s=LONG_S)
+    assert stages[-1].distance < 0.4 * stages[0].distance
+    assert stages[-1].drum.theta.tau == pytest.approx(0.3, rel=0.3)
+
+
+def test_a_steady_background_is_not_taken_for_the_drum():
+    clean = sound(Drum(TOM), 2.0)
+    hiss = np.random.default_rng(0).standard_normal(len(clean)).astype(np.float32)
+    noisy = clean + 0.02 * hiss
+    stages = refine.refine(noisy, near(TOM, 0.05), budget_s=LONG_S)
+    found = stages[-1].drum
+    assert found.theta.pitch_hz == pytest.approx(110, rel=0.02)
+    assert found.theta.tau == pytest.approx(0.3, rel=0.25)
+    assert distance(clean, drum.render(found, SAMPLE_RATE, 2.0)) < 0.5
+
+
+def test_a_short_clip_gets_no_attack_that_outlasts_it():
+    levels = np.zeros(attack.SHAPE)
+    levels[8, 1] = 0.3
+    clip = sound(Drum(TOM, levels=tuple(map(tuple, levels))))[: SAMPLE_RATE // 16]
+    found = refine.refine(clip, near(TOM, 0.05), ends_in_hit=True, budget_s=LONG_S)[-1].drum
+    heard = np.array(attack.DECAYS_S) <= 1 / 16
+    assert np.sum(found.levels) > 0
+    assert not np.array(found.levels)[:, ~heard].any()
+
+
+def test_in_noise_the_attack_comes_nearer_to_the_drum_too():
+    levels = np.zeros(attack.SHAPE)
+    levels[4:9, 1] = 0.02
+    drum_ = Drum(TOM, levels=tuple(map(tuple, levels.tolist())))
+    clean = drum.render(drum_, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
+    hiss = np.random.default_rng(1).standard_normal(len(clean)).astype(np.float32)
+    stages = refine.refine(clean + 0.02 * hiss, near(TOM, 0.05), budget_s=LONG_S)
+    network, body, whole = (
+        distance(clean, drum.render(s.drum, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)) for s in stages
+    )
+    assert whole < body < network
+    assert whole < 0.4
+
+
+def test_what_is_kept_is_there_before_the_clock_runs():
+    """In a process of its own, where nothing was matched yet."""
+    code = """
+import numpy as np
+from matcher.matching import descent, features, mode_power, refine
+from matcher.physics import drum
+refine.prepare()
+compiled = (mode_power._add, features._cut_out, features._square, drum.modal.add_gliding)
+before = [len(kernel.signatures) for kernel in compiled]
+assert min(before) > 0
+assert all("_plan" in vars(cqt) for cqt in (*descent.WINDOWS, features.DISTANCE))
+clip = drum.render(drum.Drum(descent.RANGE.from_nu(np.zeros(5))), features.SAMPLE_RATE, 1.5)
+refine.refine(clip, descent.RANGE.from_nu(np.full(5, 0.1)))
+assert [len(kernel.signatures) for kernel in compiled] == before
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,176 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from matcher.matching.encoder import SHIPPED
+from matcher.matching.features import SAMPLE_RATE
+from matcher.matching.match import shipped_encoder
+from matcher.physics.theta import PRESETS, Theta
+from tests.conftest import DATA, draw
+from training import confidence, evaluate, recordings
+from training.studies import robustness
+
+
+def test_errors_in_natural_units():
+    truth = draw("live", 10, seed=15)
+    guess = Theta(2 * truth.omega, 1.1 * truth.tau, 10 * truth.p, truth.D / 100, truth.alpha - 0.02)
+    errors = evaluate.natural_errors(truth, guess)
+    expected = {"omega": 1200, "tau": 10, "p": 1, "D": 2, "alpha": 0.02}
+    for name, value in expected.items():
+        assert errors[name] == pytest.approx([value] * 10)
+
+
+def test_on_fresh_sounds():
+    guess, truth = evaluate.infer_sounds(shipped_encoder(), 60, augmented=False)
+    rows = evaluate.parameter_rows(guess, truth, PRESETS["live"])
+    assert [row["parameter"] for row in rows] == [*Theta._fields, "mean"]
+    assert rows[-1]["MSE"] == pytest.approx(np.mean([row["MSE"] for row in rows[:-1]]))
+    assert rows[-1]["MSE"] < 0.1
+
+
+def test_distances_are_nothing_for_the_truth_and_less_for_the_model_than_for_others():
+    guess, truth = evaluate.infer_sounds(shipped_encoder(), 8, augmented=False)
+    same, near, far = (
+        evaluate.distance_rows(nu, truth, PRESETS["live"], workers=1)
+        for nu in (truth, guess, truth[::-1].copy())
+    )
+    for rows in zip(same, near, far):
+        assert [row["distance"] for row in rows] == [rows[0]["distance"]] * 3
+        means = [row["mean"] for row in rows]
+        assert means[0] < 1e-3 < means[1] < means[2]
+        assert rows[1]["error"] == pytest.approx(rows[1]["deviation"] / np.sqrt(8))
+
+
+def test_a_folder_of_recordings(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("DRUM_MATCHER_CACHE", str(tmp_path / "cache"))
+    for name in ("tom_low.flac", "rim.flac"):
+        shutil.copy(DATA / name, tmp_path)
+    listing = "file,instrument,is_drum\ntom_low.flac,tom,1\nrim.flac,rim,0\n"
+    (tmp_path / "hits.csv").write_text(listing)
+    arguments = ["--folder", str(tmp_path), "--workers", "1", "--patience", "1000"]
+    assert evaluate.main([*arguments, "--budget-ms", "5000"]) == 0
+    each, summary, pitches = capsys.readouterr().out.split("\n\n")
+    assert "| attack | pitch | 1 |" in pitches
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in each.splitlines()]
+    assert len(rows) == 3  # the rim is not a drum
+    row = dict(zip(rows[0], rows[2]))
+    assert (row["file"], row["instrument"]) == ("tom_low.flac", "tom")
+    assert float(row["attack"]) < float(row["body"]) < float(row["network"])
+    assert 0 < float(row["CMA-ES 1000"]) < float(row["network"])
+    assert float(row["attack JTFS"]) > 0 and float(row["attack multi-resolution STFT"]) > 0
+    assert f"| tom | 1 | {row['network']} | {row['body']} |" in summary
+
+
+def test_a_folder_without_a_list(tmp_path):
+    shutil.copy(DATA / "tabla_closed_76ms.flac", tmp_path)
+    assert recordings.drums(tmp_path) == [(tmp_path / "tabla_closed_76ms.flac", "all")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--count", "0"], "count is 0, allowed is 1 or more"),
+        (["--budget-ms", "nan"], "budget-ms is nan, allowed is 10 to 60000"),
+        (["--patience", "-1"], "patience is -1, allowed is 0 or more"),
+        (["--model", "none.onnx"], "none.onnx cannot be read"),
+    ],
+)
+def test_wrong_arguments(arguments, sentence, capsys):
+    assert evaluate.main(arguments) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_folder_without_drums(tmp_path, capsys):
+    assert evaluate.main(["--folder", str(tmp_path)]) == 2
+    assert "holds no drum recordings" in capsys.readouterr().err
+
+
+def test_the_low_partial_is_that_of_the_recording_where_there_is_one():
+    t = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    tone = np.exp(-5 * t) * (np.sin(2 * np.pi * 97 * t) + 0.5 * np.sin(2 * np.pi * 310 * t))
+    assert recordings.low_partial(tone) == pytest.approx(97, abs=1)
+    noise = np.random.default_rng(0).standard_normal(len(t))
+    assert np.isnan(recordings.low_partial(noise))
+    assert np.isnan(recordings.low_partial(tone[:600]))
+
+
+def test_octaves_are_counted():
+    rows = [{recordings.PARTIAL: 100.0} for _ in range(4)] + [{recordings.PARTIAL: np.nan}]
+    for row, hz in zip(rows, (100.0, 50.0, 203.0, 140.0, 1.0)):
+        for name in recordings.HIDDEN[1:]:
+            row[name] = hz
+    line = recordings.pitch_rows(rows)[0]
+    assert (line["recordings"], line["within 100 cents"]) == (4, 1)
+    assert (line["octaves off"], line["elsewhere"]) == (2, 1)
+
+
+def test_spoiled_recordings_are_matched_and_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("DRUM_MATCHER_CACHE", str(tmp_path))
+    task = robustness.Task(DATA / "tom_high.flac", SHIPPED, 0, 0.3)
+    (row,) = robustness.measure([task], 1)
+    assert list(row) == ["network", "body", "attack"]
+    assert 0 < row["attack"] < 1.2
+    (kept,) = (tmp_path / "robustness").iterdir()
+    kept.write_text('{"network": 1, "body": 2, "attack": 3}')
+    assert robustness.measure([task], 1) == [{"network": 1, "body": 2, "attack": 3}]
+
+
+@pytest.mark.parametrize("curve", robustness.CURVES, ids=lambda curve: curve.spoil.__name__)
+def test_each_way_to_spoil_has_a_strength_that_changes_nothing_much(curve):
+    x = np.random.default_rng(1).standard_normal(8000).astype(np.float32)
+    changes = []
+    for value in curve.values:
+        y = curve.spoil(x, value)
+        assert np.isfinite(y).all() and np.any(y)
+        n = min(len(x), len(y))
+        alike = np.dot(x[:n], y[:n]) / np.linalg.norm(x) / np.linalg.norm(y[:n])
+        changes.append(1 - alike)
+    assert -1e-5 < min(changes) < 0.01
+    assert max(changes) > (1e-6 if curve.spoil is robustness.level else 0.01)
+
+
+def test_what_refining_gains_on_sounds_whose_theta_is_known(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("DRUM_MATCHER_CACHE", str(tmp_path))
+    assert confidence.main(["--count", "8", "--workers", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "8 clean sounds" in said and "8 augmented sounds" in said
+    assert said.count("| omega | cents |") == 2
+    assert len(list((tmp_path / "confidence").iterdir())) == 16
+    assert confidence.main(["--count", "1"]) == 2
+    assert "allowed is 8 or more" in capsys.readouterr().err
+
+
+def test_confidence_is_such_that_its_share_of_errors_is_within():
+    rng = np.random.default_rng(4)
+    rows = []
+    for _ in range(2000):
+        deviation = 10 ** rng.uniform(-3, -1, 5)
+        nu, heard = rng.uniform(-0.5, 0.5, (2, 5))
+        rows.append({
+            "nu": nu, "network": heard, "attack": nu + 3 * deviation * rng.standard_normal(5),
+            "deviation": deviation, "distances": [0.5, 0.3],
+        })  # fmt: skip
+    weights, shares = confidence.fit(rows)
+    np.testing.assert_allclose(weights[:, 1], 1, atol=0.15)  # of the deviation's logarithm
+    np.testing.assert_allclose(shares, 0.68, atol=0.05)
+
+
+def test_a_list_without_its_columns_is_said(tmp_path):
+    (tmp_path / "hits.csv").write_text("file,is_drum\nx.wav,1\n")
+    with pytest.raises(ValueError, match=r"hits.csv has no column instrument; it needs file"):
+        recordings.drums(tmp_path)
+
+
+def test_a_late_onset_does_not_make_a_clip_that_was_cut_off(monkeypatch):
+    cut, refine = [], robustness.refine.refine
+
+    def heard(x, theta, ends_in_hit, budget_s):
+        if budget_s > 0:
+            cut.append(ends_in_hit)
+        return refine(x, theta, ends_in_hit, 0.0)
+
+    monkeypatch.setattr(robustness.refine, "refine", heard)
+    for curve, value in ((0, 0.1), (2, 10.0), (2, -10.0)):
+        robustness._match(robustness.Task(DATA / "tom_low.flac", SHIPPED, curve, value))
+    assert cut == [True, False, False]

@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+import torch
+
+from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
+from matcher.physics import drum, ftm, modal
+from matcher.physics.theta import PRESETS
+from training import synth
+
+
+def draw(count, seed):
+    return np.random.default_rng(seed).uniform(-1, 1, (count, 5))
+
+
+def float64_sum(theta, strike=ftm.STRIKE):
+    modes = modal.fade_out(ftm.modes(theta, strike), SAMPLE_RATE)
+    t = np.arange(N_SAMPLES) / SAMPLE_RATE
+    x = sum(g * np.exp(-s * t) * np.sin(w * t) for s, w, g in zip(*modes))
+    return x / np.abs(x).max()
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=list(PRESETS))
+@pytest.mark.parametrize(("dtype", "allowed"), [(torch.float64, 1e-6), (torch.float32, 10**-2.5)])
+def test_it_is_the_instruments_sound(preset, dtype, allowed):
+    nu = draw(20, seed=50)
+    x = synth.render(torch.from_numpy(nu).to(dtype), preset).numpy()
+    for n, rendered in zip(nu, x):
+        assert np.abs(rendered - float64_sum(preset.from_nu(n))).max() <= allowed
+        played = modal.render(preset.from_nu(n), SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
+        assert np.abs(rendered - played).max() <= max(allowed, 1e-5)  # the bank is float32
+
+
+def test_theta_is_the_presets():
+    for preset in PRESETS.values():
+        nu = draw(10, seed=51)
+        theta = synth.theta_from_nu(torch.from_numpy(nu), preset)
+        for name, values in preset.from_nu(nu)._asdict().items():
+            np.testing.assert_allclose(getattr(theta, name), values, rtol=1e-12)
+
+
+def test_every_sound_has_its_own_strike():
+    nu, strike = draw(3, seed=52), np.random.default_rng(0).uniform(0.2, 0.5, (2, 3))
+    x = synth.render(torch.from_numpy(nu), PRESETS["paper"], torch.from_numpy(strike))
+    for i in range(3):
+        expected = float64_sum(PRESETS["paper"].from_nu(nu[i]), strike[:, i])
+        np.testing.assert_allclose(x[i], expected, atol=1e-6)
+
+
+def test_tangents_are_slopes():
+    nu, preset = torch.from_numpy(draw(4, seed=53)), PRESETS["live"]
+    x, dx = synth.render_with_tangents(nu, preset)
+    torch.testing.assert_close(x, synth.render(nu, preset))
+    for i, direction in enumerate(torch.eye(5, dtype=torch.float64)):
+        errors = []
+        for step in (1e-7, 1e-4):  # the long one where the slope drowns in rounding
+            ends = [synth.render(nu + s * direction, preset) for s in (step, -step)]
+            slope = (ends[0] - ends[1]) / (2 * step)
+            errors.append(torch.linalg.norm(dx[:, i] - slope, dim=1) / slope.norm(dim=1))
+        assert torch.minimum(*errors).max() < 1e-3
+
+
+def test_where_no_mode_is_heard_there_is_silence():
+    nu = torch.tensor([[1.0, 0, 0, 0, 0]])
+    x = synth.render(nu, PRESETS["live"], (0.0, 0.0))
+    assert (x == 0).all()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
+def test_on_a_gpu():
+    nu, preset = torch.from_numpy(draw(4, seed=54)), PRESETS["live"]
+    there = synth.render(nu.cuda(), preset).cpu()
+    torch.testing.assert_close(there, synth.render(nu, preset), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_tension_and_mallet_are_the_instruments(dtype):
+    nu, preset = draw(4, seed=54), PRESETS["live"]
+    nu[:, 0] *= 0.5  # nothing near the ends of hearing
+    tension, mallet_hz = np.array([0.03, 0.3, 1.0, 0.3]), np.array([800.0, 3000.0, 600.0, 20000.0])
+    strike = np.array([[0.4, 0.3, 0.2, 0.4], [0.4, 0.45, 0.3, 0.4]])
+    heard = synth.render_gliding(
+        torch.from_numpy(nu).to(dtype), preset, torch.from_numpy(tension),
+        torch.from_numpy(strike), torch.from_numpy(mallet_hz),
+    )  # fmt: skip
+    assert heard.dtype == dtype
+    for i, x in enumerate(heard.numpy()):
+        theta = preset.from_nu(nu[i])
+        body = drum.Drum(theta, tuple(strike[:, i]), mallet_hz[i], tension[i])
+        played = drum.render(body, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
+        assert np.abs(x - played).max() <= 0.01, i  # the bank glides in float32 to the end
+
+
+def test_without_tension_the_gliding_drum_is_the_linear_one():
+    nu, preset = torch.from_numpy(draw(2, seed=55)), PRESETS["live"]
+    x = synth.render_gliding(nu, preset, torch.zeros(2), n_samples=8192)
+    torch.testing.assert_close(x, synth.render(nu, preset, n_samples=8192), rtol=0, atol=1e-6)
+
+
+def test_the_slope_of_tension_is_that_of_differences():
+    nu, preset = torch.from_numpy(draw(1, seed=56)), PRESETS["live"]
+
+    def glided(tension):
+        return synth.render_gliding(nu, preset, tension, n_samples=8192)
+
+    at, along = torch.full((1,), 0.3, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
+    _, slope = torch.func.jvp(glided, (at,), (along,))
+    difference = (glided(at + 1e-6) - glided(at - 1e-6)) / 2e-6
+    torch.testing.assert_close(slope, difference, rtol=1e-3, atol=1e-3 * float(slope.abs().max()))
