@@ -26,7 +26,7 @@ class Matched:
     stages: tuple[tuple[str, float | None, float | None], ...] = ()  # name, s heard, distance
     number: int = 0  # of the hit; 0: it came from no microphone
     spread: tuple[float, ...] | None = None  # of theta, as matcher.matching.confidence has it
-    doubt: str = ""  # why it may be no drum
+    no_drum_reason: str = ""  # why it may be no drum
     others: tuple[Refined, ...] = field(default=(), repr=False)  # answers that differ, with this
 
     @property
@@ -74,7 +74,9 @@ def of_match(match: Match) -> Matched:
     stages = tuple((stage.name, None, stage.distance) for stage in match.stages)
     hit = Hit(match.hit, match.sample_rate, match.ends_in_hit)
     heard = match.stages[0].drum.theta
-    return Matched(drum_values(match.drum), hit, heard, stages, 0, match.spread, match.doubt)
+    return Matched(
+        drum_values(match.drum), hit, heard, stages, 0, match.spread, match.no_drum_reason
+    )
 
 
 def find_others(matched: Matched) -> tuple[Refined, ...]:

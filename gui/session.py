@@ -134,7 +134,7 @@ class Session(QObject):
         ]
         values = [drum_values(other.drum) for other in matched.others]
         chosen = values.index(matched.values) if matched.values in values else -1
-        return matched.words, matched.doubt, others, chosen
+        return matched.words, matched.no_drum_reason, others, chosen
 
     def name_of(self, pad: int) -> str:
         """What to call a pad."""
@@ -450,7 +450,9 @@ class Session(QObject):
     def export(self, path: Path) -> None:
         """Write the sound of the chosen pad to a WAV file."""
         pad = self.pad
-        longest = max([pad.theta.tau, *(attack.decays_of(pad.levels) if pad.attack > 0 else ())])
+        longest = max(
+            [pad.theta.tau, *(attack.decays_of(pad.attack_powers) if pad.attack > 0 else ())]
+        )
         seconds = min(LONGEST, float(np.log(1000)) * longest)
         x = render(pad.drum, WAV_RATE, seconds, 0.99, pad.attack)
         if self.attempt(lambda: write_wav(path, x, WAV_RATE)):

@@ -167,13 +167,13 @@ def _match(arguments) -> None:
     from matcher.matching.confidence import margins as margins_of
     from matcher.matching.encoder import Encoder
     from matcher.matching.match import CANDIDATES, match_file
-    from matcher.physics.drum import MIX, describe_strike
+    from matcher.physics.drum import ATTACK_MIX, describe_strike
     from matcher.recording import RATES, save_atomically, write_wav
 
     if arguments.rate is not None:
         _check("rate", arguments.rate, *RATES)
     _check("budget-ms", arguments.budget_ms, 10, 60000)
-    _check("attack", arguments.attack, *MIX)
+    _check("attack", arguments.attack, *ATTACK_MIX)
     _check("candidates", arguments.candidates, *CANDIDATES)
     if arguments.candidates > 1 and not arguments.refine:
         raise ValueError("candidates come of refining; leave out --no-refine")
@@ -204,20 +204,20 @@ def _match(arguments) -> None:
     margins = margins_of(result.spread) if result.spread else {}
     for row, (label, value, meaning) in zip(Theta._fields, describe(result.theta)):
         print(f"  {label:<10}{value:<10} {margins.get(row, ''):<20} {meaning}")
-    for label, value, meaning in describe_strike(result.drum, result.mix):
+    for label, value, meaning in describe_strike(result.drum, result.attack_mix):
         print(f"  {label:<10}{value:<10} {'':<20} {meaning}")
     stages = ", ".join(f"{stage.name} {stage.distance:.2f}" for stage in result.stages)
     if len(result.candidates) > 1:
         nearest = result.candidates[0].distance
         stages += f", the nearest of {len(result.candidates)} {nearest:.2f}"
-    if result.mix < 1:
+    if result.attack_mix < 1:
         stages += f", as it is written {result.log_cqt_distance:.2f}"
     print(f"  log-CQT distance (0 is the same sound): {stages}")
     for i, other in enumerate(result.candidates[1:], 2):
         values = ", ".join(value for _, value, _ in describe(other.drum.theta))
         print(f"  or, {i}: {values}; distance {other.distance:.2f}")
-    if result.doubt:
-        print(f"  {result.doubt}")
+    if result.no_drum_reason:
+        print(f"  {result.no_drum_reason}")
     print(f"written: {', '.join(map(str, written))}")
 
 

@@ -78,7 +78,7 @@ def _any_strike(theta: Theta, rng: np.random.Generator) -> Drum:
     if rng.random() < TENSION_CHANCE:
         struck = struck._replace(tension=float(log_uniform(rng, *TENSION_RANGE)))
     if rng.random() < ATTACK_CHANCE:
-        struck = struck._replace(levels=_any_attack(rng))
+        struck = struck._replace(attack_powers=_any_attack(rng))
     return struck
 
 
@@ -89,9 +89,9 @@ def _any_attack(rng: np.random.Generator):
     middle, width = rng.uniform(0, attack.N_BANDS), rng.uniform(*ATTACK_OCTAVES) / octave
     hump = np.exp(-0.5 * ((band - middle) / width) ** 2)
     slow = rng.uniform(-0.5, attack.N_DECAYS) + rng.uniform(-0.2, 0.1) * (band - middle)
-    levels = hump * np.exp(-0.5 * (np.arange(attack.N_DECAYS) - slow) ** 2) + 1e-12
-    levels *= 10 ** (rng.uniform(*ATTACK_DB) / 10) / levels.sum()
-    return tuple(tuple(map(float, row)) for row in levels)
+    attack_powers = hump * np.exp(-0.5 * (np.arange(attack.N_DECAYS) - slow) ** 2) + 1e-12
+    attack_powers *= 10 ** (rng.uniform(*ATTACK_DB) / 10) / attack_powers.sum()
+    return tuple(tuple(map(float, row)) for row in attack_powers)
 
 
 def nu_of(seed: int, split: str, index: int) -> np.ndarray:

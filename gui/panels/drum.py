@@ -254,7 +254,7 @@ class DrumPanel(QWidget):
         self.membrane.show_drum(pad.theta, (pad.x1, pad.x2))
         sure = margins(spread) if spread is not None else {}
         for name, knob in self.knobs.items():
-            there = pad.theta is not None and (name != "attack" or pad.levels is not None)
+            there = pad.theta is not None and (name != "attack" or pad.attack_powers is not None)
             knob.setEnabled(there)
             of_theta = name in Theta._fields
             if of_theta:

@@ -49,13 +49,13 @@ class Comparison:
 
 
 def compare(hit: Hit, sound: tuple[Drum, float]) -> Comparison:
-    """Everything that is shown of a hit and a drum with its attack's mix."""
-    (drum, mix), peak = sound, float(np.abs(hit.samples).max())
+    """Everything that is shown of a hit and a drum with its attack's attack_mix."""
+    (drum, attack_mix), peak = sound, float(np.abs(hit.samples).max())
     seconds = len(hit.samples) / hit.sample_rate
-    twin = render(drum, hit.sample_rate, seconds, peak, mix)
+    twin = render(drum, hit.sample_rate, seconds, peak, attack_mix)
     clips = tuple(to_analysis_rate(x, hit.sample_rate) for x in (hit.samples, twin))
     levels = tuple(spectrogram.levels(clip) for clip in clips)
-    distance = twin_distance(clips[0], drum, hit.ended, mix)
+    distance = twin_distance(clips[0], drum, hit.ended, attack_mix)
     return Comparison(hit, twin, levels, clips, distance)
 
 
@@ -122,12 +122,12 @@ class MatchPanel(QWidget):
             return
         self._latest.do(lambda: compare(hit, sound))
 
-    def show_answers(self, words: str, doubt: str, others: list[str], chosen: int) -> None:
+    def show_answers(self, words: str, no_drum_reason: str, others: list[str], chosen: int) -> None:
         """Show the stages of the match, and its answers, of which one is on the pad.
 
-        doubt: why it may be no drum. chosen: index in others, or -1.
+        no_drum_reason: why it may be no drum. chosen: index in others, or -1.
         """
-        self.stages.setText(f"<b>{doubt}</b>" if doubt else words)
+        self.stages.setText(f"<b>{no_drum_reason}</b>" if no_drum_reason else words)
         self.stages.setToolTip(words)
         self.others.blockSignals(True)
         self.others.clear()

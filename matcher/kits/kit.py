@@ -13,7 +13,7 @@ from pathlib import Path
 import tomli_w
 
 from matcher.physics import attack
-from matcher.physics.drum import HARD_HZ, MIX, TENSION, Drum
+from matcher.physics.drum import ATTACK_MIX, HARD_HZ, TENSION, Drum
 from matcher.physics.ftm import STRIKE
 from matcher.physics.theta import PRESETS, Theta
 from matcher.recording import save_atomically
@@ -45,12 +45,12 @@ RANGES = {
     "x2": (0.001, 0.999),
     "mallet_hz": (50.0, HARD_HZ),
     "tension": TENSION,
-    "attack": MIX,
+    "attack": ATTACK_MIX,
 }
 RANGE = PRESETS["live"]  # of theta
 # what a controller can turn
 TURNED = (*Theta._fields, "gain_db", "pan", "tune", "x1", "x2", "mallet_hz", "tension", "attack")
-DRUM = ("theta", "levels", "x1", "x2", "mallet_hz", "tension")  # what a match sets of a pad
+DRUM = ("theta", "attack_powers", "x1", "x2", "mallet_hz", "tension")  # what a match sets of a pad
 
 
 def bent(bend: float, velocity: float) -> float:
@@ -83,7 +83,7 @@ class Pad:
     mallet_hz: float = HARD_HZ
     tension: float = 0.0
     attack: float = 1.0  # how much of the attack is heard, 0 to 1
-    levels: tuple[tuple[float, ...], ...] | None = None  # of the attack, as in Drum
+    attack_powers: tuple[tuple[float, ...], ...] | None = None  # of the attack, as in Drum
 
     def __post_init__(self):
         for name, (low, high) in RANGES.items():
@@ -97,8 +97,8 @@ class Pad:
         _check_name(self.name)
         if self.theta is not None:
             RANGE.check(self.theta)
-        if self.levels is not None:
-            _check_levels(self.levels)
+        if self.attack_powers is not None:
+            _check_levels(self.attack_powers)
 
     @property
     def tuned(self) -> Theta | None:
@@ -129,14 +129,18 @@ def drum_values(drum: Drum) -> dict:
     for name, value in values.items():
         low, high = RANGES[name]
         values[name] = min(max(float(value), low), high)
-    levels = drum.levels and tuple(tuple(float(f"{v:.4g}") for v in row) for row in drum.levels)
-    return {"theta": theta, "levels": levels, **values}
+    attack_powers = drum.attack_powers and tuple(
+        tuple(float(f"{v:.4g}") for v in row) for row in drum.attack_powers
+    )
+    return {"theta": theta, "attack_powers": attack_powers, **values}
 
 
 def drum_of(values: dict) -> Drum:
     """drum_values the other way."""
     strike = values["x1"], values["x2"]
-    return Drum(values["theta"], strike, values["mallet_hz"], values["tension"], values["levels"])
+    return Drum(
+        values["theta"], strike, values["mallet_hz"], values["tension"], values["attack_powers"]
+    )
 
 
 def values_of(pad: Pad) -> dict:
@@ -216,7 +220,10 @@ def save_kit(kit: Kit, path: str | Path, comment: str = "") -> None:
     """Write a kit file, whole or not at all; comment: its first line."""
     pads = []
     for pad in kit.pads:
-        row = asdict(pad) | {"theta": pad.theta and _plain(pad.theta), "levels": pad.levels}
+        row = asdict(pad) | {
+            "theta": pad.theta and _plain(pad.theta),
+            "attack_powers": pad.attack_powers,
+        }
         pads.append({name: value for name, value in row.items() if value is not None})
     text = tomli_w.dumps({"schema": SCHEMA, "name": kit.name, "pads": pads})
     text = _ROW.sub(lambda row: f"[{', '.join(row[1].replace(',', ' ').split())}]", text)
@@ -318,19 +325,19 @@ def _levels(value) -> tuple[tuple[float, ...], ...]:
     rows = value if isinstance(value, list) else []
     numbers = all(isinstance(row, list) and all(type(v) in (int, float) for v in row)
                   for row in rows)  # fmt: skip
-    levels = tuple(tuple(map(float, row)) for row in rows) if numbers else ()
-    _check_levels(levels)
-    return levels
+    attack_powers = tuple(tuple(map(float, row)) for row in rows) if numbers else ()
+    _check_levels(attack_powers)
+    return attack_powers
 
 
-_READ = {"theta": _theta, "levels": _levels}  # what a file has in another form
+_READ = {"theta": _theta, "attack_powers": _levels}  # what a file has in another form
 
 
-def _check_levels(levels) -> None:
-    shape = tuple(len(row) for row in levels) == (attack.N_DECAYS,) * attack.N_BANDS
-    if not shape or not all(0 <= value <= attack.LOUDEST for row in levels for value in row):
+def _check_levels(attack_powers) -> None:
+    shape = tuple(len(row) for row in attack_powers) == (attack.N_DECAYS,) * attack.N_BANDS
+    if not shape or not all(0 <= value <= attack.LOUDEST for row in attack_powers for value in row):
         raise ValueError(
-            f"levels are not allowed; allowed are {attack.N_BANDS} rows of {attack.N_DECAYS} "
+            f"levels are wrong; allowed are {attack.N_BANDS} rows of {attack.N_DECAYS} "
             f"numbers from 0 to {attack.LOUDEST:g}"
         )
 

@@ -40,7 +40,7 @@ ANYWHERE = (0.37, 0.43)  # struck where none of them is silent
 LEVELS = ((1.0,) * attack.N_DECAYS,) * attack.N_BANDS  # heard to the end
 DRUMS = {
     "body": Drum(LONG, ANYWHERE),
-    "body and attack": Drum(LONG, ANYWHERE, levels=LEVELS),
+    "body and attack": Drum(LONG, ANYWHERE, attack_powers=LEVELS),
     "tension, body and attack": Drum(LONG, ANYWHERE, 2000.0, 2.0, LEVELS),
 }
 
@@ -201,7 +201,7 @@ def _callback_us(n_voices: int, drum: Drum) -> dict:
     if sounding != n_voices:
         raise AssertionError(f"{sounding} voices sounded to the end, not {n_voices}")
     if (
-        drum.levels is not None
+        drum.attack_powers is not None
         and not pool["voices"]["noise_level"][pool["voices"]["pad"] >= 0].all()
     ):
         raise AssertionError("not every attack sounded to the end")
@@ -211,11 +211,13 @@ def _callback_us(n_voices: int, drum: Drum) -> dict:
 def _matched_ms() -> dict:
     """Each stage of a match without a limit to its time, from the network's answer on."""
     tom = Theta(2 * np.pi * 110, 0.4, 0.02, 0.01, 0.8)
-    levels = tuple(
+    attack_powers = tuple(
         tuple(0.01 * (4 <= band < 8 and decay == 1) for decay in range(attack.N_DECAYS))
         for band in range(attack.N_BANDS)
     )
-    heard = render(Drum(tom, mallet_hz=900.0, tension=0.2, levels=levels), SAMPLE_RATE, 1.5)
+    heard = render(
+        Drum(tom, mallet_hz=900.0, tension=0.2, attack_powers=attack_powers), SAMPLE_RATE, 1.5
+    )
     with threadpool_limits(1):
         near = tom._replace(omega=1.03 * tom.omega, tau=0.5)
         stages = refine.refine(heard, near, budget_s=60.0)

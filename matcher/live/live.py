@@ -602,7 +602,7 @@ class Live:
         self.say(
             "theta", now - self._began, stage=job.stage, by=answer.by, pad=job.pad + 1,
             **(values | {"theta": values["theta"]._asdict()}), distance=answer.distance,
-            spread=answer.spread, doubt=answer.doubt,
+            spread=answer.spread, doubt=answer.no_drum_reason,
             observed_s=round(job.observed_s, 6), latency_ms=round(1e3 * (now - job.heard_at), 3),
         )  # fmt: skip
         return True
@@ -616,8 +616,8 @@ class Live:
 def answered(event: dict) -> dict:
     """A `theta` event -> the fields of a pad that it sets, as kit.drum_values."""
     values = {name: event[name] for name in DRUM}
-    levels = values["levels"] and tuple(map(tuple, values["levels"]))
-    return values | {"theta": Theta(**event["theta"]), "levels": levels}
+    attack_powers = values["attack_powers"] and tuple(map(tuple, values["attack_powers"]))
+    return values | {"theta": Theta(**event["theta"]), "attack_powers": attack_powers}
 
 
 class Stuck(Exception):

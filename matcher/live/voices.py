@@ -42,7 +42,7 @@ PROGRAM = np.dtype(
         ("tension", np.float32),
         ("pull", np.float32, (2, N_MODES)),  # of modal.add_gliding
         ("weight", np.float32, N_MODES),
-        ("levels", np.float32, attack.SHAPE),  # powers of the attack with a strike of 1
+        ("attack_powers", np.float32, attack.SHAPE),  # powers of the attack with a strike of 1
     ],
     align=True,
 )
@@ -127,13 +127,13 @@ def make_pool(sample_rate: float) -> np.ndarray:
     return pool
 
 
-def write_program(program: np.ndarray, drum_: Drum, mix: float, sample_rate: float) -> None:
+def write_program(program: np.ndarray, drum_: Drum, attack_mix: float, sample_rate: float) -> None:
     """Fill a record of PROGRAM with a drum whose sound, struck with 1, has a peak of 1.
 
-    mix: of the attack, 0 to 1.
+    attack_mix: of the attack, 0 to 1.
     """
     modes = modal.fade_out(drum_.modes(), sample_rate)
-    mixed, peak = drum.render_mixed(drum_, sample_rate, round(PEAK_S * sample_rate), mix)
+    mixed, peak = drum.render_mixed(drum_, sample_rate, round(PEAK_S * sample_rate), attack_mix)
     whole = float(np.abs(mixed).max())
     peak = peak * whole or 1.0  # 1: where the strike point is silent
     anywhere = drum_.dulled(modes._replace(gain=1 / (modes.omega * drum_.theta.alpha)))
@@ -153,9 +153,9 @@ def write_program(program: np.ndarray, drum_: Drum, mix: float, sample_rate: flo
     pull, weight = drum.gliding(drum_, sample_rate)
     program["tension"] = drum_.tension
     program["pull"][:, :n], program["weight"][:n] = pull[:, order], weight[order] * peak**2
-    program["levels"] = 0
-    if drum_.levels is not None and whole > 0:
-        program["levels"] = np.array(drum_.levels) * (mix / whole) ** 2
+    program["attack_powers"] = 0
+    if drum_.attack_powers is not None and whole > 0:
+        program["attack_powers"] = np.array(drum_.attack_powers) * (attack_mix / whole) ** 2
 
 
 def write_pad(record: np.ndarray, pad: Pad, sample_rate: float, choke_s: float = 0.03) -> None:
@@ -359,7 +359,7 @@ def _excite(pool, pad, index, force, scale):
         _excite_at(program, voice, position, dull, scale)
     for band in range(N_BANDS):
         for decay in range(N_DECAYS):
-            add = np.float32(scale * scale) * program.levels[band, decay]
+            add = np.float32(scale * scale) * program.attack_powers[band, decay]
             voice.noise[band, decay] += add
             if add > 0:
                 voice.noise_level = np.inf  # until rendered

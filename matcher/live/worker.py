@@ -19,7 +19,7 @@ from matcher.matching import refine
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import SAMPLE_RATE
 from matcher.matching.match import to_analysis_rate
-from matcher.matching.plausibility import doubt
+from matcher.matching.plausibility import no_drum_reason
 from matcher.physics.drum import Drum
 from matcher.physics.theta import Theta
 
@@ -50,7 +50,7 @@ class Answer(NamedTuple):
     by: str  # one of refine.STAGES
     distance: float | None = None  # log-CQT, where it was measured
     spread: tuple[float, ...] | None = None  # of theta, as matcher.matching.confidence has it
-    doubt: str = ""  # why it may be no drum
+    no_drum_reason: str = ""  # why it may be no drum
 
 
 class Worker:
@@ -91,7 +91,9 @@ class Worker:
                 continue
             if job.hit not in self._reached:
                 clip = analysed(job.clip, job.sample_rate, job.observed_s)
-                self._answer(Answer(job, Drum(theta), "network", doubt=doubt(clip)))
+                self._answer(
+                    Answer(job, Drum(theta), "network", no_drum_reason=no_drum_reason(clip))
+                )
             if job.observed_s >= REFINED_S and self._refining():
                 self._to_refine.put((job, theta))
 
@@ -124,9 +126,9 @@ class Worker:
         best = stages[-1]
         # what is known is also told when nothing nearer is found: this much was heard of it
         if best.drum != stages[0].drum or before is not None:
-            name = best.name if best.drum.levels is None else refine.STAGES[-1]
+            name = best.name if best.drum.attack_powers is None else refine.STAGES[-1]
             spread = before.spread if best.spread is None and before else best.spread
-            self._answer(Answer(job, best.drum, name, best.distance, spread, doubt(clip)))
+            self._answer(Answer(job, best.drum, name, best.distance, spread, no_drum_reason(clip)))
 
     def _newer(self) -> bool:
         return not self._to_refine.empty()

@@ -1,7 +1,7 @@
 """How near a drum's parameters come to a recording, and steps that bring them nearer.
 
 Gauss and Newton's method with Marquardt's damping on the log-CQT. What is compared is
-peak-normalised, so the peak is part of the model. An attack's levels are solved for inside each
+peak-normalised, so the peak is part of the model. The attack's powers are solved for inside each
 step (variable projection, by non-negative least squares).
 
 Sounds that are rendered and transformed decide whether a step is taken. Where it goes is told by
@@ -68,8 +68,8 @@ WINDOWS = tuple(
 
 
 @lru_cache(1)
-def attack_powers() -> np.ndarray:
-    """Powers of the attack's bands and decays with level 1, (levels, bins, 64) float32."""
+def unit_attack_power() -> np.ndarray:
+    """Powers of the attack's bands and decays with level 1, (attack_powers, bins, 64) float32."""
     seconds = np.arange(N_SAMPLES) / SAMPLE_RATE
     cqt = WINDOWS[-1]
     rows = [
@@ -101,11 +101,11 @@ def of_drum(drum_: Drum) -> np.ndarray:
     return np.clip(p, LOW, HIGH)
 
 
-def to_drum(p: np.ndarray, levels=None) -> Drum:
+def to_drum(p: np.ndarray, attack_powers=None) -> Drum:
     """A search's parameters -> the drum."""
     theta = Theta(*(float(value) for value in RANGE.from_nu(p[:5])))
     mallet_hz = min(float(theta.pitch_hz / np.sqrt(max(p[7], 1e-9))), drum.HARD_HZ)
-    return Drum(theta, (float(p[5]), float(p[6])), mallet_hz, float(p[8]), levels)
+    return Drum(theta, (float(p[5]), float(p[6])), mallet_hz, float(p[8]), attack_powers)
 
 
 class Target:
@@ -125,7 +125,9 @@ class Target:
         self.noise = _background(self.exact[:, :whole]) if noise is None else noise  # (bins,)
         heard_s = len(self.clip) / SAMPLE_RATE
         decays = np.array([not ends_in_hit or decay <= heard_s for decay in attack.DECAYS_S])
-        self.usable = np.flatnonzero(np.tile(decays, attack.N_BANDS))  # levels that can be heard
+        self.usable = np.flatnonzero(
+            np.tile(decays, attack.N_BANDS)
+        )  # attack_powers that can be heard
 
     @cached_property
     def exact(self) -> np.ndarray:
@@ -160,8 +162,8 @@ class Target:
 
     @cached_property
     def attack(self) -> np.ndarray:
-        """Powers of the attack, (levels, values)."""
-        powers = attack_powers()[:, :, self.frames]
+        """Powers of the attack, (attack_powers, values)."""
+        powers = unit_attack_power()[:, :, self.frames]
         return np.ascontiguousarray(powers.reshape(len(powers), -1))
 
     def power(self, x: np.ndarray) -> np.ndarray:
@@ -220,7 +222,7 @@ class Point:
     body: np.ndarray  # (samples,)
     body_power: np.ndarray  # (values,)
     gain: float  # log power of the body
-    levels: np.ndarray | None  # (levels,) power, or None: no attack
+    attack_powers: np.ndarray | None  # (attack_powers,) power, or None: no attack
     power: np.ndarray = field(init=False)
     peak: float = field(init=False)
     at: int = field(init=False)  # where the peak is
@@ -228,9 +230,9 @@ class Point:
     def __post_init__(self):
         self.power = np.exp(self.gain) * self.body_power + SMALL
         early = np.exp(self.gain / 2) * self.body[:EARLY]
-        if self.levels is not None:
-            self.power = self.power + self.levels @ self.target.attack
-            self.envelopes = attack.envelopes(self.levels.reshape(attack.SHAPE), _EARLY_S)
+        if self.attack_powers is not None:
+            self.power = self.power + self.attack_powers @ self.target.attack
+            self.envelopes = attack.envelopes(self.attack_powers.reshape(attack.SHAPE), _EARLY_S)
             early = early + np.sum(self.envelopes * attack.noise(SAMPLE_RATE)[:, :EARLY], axis=0)
         self.at = int(np.argmax(np.abs(early)))
         self.peak, self.sign = max(abs(early[self.at]), 1e-9), np.sign(early[self.at])
@@ -244,11 +246,11 @@ class Point:
         self.slope = np.concatenate([s * x / (floor + x) for s, floor in zip(scales, floors)])
         self.slope *= self._tiled(own / power)
 
-    def with_(self, gain=None, levels=None) -> "Point":
+    def with_(self, gain=None, attack_powers=None) -> "Point":
         """The same body in other proportions."""
         gain = self.gain if gain is None else gain
-        levels = self.levels if levels is None else levels
-        return Point(self.target, self.p, self.body, self.body_power, gain, levels)
+        attack_powers = self.attack_powers if attack_powers is None else attack_powers
+        return Point(self.target, self.p, self.body, self.body_power, gain, attack_powers)
 
     def by_gain(self) -> np.ndarray:
         """Derivative of the model by the body's log power."""
@@ -256,8 +258,8 @@ class Point:
         at_peak = self.sign * np.exp(self.gain / 2) * self.body[self.at] / self.peak
         return 0.5 * self.slope * (share - at_peak)
 
-    def by_levels(self) -> np.ndarray:
-        """Derivatives of the model by each level, (levels, values)."""
+    def by_attack_powers(self) -> np.ndarray:
+        """Derivatives of the model by each level, (attack_powers, values)."""
         decay = np.exp(-2 * _EARLY_S[self.at] / np.array(attack.DECAYS_S))
         decay *= attack.rise(_EARLY_S[self.at]) ** 2
         envelope = np.maximum(self.envelopes[:, self.at], 1e-4)
@@ -288,12 +290,12 @@ class Search:
         self.prior = np.zeros(len(NAMES))
         self.H = None  # of the last step: how the cost of the sound alone rises around it
 
-    def point(self, p, gain=None, levels=None) -> Point:
+    def point(self, p, gain=None, attack_powers=None) -> Point:
         """Parameters -> their sound; gain: by default the body's peak is 1."""
         body = self._body(p)
         if gain is None:
             gain = -2 * np.log(max(np.abs(body).max(), 1e-9))
-        return Point(self.target, p, body, self.target.power(body), gain, levels)
+        return Point(self.target, p, body, self.target.power(body), gain, attack_powers)
 
     def _body(self, p) -> np.ndarray:
         return self._scaled(drum.render_body(to_drum(p), SAMPLE_RATE, self.target.cqt.n_samples))
@@ -343,26 +345,28 @@ class Search:
         diagonal = np.diag(np.linalg.inv(correlation)) / scale**2
         return np.clip(np.sqrt(variance * diagonal[: len(self.heard)]), 1e-5, 1)
 
-    def solve_levels(self, now: Point, rounds: int = 2) -> Point:
-        """The attack's best levels beside this body."""
+    def solve_attack_powers(self, now: Point, rounds: int = 2) -> Point:
+        """The attack's best attack_powers beside this body."""
         for _ in range(rounds):
             use = self.target.usable
-            rows = now.by_levels()[use]
+            rows = now.by_attack_powers()[use]
             scale = np.sqrt(np.einsum("ij,ij->i", rows, rows)) + 1e-30
             rows = rows / scale[:, None]
             H = rows @ rows.T + 1e-5 * np.eye(len(rows))
             L = np.linalg.cholesky(H)
-            wanted = rows @ (now.residual + (now.levels[use] * scale) @ rows)
+            wanted = rows @ (now.residual + (now.attack_powers[use] * scale) @ rows)
             if np.any(self.target.noise):
                 wanted -= BY_CHANCE * np.sqrt(rows**2 @ now.by_chance() ** 2)
-            levels = np.zeros(len(now.levels))
+            attack_powers = np.zeros(len(now.attack_powers))
             try:
-                levels[use] = nnls()(L.T, np.linalg.solve(L, wanted))[0] / scale
+                attack_powers[use] = nnls()(L.T, np.linalg.solve(L, wanted))[0] / scale
             except RuntimeError:  # it did not converge
                 break
             found = now
             for share in (1.0, 0.5, 0.2, 0.05):
-                new = now.with_(levels=now.levels + share * (levels - now.levels))
+                new = now.with_(
+                    attack_powers=now.attack_powers + share * (attack_powers - now.attack_powers)
+                )
                 if self.cost(new) < self.cost(found):
                     found = new
                     break
@@ -383,7 +387,7 @@ class Search:
         found = to_drum(p)
         share = np.minimum(now.body_power / np.maximum(powers, SMALLEST), 1)
         power = np.maximum(now.body_power + share * (self._mode_power(found) - powers), 0)
-        return Point(self.target, p, self._early(found), power, now.gain, now.levels)
+        return Point(self.target, p, self._early(found), power, now.gain, now.attack_powers)
 
     def _early(self, found: Drum) -> np.ndarray:
         return self._scaled(drum.render_body(found, SAMPLE_RATE, EARLY))
@@ -403,13 +407,13 @@ class Search:
         return powers.ravel() * float(self.scale) ** 2
 
     def _derivatives(self, now: Point, exact: bool) -> np.ndarray:
-        """(parameters, gain and levels that are used, values); by sounds, or by mode_power."""
+        """(parameters, gain and the attack powers in use, values)."""
         steps = np.where(now.p + STEP <= HIGH, STEP, -STEP)
         near = now.p + np.diag(steps)  # (parameters, parameters)
         if exact:
             bodies = np.stack([self._body(p) for p in near])
             points = [
-                Point(self.target, p, body, power, now.gain, now.levels)
+                Point(self.target, p, body, power, now.gain, now.attack_powers)
                 for p, body, power in zip(near, bodies, self.target.power(bodies))
             ]
         else:
@@ -417,15 +421,15 @@ class Search:
             points = [self._near(p, now, powers) for p in near]
         rows = [(now.residual - point.residual) / step for point, step in zip(points, steps)]
         rows.append(now.by_gain())
-        if now.levels is not None:
-            used = now.levels > SMALL
-            rows += list(now.by_levels()[used] * now.levels[used, None])
+        if now.attack_powers is not None:
+            used = now.attack_powers > SMALL
+            rows += list(now.by_attack_powers()[used] * now.attack_powers[used, None])
         return np.array(rows)
 
     def _moved(self, now: Point, step: np.ndarray, floor: float) -> Point:
         longest = LONGEST_STEP * (HIGH - LOW)
         p = np.clip(now.p + np.clip(step[:-1], -longest, longest), LOW, HIGH)
         gain = now.gain + np.clip(step[-1], -1, 1)
-        if now.levels is None:
+        if now.attack_powers is None:
             return self.point(p, gain)
-        return self.solve_levels(self.point(p, max(gain, floor), now.levels))
+        return self.solve_attack_powers(self.point(p, max(gain, floor), now.attack_powers))

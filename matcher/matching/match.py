@@ -11,7 +11,7 @@ import soxr
 from matcher.matching import confidence, onset, refine
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, distance
-from matcher.matching.plausibility import doubt
+from matcher.matching.plausibility import no_drum_reason
 from matcher.physics import attack, drum, ftm
 from matcher.physics.drum import Drum
 from matcher.physics.theta import Theta
@@ -36,8 +36,8 @@ class Match:
     ends_in_hit: bool  # by another one, not by silence
     stages: list[refine.Refined] = field(repr=False)  # of the first answer
     candidates: list[refine.Refined] = field(repr=False)  # that differ, nearest first: `drum`
-    doubt: str  # why it may be no drum; empty where nothing says so
-    mix: float  # of the attack in the twin
+    no_drum_reason: str  # why it may be no drum; empty where nothing says so
+    attack_mix: float  # of the attack in the twin
     log_cqt_distance: float  # of the twin from the hit
     elapsed_ms: dict  # read, features, encoder, refine, render, total
     encoder: Encoder = field(repr=False)
@@ -56,7 +56,7 @@ class Match:
         """The sounds of the candidates but the first, as `twin`."""
         seconds, peak = len(self.hit) / self.sample_rate, float(np.abs(self.hit).max())
         return [
-            drum.render(other.drum, self.twin_rate, seconds, peak, self.mix)
+            drum.render(other.drum, self.twin_rate, seconds, peak, self.attack_mix)
             for other in self.candidates[1:]
         ]
 
@@ -71,12 +71,12 @@ class Match:
             "strike": {"x1": self.drum.strike[0], "x2": self.drum.strike[1]},
             "mallet_hz": self.drum.mallet_hz,
             "tension": self.drum.tension,
-            "attack": self.drum.levels
+            "attack": self.drum.attack_powers
             and {
                 "bands_hz": attack.edges_hz().tolist(),
                 "decays_s": attack.DECAYS_S,
-                "levels": self.drum.levels,
-                "mix": self.mix,
+                "levels": self.drum.attack_powers,
+                "mix": self.attack_mix,
             },
             "distance": {"log_cqt": self.log_cqt_distance},
             "theta_68_percent": self.spread and confidence.interval(self.theta, self.spread),
@@ -85,7 +85,7 @@ class Match:
                 | {name: float(value) for name, value in other.drum.theta._asdict().items()}
                 for other in self.candidates
             ],
-            "doubt": self.doubt,
+            "doubt": self.no_drum_reason,
             "stages": [
                 {"name": stage.name, "log_cqt": stage.distance, "elapsed_ms": stage.elapsed_ms}
                 for stage in self.stages
@@ -107,7 +107,7 @@ def match(
     rate: int | None = None,
     encoder=None,
     budget_s: float = 0.0,
-    mix: float = 1.0,
+    attack_mix: float = 1.0,
     n_candidates: int = 1,
 ) -> Match:
     """Match one hit of a recording in memory.
@@ -115,7 +115,7 @@ def match(
     x: (samples,) or (samples, channels), finite. hit: which one, from 1; the loudest by default.
     rate: of the twin, Hz; sample_rate by default. encoder: the shipped model by default. Raises
     ValueError for what cannot be matched. budget_s: for each of the two stages that refine what the
-    network heard; 0: none. mix: of the attack in the twin, 0 to 1. n_candidates: answers that
+    network inferred; 0: none. attack_mix: of the attack in the twin, 0 to 1. n_candidates: that
     differ to look for, each with that budget.
     """
     mono = np.asarray(x, np.float32)
@@ -125,7 +125,7 @@ def match(
     if not np.isfinite(mono).all():
         raise ValueError("x holds NaN or infinite samples; only finite ones are allowed")
     read = lambda start, stop: mono[start:stop]  # noqa: E731
-    return _match([mono], read, sample_rate, hit, rate, encoder, budget_s, mix, n_candidates)
+    return _match([mono], read, sample_rate, hit, rate, encoder, budget_s, attack_mix, n_candidates)
 
 
 def match_file(
@@ -134,7 +134,7 @@ def match_file(
     rate: int | None = None,
     encoder=None,
     budget_s: float = 0.0,
-    mix: float = 1.0,
+    attack_mix: float = 1.0,
     n_candidates: int = 1,
 ) -> Match:
     """Match one hit of a sound file, which is read in blocks; as match()."""
@@ -148,16 +148,19 @@ def match_file(
                 rate,
                 encoder,
                 budget_s,
-                mix,
+                attack_mix,
                 n_candidates,
             )
         except _NothingToMatch as error:
             raise ValueError(f"{path} {error}") from error
 
 
-def _match(blocks, read, sample_rate, number, rate, encoder, budget_s, mix, n_candidates) -> Match:
+def _match(
+    blocks, read, sample_rate, number, rate, encoder, budget_s, attack_mix, n_candidates
+) -> Match:
     for name, value, (low, high) in (
-        ("rate", RATES[0] if rate is None else rate, RATES), ("mix", mix, drum.MIX),
+        ("rate", RATES[0] if rate is None else rate, RATES),
+        ("attack_mix", attack_mix, drum.ATTACK_MIX),
         ("budget_s", budget_s, BUDGETS_S), ("n_candidates", n_candidates, CANDIDATES),
     ):  # fmt: skip
         if not low <= value <= high:
@@ -176,13 +179,13 @@ def _match(blocks, read, sample_rate, number, rate, encoder, budget_s, mix, n_ca
     candidates = refine.candidates(clip, stages, n_candidates, ends_in_hit, budget_s)
     found = candidates[0].drum
     clock.append(time.perf_counter())
-    twin = drum.render(found, rate, len(x) / sample_rate, float(np.abs(x).max()), mix)
-    whole = mix == 1 or found.levels is None
+    twin = drum.render(found, rate, len(x) / sample_rate, float(np.abs(x).max()), attack_mix)
+    whole = attack_mix == 1 or found.attack_powers is None
     clock.append(time.perf_counter())
     steps = dict(zip(("read", "features", "encoder", "refine", "render"), np.diff(clock) * 1e3))
     return Match(
         candidates=candidates,
-        doubt=doubt(clip),
+        no_drum_reason=no_drum_reason(clip),
         drum=found,
         onset_s=start / sample_rate,
         hit=x,
@@ -190,9 +193,9 @@ def _match(blocks, read, sample_rate, number, rate, encoder, budget_s, mix, n_ca
         twin=twin,
         twin_rate=rate,
         ends_in_hit=ends_in_hit,
-        mix=mix,
+        attack_mix=attack_mix,
         log_cqt_distance=(
-            candidates[0].distance if whole else twin_distance(clip, found, ends_in_hit, mix)
+            candidates[0].distance if whole else twin_distance(clip, found, ends_in_hit, attack_mix)
         ),
         stages=stages,
         elapsed_ms=steps | {"total": sum(steps.values())},
@@ -240,14 +243,14 @@ def to_analysis_rate(x: np.ndarray, sample_rate: float) -> np.ndarray:
 
 
 def twin_distance(
-    clip: np.ndarray, drum_: Drum, ends_in_hit: bool = False, mix: float = 1.0
+    clip: np.ndarray, drum_: Drum, ends_in_hit: bool = False, attack_mix: float = 1.0
 ) -> float:
     """log-CQT distance of a drum's sound from a clip (samples,) at features.SAMPLE_RATE.
 
     A recording that ends has died away, so its twin is heard for the whole window; one that
     the next hit ends is compared until there.
     """
-    twin = drum.render(drum_, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE, mix=mix)
+    twin = drum.render(drum_, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE, attack_mix=attack_mix)
     return distance(clip, twin[: len(clip)] if ends_in_hit else twin)
 
 

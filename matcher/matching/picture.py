@@ -100,7 +100,7 @@ def _waveforms(axes, match, seconds) -> None:
 
 def _words(axes, match) -> None:
     axes.axis("off")
-    rows = [*describe(match.theta), *describe_strike(match.drum, match.mix)]
+    rows = [*describe(match.theta), *describe_strike(match.drum, match.attack_mix)]
     sure = list(confidence.margins(match.spread).values()) if match.spread else []
     for i, (label, value, meaning) in enumerate(rows):
         y = 0.95 - i / 9
@@ -109,4 +109,6 @@ def _words(axes, match) -> None:
         axes.text(0.0, y, label, color=SECONDARY, fontsize=11, transform=axes.transAxes)
         axes.text(0.12, y, value, color=TWIN, fontsize=11, transform=axes.transAxes)
         axes.text(0.27, y, meaning, color=TEXT, fontsize=11, transform=axes.transAxes)
-    axes.text(0.0, 0.95 - len(rows) / 9, match.doubt, color=DOUBT, transform=axes.transAxes)
+    axes.text(
+        0.0, 0.95 - len(rows) / 9, match.no_drum_reason, color=DOUBT, transform=axes.transAxes
+    )

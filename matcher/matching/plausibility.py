@@ -12,7 +12,7 @@ SLOWEST_S = 0.02  # from the onset to the peak
 HIGHEST_HZ = 3400.0  # middle of the power over log frequency
 
 
-def doubt(clip: np.ndarray) -> str:
+def no_drum_reason(clip: np.ndarray) -> str:
     """Why a clip (samples,) at SAMPLE_RATE from its onset may be no drum; "" for a drum."""
     peak_s = int(np.argmax(np.abs(clip))) / SAMPLE_RATE
     if peak_s > SLOWEST_S:

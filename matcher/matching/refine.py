@@ -60,7 +60,7 @@ class Refined:
 @lru_cache(1)
 def prepare() -> None:
     """Compile, and compute what is kept, before the clock runs."""
-    descent.attack_powers()
+    descent.unit_attack_power()
     descent.nnls()
     for cqt in (*descent.WINDOWS, DISTANCE):
         cqt.magnitude(np.zeros(1, np.float32))
@@ -123,7 +123,7 @@ def stages_of(
 ) -> list[Refined]:
     """A finished match, as `candidates` takes it: the network's theta, and the drum it led to."""
     target = Target(clip, ends_in_hit)
-    heard, last = Drum(theta), STAGES[1 if drum_.levels is None else 2]
+    heard, last = Drum(theta), STAGES[1 if drum_.attack_powers is None else 2]
     return [
         Refined(heard, target.distance(heard), STAGES[0]),
         Refined(drum_, target.distance(drum_), last, spread=spread),
@@ -194,13 +194,13 @@ def _descend(
     if not stopped():
         search.over = over(2)
         target.hear(ALL_FLOORS)
-        levels = np.zeros(len(target.attack))
-        levels[target.usable] = 1e-9
-        point = body.with_(levels=levels)
-        point = search.run(search.solve_levels(point, 4), ALL_STEPS)
+        attack_powers = np.zeros(len(target.attack))
+        attack_powers[target.usable] = 1e-9
+        point = body.with_(attack_powers=attack_powers)
+        point = search.run(search.solve_attack_powers(point, 4), ALL_STEPS)
         scale = np.exp(point.gain) * np.max(np.abs(point.body)) ** 2  # the body's peak squared
-        levels = (point.levels / scale).reshape(attack.SHAPE)
-        whole = to_drum(point.p, tuple(tuple(float(v) for v in row) for row in levels))
+        attack_powers = (point.attack_powers / scale).reshape(attack.SHAPE)
+        whole = to_drum(point.p, tuple(tuple(float(v) for v in row) for row in attack_powers))
         _add(stages, search, whole, "attack", began, search.deviation(point))
     search.over = stopped
 

@@ -1,6 +1,6 @@
 """The attack: what stick, wires and skin add to the modes, as bands of noise that die away.
 
-Each band has an envelope whose power is a sum of decays, so that its levels enter the power of the
+Each band has an envelope whose power is a sum of decays, so that its powers enter the power of the
 sound linearly. The noise is the same at every sample rate: a sum of sines of random phase, on the
 harmonics of a period of PERIOD_S.
 """
@@ -17,7 +17,7 @@ N_DECAYS = len(DECAYS_S)
 PERIOD_S = 2**16 / 22050  # of the noise
 RISE_S = 0.0005  # in which it begins, so that it does not click
 SEED = 20231
-SHAPE = (N_BANDS, N_DECAYS)  # of levels
+SHAPE = (N_BANDS, N_DECAYS)  # of powers
 LOUDEST = 1e6  # level
 
 
@@ -46,10 +46,10 @@ def noise(sample_rate: float, n_samples: int | None = None) -> np.ndarray:
     return out
 
 
-def envelopes(levels: np.ndarray, seconds: np.ndarray) -> np.ndarray:
-    """Amplitudes (N_BANDS, times) of bands with levels SHAPE, the power of each decay at 0 s."""
+def envelopes(powers: np.ndarray, seconds: np.ndarray) -> np.ndarray:
+    """Amplitudes (N_BANDS, times) of bands with powers SHAPE, the power of each decay at 0 s."""
     decay = np.exp(-2 * seconds / np.array(DECAYS_S)[:, None])  # (N_DECAYS, times)
-    return rise(seconds) * np.sqrt(np.maximum(levels @ decay, 0))
+    return rise(seconds) * np.sqrt(np.maximum(powers @ decay, 0))
 
 
 def rise(seconds: np.ndarray) -> np.ndarray:
@@ -57,20 +57,20 @@ def rise(seconds: np.ndarray) -> np.ndarray:
     return np.minimum(seconds / RISE_S, 1)
 
 
-def render(levels: np.ndarray, sample_rate: int, n_samples: int) -> np.ndarray:
-    """The noise of these levels, (n_samples,) float32; it begins where its period does."""
-    amplitudes = envelopes(levels, np.arange(n_samples) / sample_rate)
+def render(powers: np.ndarray, sample_rate: int, n_samples: int) -> np.ndarray:
+    """The noise of these powers, (n_samples,) float32; it begins where its period does."""
+    amplitudes = envelopes(powers, np.arange(n_samples) / sample_rate)
     out = np.zeros(n_samples, np.float32)
     for band, amplitude in zip(noise(sample_rate), amplitudes):
         out += amplitude * np.resize(band, n_samples)
     return out
 
 
-def decays_of(levels) -> tuple[float, ...]:
-    """Those of DECAYS_S that levels SHAPE, or None, let sound."""
-    if levels is None:
+def decays_of(powers) -> tuple[float, ...]:
+    """Those of DECAYS_S that powers SHAPE, or None, let sound."""
+    if powers is None:
         return ()
-    return tuple(s for s, column in zip(DECAYS_S, np.array(levels).T) if np.any(column > 0))
+    return tuple(s for s, column in zip(DECAYS_S, np.array(powers).T) if np.any(column > 0))
 
 
 def edges_hz() -> np.ndarray:

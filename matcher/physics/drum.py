@@ -10,7 +10,7 @@ from matcher.physics.theta import Theta
 
 HARD_HZ = 20000.0  # mallet that dulls nothing that is heard
 TENSION = (0.0, 2.0)
-MIX = (0.0, 1.0)  # of the attack
+ATTACK_MIX = (0.0, 1.0)  # of the attack
 BRIGHTER = 0.2  # a mallet's cutoff goes with this power of the force: contact after Hertz
 
 
@@ -21,7 +21,9 @@ class Drum(NamedTuple):
     strike: tuple[float, float] = ftm.STRIKE  # (x1, x2), struck and heard, as a share of each side
     mallet_hz: float = HARD_HZ  # where a mallet takes 4.3 dB off a mode, struck with force 1
     tension: float = 0.0  # rise of the fundamental's squared frequency at a strike of force 1
-    levels: tuple[tuple[float, ...], ...] | None = None  # of attack, over the modes' peak squared
+    attack_powers: tuple[tuple[float, ...], ...] | None = (
+        None  # of attack, over the modes' peak squared
+    )
 
     def modes(self, force: float = 1.0) -> ftm.Modes:
         """Modes as a strike of this force, in (0, 1], excites them, but for its loudness."""
@@ -84,32 +86,34 @@ def _render_gliding(drum, modes, sample_rate, n_samples, force) -> np.ndarray:
 
 
 def render(
-    drum: Drum, sample_rate: int, seconds: float, peak: float = 1.0, mix: float = 1.0
+    drum: Drum, sample_rate: int, seconds: float, peak: float = 1.0, attack_mix: float = 1.0
 ) -> np.ndarray:
     """The sound of a drum, (round(seconds * sample_rate),) float32; its largest value is `peak`.
 
-    mix: of the attack, 0 to 1. Where body and attack are silent it is silence.
+    attack_mix: of the attack, 0 to 1. Where body and attack are silent it is silence.
     """
-    x, _ = render_mixed(drum, sample_rate, round(seconds * sample_rate), mix)
+    x, _ = render_mixed(drum, sample_rate, round(seconds * sample_rate), attack_mix)
     largest = np.max(np.abs(x), initial=0)
     return x * np.float32(peak / largest) if largest > 0 else x
 
 
-def render_mixed(drum: Drum, sample_rate: float, n_samples: int, mix: float = 1.0):
+def render_mixed(drum: Drum, sample_rate: float, n_samples: int, attack_mix: float = 1.0):
     """Body, of peak 1, with the attack, (n_samples,) float32; and the body's peak before that."""
     x = render_body(drum, sample_rate, n_samples)
     largest = float(np.max(np.abs(x), initial=0))
     if largest > 0:
         x = x / np.float32(largest)
-    if drum.levels is not None and mix > 0:
-        x = x + np.float32(mix) * attack.render(np.array(drum.levels), sample_rate, n_samples)
+    if drum.attack_powers is not None and attack_mix > 0:
+        x = x + np.float32(attack_mix) * attack.render(
+            np.array(drum.attack_powers), sample_rate, n_samples
+        )
     return x, largest
 
 
-def describe_strike(drum: Drum, mix: float = 1.0) -> list[tuple[str, str, str]]:
+def describe_strike(drum: Drum, attack_mix: float = 1.0) -> list[tuple[str, str, str]]:
     """What is beside theta, in words: rows of (label, value, what it means), as theta.describe.
 
-    mix: of the attack that is heard.
+    attack_mix: of the attack that is heard.
     """
     x1, x2 = drum.strike
     rows = [("Strike", f"{x1:.2f}, {x2:.2f}", "where it is struck: 0.5, 0.5 is the middle")]
@@ -118,7 +122,7 @@ def describe_strike(drum: Drum, mix: float = 1.0) -> list[tuple[str, str, str]]:
     if drum.tension > 0:
         cents = 600 * np.log2(1 + drum.tension)
         rows.append(("Tension", f"{drum.tension:.2f}", f"hit hard, it begins {cents:.0f} cents up"))
-    if drum.levels is not None and mix > 0:
-        level = 10 * np.log10(max(np.sum(drum.levels) * mix**2, 1e-12))
+    if drum.attack_powers is not None and attack_mix > 0:
+        level = 10 * np.log10(max(np.sum(drum.attack_powers) * attack_mix**2, 1e-12))
         rows.append(("Attack", f"{level:+.0f} dB", "noise at the onset, against the body's peak"))
     return rows

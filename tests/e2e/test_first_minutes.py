@@ -75,7 +75,7 @@ def test_a_hit_becomes_a_pad_that_plays_and_is_there_again_after_a_restart(
     note = [(1000, (NOTE_ON, session.pad.note, 127))]
     out = play(qtbot, cables, notes=note, tail_s=1.0)
     first = np.flatnonzero(np.abs(out[:, 0]) > 1e-5)[0]
-    expected = drum.render(session.pad.drum, SAMPLE_RATE, 0.5, mix=0.0)
+    expected = drum.render(session.pad.drum, SAMPLE_RATE, 0.5, attack_mix=0.0)
     heard = out[first - 1 : first - 1 + len(expected), 0]
     alike = heard @ expected / np.linalg.norm(heard) / np.linalg.norm(expected)
     assert alike > 0.99

@@ -52,10 +52,12 @@ def ringing(kit, i: int):
     from matcher.physics import attack
     from matcher.physics.theta import Theta
 
-    levels = ((1e-3,) * attack.N_DECAYS,) * attack.N_BANDS
+    attack_powers = ((1e-3,) * attack.N_DECAYS,) * attack.N_BANDS
     for pad in range(16):
         theta = Theta(2 * np.pi * (80 + 9 * pad + 0.5 * i), 3.0, 1e-4, 1e-3, 0.9)
-        kit = kit.with_pad(pad, theta=theta, gain_db=QUIET_DB, tension=0.2, levels=levels)
+        kit = kit.with_pad(
+            pad, theta=theta, gain_db=QUIET_DB, tension=0.2, attack_powers=attack_powers
+        )
     return kit
 
 
@@ -64,7 +66,7 @@ def loud(kit):
     from matcher.physics.theta import Theta
 
     theta = Theta(2 * np.pi * 900, 0.02, 0.01, 0.01, 0.8)
-    return kit.with_pad(PAD, theta=theta, gain_db=6.0, tension=0.0, levels=None)
+    return kit.with_pad(PAD, theta=theta, gain_db=6.0, tension=0.0, attack_powers=None)
 
 
 def jitter(seconds: float, seed: int) -> tuple[np.ndarray, int]:

@@ -295,8 +295,10 @@ def test_learning_is_over_when_its_note_is_put_away(session, monkeypatch):
 
 
 def test_an_exported_attack_is_not_cut_off(session, tmp_path):
-    levels = ((0.0,) * 4 + (0.1,),) * 12  # the slowest decay
-    session.edit("short", session.kit.with_pad(0, theta=TOM._replace(tau=0.05), levels=levels))
+    attack_powers = ((0.0,) * 4 + (0.1,),) * 12  # the slowest decay
+    session.edit(
+        "short", session.kit.with_pad(0, theta=TOM._replace(tau=0.05), attack_powers=attack_powers)
+    )
     session.export(tmp_path / "long.wav")
     x, rate = soundfile.read(tmp_path / "long.wav")
     assert len(x) / rate == pytest.approx(np.log(1000) * 0.6, abs=0.01)

@@ -131,8 +131,8 @@ def test_a_dropped_recording_is_matched_shown_and_heard(qtbot, window):
 
 
 def test_the_knobs_turn_the_drum_and_undo_takes_it_back(qtbot, window):
-    levels = ((0.01,) * attack.N_DECAYS,) * attack.N_BANDS
-    struck = {"mallet_hz": 900.0, "tension": 0.1, "attack": 0.5, "levels": levels}
+    attack_powers = ((0.01,) * attack.N_DECAYS,) * attack.N_BANDS
+    struck = {"mallet_hz": 900.0, "tension": 0.1, "attack": 0.5, "attack_powers": attack_powers}
     window.session.edit("test", window.session.kit.with_pad(0, **struck))
     before = window.session.pad
     assert list(window.drum.knobs) == [*Theta._fields, "mallet_hz", "tension", "attack"]
@@ -155,7 +155,9 @@ def test_the_knobs_turn_the_drum_and_undo_takes_it_back(qtbot, window):
 def test_how_sure_a_match_is_stands_below_its_knobs_until_they_are_turned(qtbot, window):
     session = window.session
     values = session.pad, drum_values(session.pad.drum)
-    matched = Matched(values[1], spread=(0.01, 0.05, 0.3, 0.8, 0.1), doubt="this may be no drum: x")
+    matched = Matched(
+        values[1], spread=(0.01, 0.05, 0.3, 0.8, 0.1), no_drum_reason="this may be no drum: x"
+    )
     session.document.attach({0: matched})
     window.refresh()
     assert window.drum.knobs["D"].sure.text() == "unsure"

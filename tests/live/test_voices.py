@@ -28,9 +28,9 @@ class Pool:
     def put(self, pad: int, theta: Theta) -> None:
         self.put_drum(pad, Drum(theta))
 
-    def put_drum(self, pad: int, drum_: Drum, mix: float = 1.0) -> None:
+    def put_drum(self, pad: int, drum_: Drum, attack_mix: float = 1.0) -> None:
         slot = pad * voices.SLOTS + int(self.record["pads"][pad]["serial"]) % voices.SLOTS
-        voices.write_program(self.record["programs"][slot], drum_, mix, self.rate)
+        voices.write_program(self.record["programs"][slot], drum_, attack_mix, self.rate)
         voices.set_program(self.record, pad, slot)
 
     def strike(self, pad: int, amount: float = 1.0) -> bool:
@@ -243,7 +243,7 @@ def offline(drum_: Drum, n: int, force: float, rate: int = RATE) -> np.ndarray:
 @pytest.mark.parametrize("force", [1.0, 0.3])
 @pytest.mark.parametrize("block", [64, 960])
 def test_mallet_and_tension_sound_as_they_do_offline(force, block):
-    body = WHOLE._replace(levels=None)
+    body = WHOLE._replace(attack_powers=None)
     pool = Pool(Pad(36, theta=LOW))
     pool.put_drum(0, body)
     pool.strike(0, force)
@@ -253,7 +253,7 @@ def test_mallet_and_tension_sound_as_they_do_offline(force, block):
 
 
 def test_the_attack_has_its_levels_and_dies_away_as_they_say():
-    noise = Drum(LOW._replace(tau=0.02), levels=WHOLE.levels)
+    noise = Drum(LOW._replace(tau=0.02), attack_powers=WHOLE.attack_powers)
     pool = Pool(Pad(36, theta=LOW))
     pool.put_drum(0, noise)
     pool.strike(0, 0.5)
@@ -271,7 +271,7 @@ def test_the_attack_has_its_levels_and_dies_away_as_they_say():
 
 def test_noise_begins_elsewhere_each_time_and_grows_with_the_force():
     pool = Pool(Pad(36, theta=LOW))
-    pool.put_drum(0, Drum(LOW._replace(tau=0.02), levels=WHOLE.levels))
+    pool.put_drum(0, Drum(LOW._replace(tau=0.02), attack_powers=WHOLE.attack_powers))
     for amount in (0.5, 0.5, 0.25):
         pool.strike(0, amount)
         pool.play(7 * RATE)
@@ -284,8 +284,8 @@ def test_noise_begins_elsewhere_each_time_and_grows_with_the_force():
 
 def test_without_mix_the_attack_is_not_there():
     pools = [Pool(Pad(36, theta=LOW)) for _ in range(2)]
-    pools[0].put_drum(0, WHOLE, mix=0.0)
-    pools[1].put_drum(0, WHOLE._replace(levels=None))
+    pools[0].put_drum(0, WHOLE, attack_mix=0.0)
+    pools[1].put_drum(0, WHOLE._replace(attack_powers=None))
     for pool in pools:
         pool.strike(0)
         pool.play(4800)
@@ -293,7 +293,7 @@ def test_without_mix_the_attack_is_not_there():
 
 
 def test_a_harder_hit_is_brighter_also_when_its_force_is_known_late():
-    body = WHOLE._replace(levels=None, tension=0.0)
+    body = WHOLE._replace(attack_powers=None, tension=0.0)
 
     def brightness(play) -> float:
         pool = Pool(Pad(36, theta=LOW))

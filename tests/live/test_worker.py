@@ -35,9 +35,9 @@ def start():
 
 
 def job(seconds: float, hit: int = 1, final: bool = True) -> Job:
-    levels = np.zeros((12, 5))
-    levels[6, 1] = 0.05
-    whole = Drum(TOM, (0.3, 0.45), 1500.0, 0.2, tuple(map(tuple, levels)))
+    attack_powers = np.zeros((12, 5))
+    attack_powers[6, 1] = 0.05
+    whole = Drum(TOM, (0.3, 0.45), 1500.0, 0.2, tuple(map(tuple, attack_powers)))
     x = drum.render(whole, RATE, seconds)
     return Job(hit, 3, "full", final, False, x, RATE, seconds, time.monotonic())
 
@@ -48,8 +48,8 @@ def test_the_network_answers_at_once_and_refining_comes_nearer(start):
     first, second = answers.get(timeout=60), answers.get(timeout=60)
     assert (first.by, first.distance, first.spread) == ("network", None, None)
     assert first.drum == Drum(first.drum.theta)
-    assert second.by == "attack" and second.drum.levels is not None
-    assert second.distance < 0.5 and second.doubt == ""
+    assert second.by == "attack" and second.drum.attack_powers is not None
+    assert second.distance < 0.5 and second.no_drum_reason == ""
     RANGE.check(second.drum.theta)
 
 

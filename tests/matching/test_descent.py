@@ -14,21 +14,21 @@ def test_derivatives_by_gain_and_levels_are_those_of_the_model(floors):
     target = descent.Target(sound(Drum(TOM)), False)
     target.hear(floors)
     search = descent.Search(target, descent.start_of(TOM), lambda: False)
-    levels = rng.uniform(0.001, 0.1, attack.N_BANDS * attack.N_DECAYS)
-    point = search.point(descent.start_of(TOM), gain=0.1, levels=levels)
+    attack_powers = rng.uniform(0.001, 0.1, attack.N_BANDS * attack.N_DECAYS)
+    point = search.point(descent.start_of(TOM), gain=0.1, attack_powers=attack_powers)
 
     def moved(step, i=None):
         if i is None:
             return point.with_(gain=point.gain + step).residual
-        more = levels.copy()
+        more = attack_powers.copy()
         more[i] += step
-        return point.with_(levels=more).residual
+        return point.with_(attack_powers=more).residual
 
     by_gain = -(moved(1e-3) - moved(-1e-3)) / 2e-3
     np.testing.assert_allclose(point.by_gain(), by_gain, atol=2e-3)
-    rows = point.by_levels()
+    rows = point.by_attack_powers()
     for i in (3, 27, 51):
-        step = 1e-2 * levels[i]
+        step = 1e-2 * attack_powers[i]
         expected = -(moved(step, i) - moved(-step, i)) / (2 * step)
         np.testing.assert_allclose(rows[i], expected, atol=2e-3 * np.abs(expected).max())
 

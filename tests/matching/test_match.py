@@ -82,7 +82,7 @@ def test_a_refined_match_is_nearer_and_its_twin_is_the_whole_drum():
     assert np.array(data["attack"]["levels"]).shape == (12, 5)
     assert data["stages"][2]["log_cqt"] == data["distance"]["log_cqt"]
     json.dumps(data)  # can be written
-    body = matcher.match(x, rate, budget_s=10.0, mix=0.0)
+    body = matcher.match(x, rate, budget_s=10.0, attack_mix=0.0)
     assert np.abs(np.diff(body.twin[:100])).max() < np.abs(np.diff(twin[:100])).max()
 
 
@@ -104,9 +104,9 @@ def test_what_cannot_be_matched(x, sentence):
 def test_the_distance_is_that_of_the_twin_with_so_much_of_its_attack():
     x, rate = soundfile.read(DATA / "snare_kit.flac")
     clip = to_analysis_rate(np.asarray(matcher.match(x, rate).hit), rate)
-    body = matcher.match(x, rate, budget_s=0.3, mix=0.0)
-    assert body.drum.levels is not None
-    twin = drum.render(body.drum._replace(levels=None), 22050, features.N_SAMPLES / 22050)
+    body = matcher.match(x, rate, budget_s=0.3, attack_mix=0.0)
+    assert body.drum.attack_powers is not None
+    twin = drum.render(body.drum._replace(attack_powers=None), 22050, features.N_SAMPLES / 22050)
     assert body.log_cqt_distance == pytest.approx(features.distance(clip, twin), abs=1e-6)
     assert body.log_cqt_distance > body.candidates[0].distance
     data = body.to_dict("x")
@@ -118,7 +118,7 @@ def test_the_distance_is_that_of_the_twin_with_so_much_of_its_attack():
     ("how", "sentence"),
     [
         ({"n_candidates": 0}, "n_candidates is 0, allowed is 1 to 3"),
-        ({"mix": 5.0}, "mix is 5, allowed is 0 to 1"),
+        ({"attack_mix": 5.0}, "attack_mix is 5, allowed is 0 to 1"),
         ({"rate": -1}, "rate is -1, allowed is 8000 to 384000"),
         ({"budget_s": float("nan")}, "budget_s is nan, allowed is 0 to 60"),
     ],

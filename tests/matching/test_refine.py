@@ -34,12 +34,12 @@ def test_a_start_an_octave_off_is_put_right():
 
 
 def test_noise_goes_into_the_attack_and_not_into_the_body():
-    levels = np.zeros(attack.SHAPE)
-    levels[8, 1] = levels[9, 1] = 0.3
-    truth = Drum(TOM, levels=tuple(map(tuple, levels)))
+    attack_powers = np.zeros(attack.SHAPE)
+    attack_powers[8, 1] = attack_powers[9, 1] = 0.3
+    truth = Drum(TOM, attack_powers=tuple(map(tuple, attack_powers)))
     stages = refine.refine(sound(truth), near(TOM, 0.05), budget_s=LONG_S)
     assert stages[2].distance < 0.7 * stages[1].distance
-    found = np.array(stages[2].drum.levels)
+    found = np.array(stages[2].drum.attack_powers)
     assert found[7:11].sum() > 0.7 * found.sum()
     assert stages[2].drum.theta.pitch_hz == pytest.approx(110, rel=0.02)
 
@@ -115,19 +115,19 @@ def test_a_steady_background_is_not_taken_for_the_drum():
 
 
 def test_a_short_clip_gets_no_attack_that_outlasts_it():
-    levels = np.zeros(attack.SHAPE)
-    levels[8, 1] = 0.3
-    clip = sound(Drum(TOM, levels=tuple(map(tuple, levels))))[: SAMPLE_RATE // 16]
+    attack_powers = np.zeros(attack.SHAPE)
+    attack_powers[8, 1] = 0.3
+    clip = sound(Drum(TOM, attack_powers=tuple(map(tuple, attack_powers))))[: SAMPLE_RATE // 16]
     found = refine.refine(clip, near(TOM, 0.05), ends_in_hit=True, budget_s=LONG_S)[-1].drum
     heard = np.array(attack.DECAYS_S) <= 1 / 16
-    assert np.sum(found.levels) > 0
-    assert not np.array(found.levels)[:, ~heard].any()
+    assert np.sum(found.attack_powers) > 0
+    assert not np.array(found.attack_powers)[:, ~heard].any()
 
 
 def test_in_noise_the_attack_comes_nearer_to_the_drum_too():
-    levels = np.zeros(attack.SHAPE)
-    levels[4:9, 1] = 0.02
-    drum_ = Drum(TOM, levels=tuple(map(tuple, levels.tolist())))
+    attack_powers = np.zeros(attack.SHAPE)
+    attack_powers[4:9, 1] = 0.02
+    drum_ = Drum(TOM, attack_powers=tuple(map(tuple, attack_powers.tolist())))
     clean = drum.render(drum_, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
     hiss = np.random.default_rng(1).standard_normal(len(clean)).astype(np.float32)
     stages = refine.refine(clean + 0.02 * hiss, near(TOM, 0.05), budget_s=LONG_S)

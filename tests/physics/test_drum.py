@@ -79,9 +79,9 @@ def test_the_noise_of_each_band_is_where_it_should_be_at_every_rate():
 
 
 def test_the_levels_are_powers_that_add_up_and_die_away():
-    levels = np.zeros(attack.SHAPE)
-    levels[5, 2], levels[9, 3] = 0.04, 0.01
-    x = attack.render(levels, RATE, RATE)
+    attack_powers = np.zeros(attack.SHAPE)
+    attack_powers[5, 2], attack_powers[9, 3] = 0.04, 0.01
+    x = attack.render(attack_powers, RATE, RATE)
     assert x[0] == 0  # it begins without a click
     for at in (0.02, 0.1, 0.3):
         part = x[round(at * RATE) :][:1500].astype(float)
@@ -95,12 +95,12 @@ def test_the_levels_are_powers_that_add_up_and_die_away():
 
 
 def test_the_mix_goes_from_pure_physics_to_all_of_the_attack():
-    levels = tuple(tuple(0.1 for _ in attack.DECAYS_S) for _ in range(attack.N_BANDS))
-    whole, bare = Drum(TOM, levels=levels), Drum(TOM)
+    attack_powers = tuple(tuple(0.1 for _ in attack.DECAYS_S) for _ in range(attack.N_BANDS))
+    whole, bare = Drum(TOM, attack_powers=attack_powers), Drum(TOM)
     np.testing.assert_allclose(
-        drum.render(whole, RATE, 0.5, mix=0.0), drum.render(bare, RATE, 0.5), atol=1e-6
+        drum.render(whole, RATE, 0.5, attack_mix=0.0), drum.render(bare, RATE, 0.5), atol=1e-6
     )
-    rough = [drum.render(whole, RATE, 0.5, mix=m) for m in (0.5, 1.0)]
+    rough = [drum.render(whole, RATE, 0.5, attack_mix=m) for m in (0.5, 1.0)]
     body = drum.render(bare, RATE, 0.5)
 
     def unlike(x):

@@ -81,9 +81,11 @@ def test_augmented_sounds_are_struck_in_many_ways():
     theta = PRESETS["live"].from_nu(np.zeros(5))
     struck = [dataset._any_strike(theta, rng) for _ in range(200)]
     plain = Drum(theta)
-    for name in ("strike", "mallet_hz", "tension", "levels"):
+    for name in ("strike", "mallet_hz", "tension", "attack_powers"):
         changed = sum(getattr(one, name) != getattr(plain, name) for one in struck)
         assert 50 < changed < 150, name
-    sums = [10 * np.log10(np.sum(one.levels)) for one in struck if one.levels is not None]
+    sums = [
+        10 * np.log10(np.sum(one.attack_powers)) for one in struck if one.attack_powers is not None
+    ]
     low, high = dataset.ATTACK_DB
     assert low <= min(sums) < low + 5 and high - 5 < max(sums) <= high
