@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,8 @@ import onnxruntime
 
 from matcher.matching import features
 from matcher.matching.features import LogCqt
-from matcher.physics.theta import PRESETS, Parameter, Preset, Theta
+from matcher.physics.parameters import PARAMETERS
+from matcher.physics.theta import Preset, Theta
 
 SCHEMA = 1  # of the metadata string
 METADATA_KEY = "drum_matcher"
@@ -66,11 +67,7 @@ class Contract:
             if sorted(names) != sorted(Theta._fields):
                 expected = ", ".join(Theta._fields)
                 raise ValueError(f"its parameters are {', '.join(names)}, allowed are {expected}")
-            words = {row.name: row for row in PRESETS["live"].parameters}
-            rows = tuple(
-                Parameter(label=words[row["name"]].label, help=words[row["name"]].help, **row)
-                for row in data["parameters"]
-            )
+            rows = tuple(replace(PARAMETERS[row["name"]], **row) for row in data["parameters"])
             settings = {k: v for k, v in data["features"].items() if k != "channels"}
             preset = Preset(data["preset"], rows)
             return cls(preset, LogCqt(**settings), data["training"], data["licence"])

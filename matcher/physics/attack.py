@@ -76,3 +76,13 @@ def decays_of(powers) -> tuple[float, ...]:
 def edges_hz() -> np.ndarray:
     """Where the bands meet, (N_BANDS + 1,) Hz."""
     return LOWEST_HZ * 2 ** (OCTAVES * np.arange(N_BANDS + 1) / N_BANDS)
+
+
+def check_powers(powers) -> None:
+    """Raise ValueError where nested tuples are not powers of SHAPE within their range."""
+    shape = tuple(len(row) for row in powers) == (N_DECAYS,) * N_BANDS
+    if not shape or not all(0 <= value <= LOUDEST for row in powers for value in row):
+        raise ValueError(
+            f"levels are wrong; allowed are {N_BANDS} rows of {N_DECAYS} numbers from 0 to "
+            f"{LOUDEST:g}"
+        )

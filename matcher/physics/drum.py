@@ -6,24 +6,46 @@ from typing import NamedTuple
 import numpy as np
 
 from matcher.physics import attack, ftm, modal
+from matcher.physics.parameters import HARD_HZ, PARAMETERS
 from matcher.physics.theta import Theta
 
-HARD_HZ = 20000.0  # mallet that dulls nothing that is heard
-TENSION = (0.0, 2.0)
-ATTACK_MIX = (0.0, 1.0)  # of the attack
-BRIGHTER = 0.2  # a mallet's cutoff goes with this power of the force: contact after Hertz
+TENSION = (PARAMETERS["tension"].low, PARAMETERS["tension"].high)
+BRIGHTER = 0.2  # exponent of force in a mallet's cutoff: the duration of contact after Hertz
+OF_DRUM = (*Theta._fields, "x1", "x2", "mallet_hz", "tension")  # parameters that a Drum holds
+AttackPowers = tuple[tuple[float, ...], ...]  # attack.SHAPE
 
 
 class Drum(NamedTuple):
-    """All that its sound is made of. With the defaults it is the linear membrane of the paper."""
+    """All that a stroke's sound depends on. By default it is the linear membrane of the paper."""
 
     theta: Theta
-    strike: tuple[float, float] = ftm.STRIKE  # (x1, x2), struck and heard, as a share of each side
-    mallet_hz: float = HARD_HZ  # where a mallet takes 4.3 dB off a mode, struck with force 1
+    # (x1, x2), where it is struck and picked up, as a share of each side
+    strike: tuple[float, float] = ftm.STRIKE
+    mallet_hz: float = HARD_HZ  # Hz where a mallet takes 4.3 dB off a mode, struck with force 1
     tension: float = 0.0  # rise of the fundamental's squared frequency at a strike of force 1
-    attack_powers: tuple[tuple[float, ...], ...] | None = (
-        None  # of attack, over the modes' peak squared
-    )
+    attack_powers: AttackPowers | None = None  # of bands and decays, relative to the modes' peak^2
+
+    def value(self, name: str) -> float:
+        """The value of one of OF_DRUM."""
+        if name in Theta._fields:
+            return getattr(self.theta, name)
+        return self.strike[("x1", "x2").index(name)] if name in ("x1", "x2") else getattr(self, name)
+
+    def with_value(self, name: str, value: float) -> "Drum":
+        """The drum with one of OF_DRUM at another value."""
+        if name in Theta._fields:
+            return self._replace(theta=self.theta._replace(**{name: value}))
+        if name in ("x1", "x2"):
+            x1, x2 = self.strike
+            return self._replace(strike=(value, x2) if name == "x1" else (x1, value))
+        return self._replace(**{name: value})
+
+    def check(self) -> None:
+        """Raise ValueError, naming value and range, where a value is not allowed."""
+        for name in OF_DRUM:
+            PARAMETERS[name].check(self.value(name))
+        if self.attack_powers is not None:
+            attack.check_powers(self.attack_powers)
 
     def modes(self, force: float = 1.0) -> ftm.Modes:
         """Modes as a strike of this force, in (0, 1], excites them, but for its loudness."""
@@ -86,12 +108,21 @@ def _render_gliding(drum, modes, sample_rate, n_samples, force) -> np.ndarray:
 
 
 def render(
-    drum: Drum, sample_rate: int, seconds: float, peak: float = 1.0, attack_mix: float = 1.0
+    drum: Drum | Theta, sample_rate: int, seconds: float, peak: float = 1.0, attack_mix: float = 1.0
 ) -> np.ndarray:
-    """The sound of a drum, (round(seconds * sample_rate),) float32; its largest value is `peak`.
+    """Render the sound of one stroke.
 
-    attack_mix: of the attack, 0 to 1. Where body and attack are silent it is silence.
+    Args:
+        drum: a Drum, or the Theta of a membrane struck at its default point by a hard mallet.
+        sample_rate: Hz.
+        seconds: duration.
+        peak: largest magnitude of the result.
+        attack_mix: share of the attack's noise that sounds, 0 to 1.
+
+    Returns:
+        (round(seconds * sample_rate),) float32; silence where body and attack are silent.
     """
+    drum = drum if isinstance(drum, Drum) else Drum(drum)
     x, _ = render_mixed(drum, sample_rate, round(seconds * sample_rate), attack_mix)
     largest = np.max(np.abs(x), initial=0)
     return x * np.float32(peak / largest) if largest > 0 else x
@@ -111,18 +142,21 @@ def render_mixed(drum: Drum, sample_rate: float, n_samples: int, attack_mix: flo
 
 
 def describe_strike(drum: Drum, attack_mix: float = 1.0) -> list[tuple[str, str, str]]:
-    """What is beside theta, in words: rows of (label, value, what it means), as theta.describe.
+    """The parameters beside theta in words, as theta.describe: rows of (label, value, meaning).
 
-    attack_mix: of the attack that is heard.
+    attack_mix: share of the attack that sounds, 0 to 1.
     """
     x1, x2 = drum.strike
     rows = [("Strike", f"{x1:.2f}, {x2:.2f}", "where it is struck: 0.5, 0.5 is the middle")]
+    mallet, tension = PARAMETERS["mallet_hz"], PARAMETERS["tension"]
     if drum.mallet_hz < HARD_HZ:
-        rows.append(("Mallet", f"{drum.mallet_hz:.0f} Hz", "the mallet dulls what is above"))
+        text = mallet.format(drum.mallet_hz)
+        rows.append((mallet.label, text, "the mallet dulls the tones above"))
     if drum.tension > 0:
         cents = 600 * np.log2(1 + drum.tension)
-        rows.append(("Tension", f"{drum.tension:.2f}", f"hit hard, it begins {cents:.0f} cents up"))
+        meaning = f"struck hard, it begins {cents:.0f} cents above its pitch"
+        rows.append((tension.label, f"{drum.tension:.2f}", meaning))
     if drum.attack_powers is not None and attack_mix > 0:
         level = 10 * np.log10(max(np.sum(drum.attack_powers) * attack_mix**2, 1e-12))
-        rows.append(("Attack", f"{level:+.0f} dB", "noise at the onset, against the body's peak"))
+        rows.append(("Attack", f"{level:+.0f} dB", "noise at the onset, relative to the body's peak"))
     return rows

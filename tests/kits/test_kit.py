@@ -3,7 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from matcher.kits.kit import CURVES, N_PADS, Kit, Pad, bent, load_kit, save_kit
+from matcher.kits.kit import CURVES, N_PADS, Kit, Pad, for_pad, velocity_to_gain
+from matcher.kits.kit_file import load_kit, save_kit
+from matcher.physics.drum import Drum
 from matcher.physics.theta import PRESETS, Theta
 
 TOM = Theta(2 * np.pi * 110.0, 0.4, 0.02, 0.01, 0.8)
@@ -11,8 +13,8 @@ TOM = Theta(2 * np.pi * 110.0, 0.4, 0.02, 0.01, 0.8)
 
 @pytest.fixture
 def kit():
-    snare = Pad(38, 'Snäre "14"', TOM, gain_db=-3.5, pan=-0.25, tune=1.5, choke=2)
-    pads = (Pad(36, "Kick", TOM._replace(tau=0.1), curve="fixed"), *Kit().pads[1:])
+    snare = Pad(38, 'Snäre "14"', Drum(TOM), gain_db=-3.5, pan=-0.25, tune=1.5, choke=2)
+    pads = (Pad(36, "Kick", Drum(TOM._replace(tau=0.1)), curve="fixed"), *Kit().pads[1:])
     return replace(Kit("Live set", pads).with_pad(3, note=99), name="Ready").with_pad(
         2, **{name: getattr(snare, name) for name in snare.__dataclass_fields__}
     )
@@ -82,9 +84,9 @@ def test_bytes_that_are_no_text_cost_one_pad(kit, path):
         ("choke = 2", "choke = 2.0", "allowed is a whole number from 0 to 8", "choke"),
         ("choke = 2", "color = 2", "unknown key 'color'", "choke"),
         ('curve = "fixed"', 'curve = "steep"', "curve is 'steep', allowed is one of", "curve"),
-        ("tau = 0.1", "tau = 1e9", "tau is 1e+09, allowed is 0.01 to 3 s", "theta"),
-        ("tau = 0.1", "t = 0.1", "allowed is a number for each of", "theta"),
-        ("tau = 0.1", f"tau = {10**400}", "pad 1: ", "theta"),
+        ("tau = 0.1", "tau = 1e9", "tau is 1e+09, allowed is 0.01 to 3 s", "drum"),
+        ("tau = 0.1", "t = 0.1", "allowed is a number for each of", "drum"),
+        ("tau = 0.1", f"tau = {10**400}", "pad 1: ", "drum"),
     ],
 )
 def test_a_value_that_is_not_allowed_stays_at_its_default(kit, path, old, new, said, still):
@@ -134,23 +136,59 @@ def test_a_file_that_is_not_there(tmp_path):
 
 @pytest.mark.parametrize("curve", CURVES)
 def test_curves_rise_from_nothing_to_full(curve):
-    gains = [bent(CURVES[curve], v) for v in np.linspace(0, 1, 128)]
+    gains = [velocity_to_gain(CURVES[curve], v) for v in np.linspace(0, 1, 128)]
     assert gains[0] == 0
     assert gains[-1] == pytest.approx(1)
     assert (np.diff(gains[1:]) >= 0).all()
-    side = np.sign(0.5 - bent(CURVES[curve], 0.5))
+    side = np.sign(0.5 - velocity_to_gain(CURVES[curve], 0.5))
     assert side == {"l": 0, "e": 1, "f": -1}[curve[0]] or curve.startswith("logarithmic")
 
 
 def test_curves_bend_as_they_say():
-    halves = [bent(bend, 0.5) for bend in CURVES.values()]
+    halves = [velocity_to_gain(bend, 0.5) for bend in CURVES.values()]
     linear, soft, softer, loud, louder, fixed = halves
     assert softer < soft < linear < loud < louder < fixed == 1
 
 
 def test_tune_moves_the_pitch_and_stops_at_the_end_of_the_range():
-    pad = Pad(36, theta=TOM)
-    assert replace(pad, tune=12.0).tuned == TOM._replace(omega=2 * TOM.omega)
-    high = replace(pad, theta=TOM._replace(omega=PRESETS["live"]["omega"].high), tune=5.0)
-    assert high.tuned.omega == PRESETS["live"]["omega"].high
+    pad = Pad(36, drum=Drum(TOM))
+    assert replace(pad, tune=12.0).tuned == Drum(TOM._replace(omega=2 * TOM.omega))
+    highest = PRESETS["live"]["omega"].high
+    high = replace(pad, drum=Drum(TOM._replace(omega=highest)), tune=5.0)
+    assert high.tuned.theta.omega == highest
     assert Pad(36).tuned is None
+
+
+def test_a_drum_is_kept_whole_and_checked(tmp_path):
+    powers = ((0.25,) * 5,) * 12
+    drum = Drum(TOM, (0.3, 0.45), 900.0, 0.25, powers)
+    kit = Kit().with_pad(4, drum=drum, attack_mix=0.5)
+    save_kit(kit, tmp_path / "a.drumkit")
+    assert load_kit(tmp_path / "a.drumkit") == (kit, [])
+    for wrong, said in (
+        ({"tension": 3.0}, "tension is 3, allowed is 0 to 2"),
+        ({"mallet_hz": 10.0}, "mallet_hz is 10, allowed is 50 to 20000 Hz"),
+        ({"strike": (0.0, 0.5)}, "x1 is 0, allowed is 0.001 to 0.999"),
+        ({"attack_powers": ((-1.0,) * 5,) * 12}, "allowed are 12 rows of 5 numbers"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            Pad(36, drum=drum._replace(**wrong))
+        Pad(36, drum=for_pad(drum._replace(**wrong)) if "attack_powers" not in wrong else drum)
+
+
+def test_a_value_of_the_stroke_that_is_not_allowed_stays_at_its_default(tmp_path):
+    path = tmp_path / "a.drumkit"
+    save_kit(Kit().with_pad(0, drum=Drum(TOM, (0.3, 0.45), 900.0, 0.25)), path)
+    change(path, "mallet_hz = 900.0", "mallet_hz = 9.0")
+    opened, dropped = load_kit(path)
+    assert dropped == ["pad 1: mallet_hz is 9, allowed is 50 to 20000 Hz"]
+    assert opened.pads[0].drum == Drum(TOM, (0.3, 0.45), tension=0.25)
+
+
+def test_values_by_name():
+    pad = Pad(36, drum=Drum(TOM)).with_value("x1", 0.2).with_value("tau", 1.0)
+    assert (pad.value("x1"), pad.value("tau"), pad.value("gain_db")) == (0.2, 1.0, 0.0)
+    assert pad.drum == Drum(TOM._replace(tau=1.0), (0.2, 0.4))
+    assert Pad(36).with_value("tau", 1.0) == Pad(36)
+    assert Pad(36).with_value("pan", 1.0).pan == 1.0
+    assert Pad(36).value("tau") is None

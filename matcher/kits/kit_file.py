@@ -1,0 +1,213 @@
+"""The kit file: readable TOML, suffix .drumkit.
+
+A file that is damaged opens as far as it can be trusted; each pad of it stands for itself, so that
+one broken line costs one pad and no more.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+
+import tomli_w
+
+from matcher.kits.kit import (
+    FIRST_NOTE,
+    LONGEST_NAME,
+    N_PADS,
+    OF_PAD,
+    Kit,
+    Pad,
+    check_name,
+)
+from matcher.physics import attack
+from matcher.physics.drum import OF_DRUM, Drum
+from matcher.physics.parameters import BY_KEY, PARAMETERS
+from matcher.physics.theta import LIVE, Theta
+from matcher.recording import save_atomically
+
+SCHEMA = 1
+SUFFIX = ".drumkit"
+END = "# end of kit"  # the last line: without it a file was cut off
+LARGEST_FILE = 2**20  # bytes; a kit takes some 4,000
+_STROKE = tuple(name for name in OF_DRUM if name not in Theta._fields)  # keys of their own
+_PAD_KEYS = ("note", "name", "choke", "curve", *(PARAMETERS[name].key for name in OF_PAD))
+_DRUM_KEYS = ("theta", "levels", *(PARAMETERS[name].key for name in _STROKE))
+_NUMBERS = re.compile(r"\[\n((?: +[-+.\de]+,\n)+) *\]")  # a list of numbers, each on a line
+
+
+def save_kit(kit: Kit, path: str | Path, comment: str = "") -> None:
+    """Write a kit file, whole or not at all.
+
+    Args:
+        kit: the kit.
+        path: of the file, by custom with SUFFIX.
+        comment: text of the file's first line; none where it is empty.
+
+    Raises:
+        OSError, ValueError: where the file cannot be written.
+    """
+    pads = [_to_table(pad) for pad in kit.pads]
+    text = tomli_w.dumps({"schema": SCHEMA, "name": kit.name, "pads": pads})
+    text = _NUMBERS.sub(lambda row: f"[{', '.join(row[1].replace(',', ' ').split())}]", text)
+    head = f"#{comment}\n" if comment else ""
+    save_atomically(path, lambda file: file.write(f"{head}{text}{END}\n".encode()))
+
+
+def load_kit(path: str | Path) -> tuple[Kit, list[str]]:
+    """Read a kit file.
+
+    Returns:
+        The kit, and a sentence on everything in the file that could not be trusted.
+
+    Raises:
+        ValueError: where the file is not a kit, has a newer schema, or cannot be read.
+    """
+    path = Path(path)
+    head, *sections = re.split(r"(?m)^\[\[pads\]\][^\n]*\n", text := _read(path))
+    dropped = []
+    name = _head_values(path, head, bool(sections), dropped)
+    if text.rstrip().rpartition("\n")[2] != END:
+        dropped.append(f"the last line is not {END!r}: the file may be cut off")
+    if len(sections) > N_PADS:
+        dropped.append(f"{len(sections) - N_PADS} pads more than {N_PADS}")
+    elif len(sections) < N_PADS:
+        dropped.append(f"{N_PADS - len(sections)} of {N_PADS} pads are missing: left empty")
+    rows = [_pad_values(text, i + 1, dropped) for i, text in enumerate(sections[:N_PADS])]
+    return Kit(name, _on_free_notes(rows, dropped)), dropped
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ValueError(f"{path} is not a kit: it has more than {LARGEST_FILE} bytes")
+        return path.read_bytes().decode(errors="replace")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}; give a {SUFFIX} file") from None
+
+
+def _head_values(path: Path, head: str, has_pads: bool, dropped: list[str]) -> str:
+    """What stands before the pads -> the kit's name; appends what is wrong to dropped."""
+    values = _parse(head) or {}
+    schema = values.pop("schema", None)
+    if schema is None and not has_pads:
+        raise ValueError(f"{path} is not a kit; give a {SUFFIX} file of Drum matcher")
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise ValueError(
+            f"{path} is of schema {schema}, made by a newer Drum matcher; this one reads {SCHEMA}"
+        )
+    if schema != SCHEMA:
+        dropped.append(f"schema is {schema!r}: read as {SCHEMA}")
+    name = values.pop("name", None)
+    try:
+        check_name(name)
+    except ValueError as error:
+        dropped.append(f"the kit: {error}")
+        name = path.stem[:LONGEST_NAME].strip() or Kit.name
+    dropped += [f"the kit: unknown key {key!r}" for key in values]
+    return name
+
+
+def _to_table(pad: Pad) -> dict:
+    """A pad -> its TOML table."""
+    table = {"note": pad.note, "name": pad.name}
+    if pad.drum is not None:
+        theta = pad.drum.theta._asdict()
+        table["theta"] = {name: float(value) for name, value in theta.items()}
+    for name in ("gain_db", "pan", "tune"):
+        table[name] = getattr(pad, name)
+    table |= {"choke": pad.choke, "curve": pad.curve}
+    if pad.drum is not None:
+        table |= {PARAMETERS[name].key: pad.drum.value(name) for name in _STROKE}
+    table[PARAMETERS["attack_mix"].key] = pad.attack_mix
+    if pad.drum is not None and pad.drum.attack_powers is not None:
+        table["levels"] = pad.drum.attack_powers
+    return table
+
+
+def _pad_values(text: str, number: int, dropped: list[str]) -> dict:
+    """A pad's section -> those fields of Pad that are allowed; says what is not."""
+    parsed = _parse(f"[[pads]]\n{text}")
+    if parsed is None:
+        dropped.append(f"pad {number} cannot be read: left empty")
+        return {}
+    fields, of_drum = {}, {}
+    for key, value in parsed["pads"][0].items():
+        try:
+            if key in _DRUM_KEYS:
+                of_drum[key] = _drum_value(key, value)
+            elif key in _PAD_KEYS:
+                name = BY_KEY[key].name if key in BY_KEY else key
+                Pad(**{"note": FIRST_NOTE, name: value})
+                fields[name] = value
+            else:
+                raise ValueError(f"unknown key {key!r}")
+        except (ValueError, OverflowError) as error:
+            dropped.append(f"pad {number}: {error}")
+    if "theta" in of_drum:
+        fields["drum"] = _drum(of_drum)
+    return fields
+
+
+def _drum_value(key: str, value):
+    """A value of one of _DRUM_KEYS, checked."""
+    if key == "theta":
+        return _theta(value)
+    if key == "levels":
+        return _powers(value)
+    BY_KEY[key].check(value)
+    return float(value)
+
+
+def _drum(values: dict) -> Drum:
+    drum = Drum(values["theta"], attack_powers=values.get("levels"))
+    for key in values.keys() - {"theta", "levels"}:
+        drum = drum.with_value(BY_KEY[key].name, values[key])
+    return drum
+
+
+def _theta(value) -> Theta:
+    names = set(Theta._fields)
+    numbers = isinstance(value, dict) and all(type(v) in (int, float) for v in value.values())
+    if not numbers or set(value) != names:
+        raise ValueError(f"theta is {value!r}, allowed is a number for each of {Theta._fields}")
+    theta = Theta(**{name: float(value[name]) for name in Theta._fields})
+    LIVE.check(theta)
+    return theta
+
+
+def _powers(value) -> tuple[tuple[float, ...], ...]:
+    rows = value if isinstance(value, list) else []
+    numbers = all(
+        isinstance(row, list) and all(type(v) in (int, float) for v in row) for row in rows
+    )
+    powers = tuple(tuple(map(float, row)) for row in rows) if numbers else ()
+    attack.check_powers(powers)
+    return powers
+
+
+def _on_free_notes(rows: list[dict], dropped: list[str]) -> tuple[Pad, ...]:
+    """Pads with these values; one without a note, or with another pad's, gets a free one."""
+    rows = rows + [{}] * (N_PADS - len(rows))
+    first = {}
+    for i, row in enumerate(rows):
+        if "note" in row and first.setdefault(row["note"], i) != i:
+            dropped.append(
+                f"pad {i + 1}: note {row['note']} is that of pad {first[row['note']] + 1}"
+            )
+    pads = []
+    for i, row in enumerate(rows):
+        note = row.get("note")
+        if first.get(note) != i:
+            wanted = [FIRST_NOTE + i, *range(FIRST_NOTE, 128), *range(FIRST_NOTE)]
+            note = next(n for n in wanted if n not in first)
+            first[note] = i
+        pads.append(Pad(**{**row, "note": note}))
+    return tuple(pads)
+
+
+def _parse(text: str) -> dict | None:
+    """TOML -> its values; None where it is broken or has bytes that are not text."""
+    try:
+        return None if "\ufffd" in text else tomllib.loads(text)
+    except (ValueError, RecursionError):  # TOMLDecodeError is a ValueError
+        return None
