@@ -1,8 +1,9 @@
 """Drum matcher: a drum recording in, five physical parameters and their sound out.
 
     import matcher
-    result = matcher.match(x, sample_rate)             # Match: theta, twin, distance
-    sound = matcher.render(result.theta, 48000, 2.0)   # (96000,) float32
+    result = matcher.match(x, sample_rate)             # Match: theta, drum, twin, distance
+    twin = matcher.render(result.drum, 48000, 2.0)     # (96000,) float32, the twin itself
+    body = matcher.render(result.theta, 48000, 2.0)    # the membrane with these five alone
 
 What these need is imported when they are first used.
 """
@@ -10,14 +11,16 @@ What these need is imported when they are first used.
 from importlib import import_module
 
 __version__ = "0.1.0"
-__all__ = ["Match", "Theta", "match", "match_file", "render"]
 _HOME = {
+    "Drum": "matcher.physics.drum",
     "Match": "matcher.matching.match",
+    "MatchOptions": "matcher.matching.match",
     "Theta": "matcher.physics.theta",
     "match": "matcher.matching.match",
     "match_file": "matcher.matching.match",
-    "render": "matcher.physics.modal",
+    "render": "matcher.physics.drum",
 }
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name):

@@ -11,10 +11,13 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import matcher
-from matcher.kits.kit import TURNED
-from matcher.physics.theta import PRESETS, Theta, describe
+from matcher.checks import check_range
+from matcher.physics.parameters import BY_KEY, PARAMETERS
+from matcher.physics.theta import Theta, describe
 
-SECONDS = (0.001, 60.0)
+SECONDS = (0.001, 60.0)  # s that can be rendered
+BUDGET_MS = (10, 60000)  # ms for each stage of refining
+INTERRUPTED = 130  # exit status after Ctrl-C, as shells give it
 
 EXAMPLES = """examples:
   drum-matcher match tom.wav                     the loudest hit, results in tom-match/
@@ -86,8 +89,8 @@ def _parser() -> _Parser:
         help="for refining body and attack, each; 10 to 60000, default 300",
     )  # fmt: skip
     match.add_argument(
-        "--attack", type=float, default=1.0, metavar="X",
-        help="how much of the attack's noise the twin has, 0 (pure physics) to 1; default 1",
+        "--attack-mix", "--attack", type=float, default=1.0, metavar="X",
+        help="share of the attack's noise in the twin, 0 (pure physics) to 1; default 1",
     )  # fmt: skip
     match.add_argument(
         "--candidates", type=int, default=1, metavar="N",
@@ -100,17 +103,15 @@ def _parser() -> _Parser:
         "render", help="render the sound of a drum", epilog=RENDER_EXAMPLES,
         description="Render the sound of a drum from its five parameters.", **form,
     )  # fmt: skip
-    for row in PRESETS["live"].parameters:
-        low, high = row.low, row.high
-        if row.name == "omega":
-            low, high = (Theta(value, 0, 0, 0, 0).pitch_hz for value in (low, high))
+    for row in (PARAMETERS[name] for name in (*Theta._fields, "x1", "x2")):
+        low, high = row.low * row.display_scale, row.high * row.display_scale
+        end = "" if row.default is None else f"; default {row.default:g}"
         render.add_argument(
-            "--pitch-hz" if row.name == "omega" else f"--{row.name}", type=float, required=True,
-            metavar="HZ" if row.name == "omega" else row.unit.upper() or "X",
-            help=f"{row.label}: {row.help}; {low:g} to {high:g}",
+            "--pitch-hz" if row.name == "omega" else f"--{row.key}", type=float,
+            required=row.default is None, default=row.default,
+            metavar=row.display_unit.upper() or "X",
+            help=f"{row.label}: {row.help}; {low:g} to {high:g}{end}".replace("%", "%%"),
         )  # fmt: skip
-    for name in ("--x1", "--x2"):
-        render.add_argument(name, type=float, default=0.4, help="strike point, 0 to 1; default 0.4")
     render.add_argument("--seconds", type=float, help="default: until -60 dB, at most 10 s")
     render.add_argument("--rate", type=int, default=44100, metavar="HZ", help="default 44100")
     render.add_argument(
@@ -152,7 +153,7 @@ def _add_live(commands, form) -> None:
                       help="match: a hit sets the pad's drum; trigger: it plays it")  # fmt: skip
     live.add_argument("--control", action="append", default=[], metavar="CC=NAME",
                       help="what a MIDI controller turns on the pad: "
-                      f"{', '.join(TURNED)}; again for more")  # fmt: skip
+                      f"{', '.join(BY_KEY)}; again for more")  # fmt: skip
     live.add_argument("--refine", action=argparse.BooleanOptionalAction, default=True,
                       help="go on from the network's answers while a hit is heard; default yes"
                       )  # fmt: skip
@@ -166,23 +167,24 @@ def _add_live(commands, form) -> None:
 def _match(arguments) -> None:
     from matcher.matching.confidence import margins as margins_of
     from matcher.matching.encoder import Encoder
-    from matcher.matching.match import CANDIDATES, match_file
-    from matcher.physics.drum import ATTACK_MIX, describe_strike
+    from matcher.matching.match import CANDIDATES, MatchOptions, match_file
+    from matcher.physics.drum import describe_strike
     from matcher.recording import RATES, save_atomically, write_wav
 
     if arguments.rate is not None:
-        _check("rate", arguments.rate, *RATES)
-    _check("budget-ms", arguments.budget_ms, 10, 60000)
-    _check("attack", arguments.attack, *ATTACK_MIX)
-    _check("candidates", arguments.candidates, *CANDIDATES)
+        check_range("rate", arguments.rate, *RATES)
+    check_range("budget-ms", arguments.budget_ms, *BUDGET_MS)
+    PARAMETERS["attack_mix"].check(arguments.attack_mix)
+    check_range("candidates", arguments.candidates, *CANDIDATES)
     if arguments.candidates > 1 and not arguments.refine:
-        raise ValueError("candidates come of refining; leave out --no-refine")
-    encoder = Encoder(arguments.model) if arguments.model else None
-    budget_s = arguments.budget_ms / 1000 if arguments.refine else 0.0
-    result = match_file(
-        arguments.file, arguments.hit, arguments.rate, encoder, budget_s, arguments.attack,
-        arguments.candidates,
+        raise ValueError("candidates need refining; leave out --no-refine")
+    options = MatchOptions(
+        hit=arguments.hit, rate=arguments.rate,
+        encoder=Encoder(arguments.model) if arguments.model else None,
+        budget_s=arguments.budget_ms / 1000 if arguments.refine else 0.0,
+        attack_mix=arguments.attack_mix, n_candidates=arguments.candidates,
     )  # fmt: skip
+    result = match_file(arguments.file, options)
     folder = arguments.out or Path(f"{arguments.file.stem}-match")
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / "resynthesis.wav", folder / "match.json"]
@@ -224,21 +226,19 @@ def _match(arguments) -> None:
 def _render(arguments) -> None:
     from math import log, pi
 
-    from matcher.physics.modal import render
+    from matcher.physics.drum import Drum, render
     from matcher.recording import RATES, write_wav
 
-    names = [name for name in Theta._fields if name != "omega"]
-    values = {name: getattr(arguments, name) for name in names}
+    values = {name: getattr(arguments, name) for name in Theta._fields if name != "omega"}
     theta = Theta(omega=2 * pi * arguments.pitch_hz, **values)
-    PRESETS["live"].check(theta)
-    _check("rate", arguments.rate, *RATES)
-    for name in ("x1", "x2"):
-        _check(name, getattr(arguments, name), 0.001, 0.999)
+    drum = Drum(theta, (arguments.x1, arguments.x2))
+    drum.check()
+    check_range("rate", arguments.rate, *RATES)
     seconds = arguments.seconds
     if seconds is None:
         seconds = min(10.0, log(1000) * theta.tau)
-    _check("seconds", seconds, *SECONDS)
-    x = render(theta, arguments.rate, seconds, (arguments.x1, arguments.x2), peak=0.99)
+    check_range("seconds", seconds, *SECONDS)
+    x = render(drum, arguments.rate, seconds, peak=0.99)
     write_wav(arguments.output, x, arguments.rate)
     print(f"{arguments.output}: {seconds:.2f} s at {arguments.rate} Hz")
 
@@ -275,27 +275,29 @@ def _devices(arguments) -> None:
 
 
 def _live(arguments) -> None:
-    from matcher.kits.kit import N_PADS, Kit, load_kit
+    from matcher.kits.kit import N_PADS, Kit
+    from matcher.kits.kit_file import load_kit
+    from matcher.live import protocol
     from matcher.live.engine import Engine
-    from matcher.live.live import Setup
+    from matcher.live.report import sentence
     from matcher.matching.encoder import SHIPPED
 
-    _check("pad", arguments.pad, 1, N_PADS)
+    check_range("pad", arguments.pad, 1, N_PADS)
     kit, dropped = load_kit(arguments.kit) if arguments.kit else (Kit(), [])
-    for sentence in dropped:
-        print(f"drum-matcher: {arguments.kit}: {sentence}", file=sys.stderr)
-    setup = Setup(
+    for problem in dropped:
+        print(f"drum-matcher: {arguments.kit}: {problem}", file=sys.stderr)
+    setup = protocol.Setup(
         input=arguments.input, output=arguments.output, midi_in=tuple(arguments.midi_in),
-        block=arguments.block, model=arguments.model or SHIPPED, kit=kit, mode=arguments.mode,
+        block=arguments.block, model=arguments.model or SHIPPED, mode=arguments.mode,
         armed=arguments.pad - 1, controllers=dict(map(_control, arguments.control)),
         refine=arguments.refine,
     )  # fmt: skip
-    with Engine(setup) as engine, suppress(KeyboardInterrupt):
+    with Engine(setup, kit) as engine, suppress(KeyboardInterrupt):
         while True:
             event = engine.events.get()
-            if event["event"] == "ready" and arguments.listen:
-                engine.listen()
-            print(json.dumps(event) if arguments.json else _sentence(event), flush=True)
+            if isinstance(event, protocol.Ready) and arguments.listen:
+                engine.send(protocol.Calibrate())
+            print(json.dumps(event.to_json()) if arguments.json else sentence(event), flush=True)
 
 
 def _bench(arguments) -> None:
@@ -306,56 +308,13 @@ def _bench(arguments) -> None:
 
 
 def _control(text: str) -> tuple[int, str]:
-    number, _, name = text.partition("=")
-    if not number.isdecimal() or name not in TURNED:
+    number, _, key = text.partition("=")
+    if not number.isdecimal() or key not in BY_KEY:
         raise ValueError(
             f"control is {text!r}, allowed is a controller's number, =, and one of: "
-            f"{', '.join(TURNED)}"
+            f"{', '.join(BY_KEY)}"
         )
-    return int(number), name
-
-
-def _sentence(event: dict) -> str:
-    """An event of the engine in words."""
-    kind, at = event["event"], f"{event['time_s']:8.3f} s  "
-    if kind == "ready":
-        return f"{at}ready: {event['input'] or 'no input'} to {event['output']}, " + (
-            f"{event['sample_rate']:g} Hz"
-        )
-    if kind == "hit":
-        return f"{at}hit, velocity {event['velocity']}"
-    if kind == "ignored":
-        return f"{at}ignored: {event['reason']}"
-    if kind == "theta":
-        values = ", ".join(value for _, value, _ in describe(Theta(**event["theta"])))
-        return f"{at}pad {event['pad']} ({event['stage']}, {event['by']}): {values}"
-    if kind == "note":
-        where = f"pad {event['pad']}" if event["pad"] else "no pad"
-        return f"{at}note {event['note']}, velocity {event['velocity']}: {where}"
-    if kind == "control":
-        turned = (
-            f"pad {event['pad']}, {event['turns']} {event['to']:.4g}"
-            if event["pad"]
-            else (f"{event['turns']}: nothing on the pad" if event["turns"] else "turns nothing")
-        )
-        if event["turns"] == "position":
-            turned = "where the next note strikes"
-        return f"{at}controller {event['controller']}, {event['value']}: {turned}"
-    if kind == "listened":
-        clipped = "; the input clips, turn it down" if event["clipped"] else ""
-        return (
-            f"{at}set by {event['hits']} hits: gain {event['gain_db']:+g} dB, threshold "
-            f"{event['threshold_db']:g} dB, sensitivity {event['sensitivity']:g}, mask "
-            f"{event['mask_ms']:g} ms{clipped}"
-        )
-    if kind == "device":
-        return f"{at}{event['state']}: {event['name']}"
-    return f"{at}{event['message']}"
-
-
-def _check(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"{name} is {value:g}, allowed is {low:g} to {high:g}")
+    return int(number), BY_KEY[key].name
 
 
 def main(argv=None) -> int:
@@ -366,6 +325,8 @@ def main(argv=None) -> int:
             allowed = [o for a in arguments.options._actions for o in a.option_strings[-1:]]
             raise ValueError(f"unknown argument {unknown[0]}; allowed are {', '.join(allowed)}")
         arguments.run(arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except ValueError as error:
         print(f"drum-matcher: {error}", file=sys.stderr)
         return 2

@@ -16,14 +16,16 @@ from threadpoolctl import threadpool_limits
 
 import matcher
 from matcher.compiled import native as compiled
+from matcher.kits.kit import for_pad
 from matcher.live import callback as native
 from matcher.live import voices
 from matcher.live.engine import Engine
-from matcher.live.live import STAGES_S, Setup
-from matcher.live.worker import infer
+from matcher.live.hits import PARTS_S
+from matcher.live.protocol import Setup
 from matcher.matching import refine
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
+from matcher.matching.hear import Clip, hear
 from matcher.physics import attack, modal
 from matcher.physics.drum import Drum, render
 from matcher.physics.theta import Theta
@@ -66,7 +68,7 @@ def run() -> dict:
         "encoder_ms": _times(lambda: encoder.infer(features), 200, 1e3),
         "theta_latency_ms": {
             stage: _times(_inference(encoder, seconds), 100, 1e3)
-            for stage, seconds in (("first", STAGES_S[0]), ("full", STAGES_S[-1]))
+            for stage, seconds in (("first", PARTS_S[0]), ("full", PARTS_S[-1]))
         },
         "start_s": _times(_start, STARTS, 1.0, warm=False),
     }
@@ -230,7 +232,8 @@ def _inference(encoder: Encoder, seconds: float) -> Callable:
     program = np.zeros(1, voices.PROGRAM)[0]
 
     def infer_and_write():
-        voices.write_program(program, Drum(infer(encoder, clip, RATE, seconds)), 1.0, RATE)
+        drum = for_pad(Drum(hear(Clip(clip, RATE, seconds, True), encoder).theta))
+        voices.write_program(program, drum, 1.0, RATE)
 
     return infer_and_write
 

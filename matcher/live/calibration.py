@@ -1,10 +1,12 @@
 """Set up detection by listening: a few hits in, gain, threshold, sensitivity and mask out."""
 
+import time
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
+from matcher.live import callback as native
 from matcher.live import detector
 from matcher.live.detector import Settings
 from matcher.matching import onset
@@ -85,3 +87,28 @@ def _mistakes(x, sample_rate, settings: Settings, onsets: list[int]) -> int:
 
 def _db(level: float) -> float:
     return 20 * np.log10(max(level, 1e-6))
+
+
+class Calibration:
+    """A calibration that is under way: the input since it began, until there are enough hits."""
+
+    HITS, LONGEST_S = 4, 15.0  # it ends after so many hits, or so many seconds
+    LOOK_S = 0.25  # s between two looks
+    REST_S = 0.6  # s of rest after the last hit
+
+    def __init__(self, began: int):
+        self._began, self._next_look = began, 0.0  # frame; time.monotonic
+
+    def received(self, record, sample_rate: float) -> np.ndarray | None:
+        """The input, (frames,) before its gain, once there is enough of it; None until then."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return None
+        self._next_look = now + self.LOOK_S
+        frames = int(record["time"]) - self._began
+        longest = min(self.LONGEST_S * sample_rate, 0.9 * native.HEARD)
+        gain = float(record["input_gain"])
+        x = native.received(record, self._began, self._began + frames) / gain
+        onsets = hits_in(x, sample_rate)
+        rested = bool(onsets) and len(x) - onsets[-1] > self.REST_S * sample_rate
+        return x if frames >= longest or (len(onsets) >= self.HITS and rested) else None

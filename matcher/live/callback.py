@@ -148,6 +148,11 @@ def receive(record) -> list[Event]:
     return [Event(*row) for row in rows.tolist()]
 
 
+def received(record, start: int, stop: int) -> np.ndarray:
+    """From Python: a copy of the input from one frame to another, (frames,) after its gain."""
+    return record["heard"][np.arange(start, stop) % HEARD]
+
+
 @native
 def _fence():
     fence()

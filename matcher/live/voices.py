@@ -9,7 +9,7 @@ and never waits.
 import numpy as np
 
 from matcher.compiled import native
-from matcher.kits.kit import CURVES, N_PADS, Pad, bent
+from matcher.kits.kit import CURVES, N_PADS, Pad, velocity_to_gain
 from matcher.physics import attack, drum, ftm, modal
 from matcher.physics.drum import Drum
 
@@ -110,7 +110,7 @@ POOL = np.dtype(
     align=True,
 )
 
-curve_gain = native(bent)
+curve_gain = native(velocity_to_gain)
 
 
 def make_pool(sample_rate: float) -> np.ndarray:

@@ -6,38 +6,61 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import soxr
 
+from matcher.checks import check_range
 from matcher.matching import confidence, onset, refine
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, distance
-from matcher.matching.plausibility import no_drum_reason
+from matcher.matching.hear import Clip, hear
 from matcher.physics import attack, drum, ftm
 from matcher.physics.drum import Drum
+from matcher.physics.parameters import PARAMETERS
 from matcher.physics.theta import Theta
 from matcher.recording import RATES, Recording
 
-SHORTEST = 0.020  # s of a hit that can be matched at least
-LONGEST = 10.0  # s of a twin at most
-BUDGETS_S = (0.0, 60.0)  # of each stage of refining
+SHORTEST = 0.020  # s: less of a hit cannot be matched
+LONGEST = 10.0  # s: a twin is no longer
+MARGIN_S = 0.1  # s before a hit that are read to find where it begins
+BUDGETS_S = (0.0, 60.0)  # s for each stage of refining
 CANDIDATES = (1, 3)
 
 
-@dataclass
+@dataclass(frozen=True)
+class MatchOptions:
+    """Which hit to match, and how; ValueError, naming the range, where one is not allowed."""
+
+    hit: int | None = None  # from 1; the loudest by default
+    rate: int | None = None  # Hz of the twin; the recording's by default
+    encoder: Encoder | None = None  # the shipped model by default
+    budget_s: float = 0.0  # s for each of the two stages of refining; 0: the network alone
+    attack_mix: float = 1.0  # share of the attack's noise in the twin, 0 to 1
+    n_candidates: int = 1  # answers that differ to look for, each with that budget
+
+    def __post_init__(self):
+        if self.rate is not None:
+            check_range("rate", self.rate, *RATES)
+        check_range("budget_s", self.budget_s, *BUDGETS_S)
+        mix = PARAMETERS["attack_mix"]
+        check_range("attack_mix", self.attack_mix, mix.low, mix.high)
+        check_range("n_candidates", self.n_candidates, *CANDIDATES)
+
+
+DEFAULTS = MatchOptions()
+
+
+@dataclass(frozen=True, eq=False)
 class Match:
     """One hit and its twin."""
 
     drum: Drum
     onset_s: float  # in the recording
-    hit: np.ndarray = field(repr=False)  # (samples,) from the onset at sample_rate
-    sample_rate: int
-    twin: np.ndarray = field(repr=False)  # (samples,) at twin_rate; hit's length and peak
+    hit: Clip
+    twin: np.ndarray = field(repr=False)  # (samples,) at twin_rate; hit's duration and peak
     twin_rate: int
-    ends_in_hit: bool  # by another one, not by silence
     stages: list[refine.Refined] = field(repr=False)  # of the first answer
     candidates: list[refine.Refined] = field(repr=False)  # that differ, nearest first: `drum`
     no_drum_reason: str  # why it may be no drum; empty where nothing says so
-    attack_mix: float  # of the attack in the twin
+    attack_mix: float  # share of the attack in the twin
     log_cqt_distance: float  # of the twin from the hit
     elapsed_ms: dict  # read, features, encoder, refine, render, total
     encoder: Encoder = field(repr=False)
@@ -49,12 +72,12 @@ class Match:
 
     @property
     def spread(self) -> tuple[float, ...] | None:
-        """How far off each of theta may be, as matching.confidence has it; None: not refined."""
+        """How far off each of theta may be, in nu, as matching.confidence; None: not refined."""
         return self.candidates[0].spread
 
     def other_twins(self) -> list[np.ndarray]:
         """The sounds of the candidates but the first, as `twin`."""
-        seconds, peak = len(self.hit) / self.sample_rate, float(np.abs(self.hit).max())
+        seconds, peak = self.hit.observed_s, float(np.abs(self.hit.samples).max())
         return [
             drum.render(other.drum, self.twin_rate, seconds, peak, self.attack_mix)
             for other in self.candidates[1:]
@@ -100,23 +123,19 @@ class Match:
         }
 
 
-def match(
-    x: np.ndarray,
-    sample_rate: int,
-    hit: int | None = None,
-    rate: int | None = None,
-    encoder=None,
-    budget_s: float = 0.0,
-    attack_mix: float = 1.0,
-    n_candidates: int = 1,
-) -> Match:
+def match(x: np.ndarray, sample_rate: int, options: MatchOptions = DEFAULTS) -> Match:
     """Match one hit of a recording in memory.
 
-    x: (samples,) or (samples, channels), finite. hit: which one, from 1; the loudest by default.
-    rate: of the twin, Hz; sample_rate by default. encoder: the shipped model by default. Raises
-    ValueError for what cannot be matched. budget_s: for each of the two stages that refine what the
-    network inferred; 0: none. attack_mix: of the attack in the twin, 0 to 1. n_candidates: that
-    differ to look for, each with that budget.
+    Args:
+        x: (samples,) or (samples, channels), finite; the mean of the channels is matched.
+        sample_rate: Hz.
+        options: which hit, and how.
+
+    Returns:
+        The hit and its twin.
+
+    Raises:
+        ValueError: in one sentence, where there is nothing to match or an option is not allowed.
     """
     mono = np.asarray(x, np.float32)
     mono = mono.mean(axis=1) if mono.ndim == 2 else mono
@@ -124,80 +143,55 @@ def match(
         raise ValueError(f"x has shape {np.shape(x)}, allowed is (samples,) or (samples, channels)")
     if not np.isfinite(mono).all():
         raise ValueError("x holds NaN or infinite samples; only finite ones are allowed")
-    read = lambda start, stop: mono[start:stop]  # noqa: E731
-    return _match([mono], read, sample_rate, hit, rate, encoder, budget_s, attack_mix, n_candidates)
+    return _match([mono], lambda start, stop: mono[start:stop], sample_rate, options)
 
 
-def match_file(
-    path: str | Path,
-    hit: int | None = None,
-    rate: int | None = None,
-    encoder=None,
-    budget_s: float = 0.0,
-    attack_mix: float = 1.0,
-    n_candidates: int = 1,
-) -> Match:
+def match_file(path: str | Path, options: MatchOptions = DEFAULTS) -> Match:
     """Match one hit of a sound file, which is read in blocks; as match()."""
     with Recording(path) as recording:
         try:
-            return _match(
-                recording.blocks(),
-                recording.read,
-                recording.sample_rate,
-                hit,
-                rate,
-                encoder,
-                budget_s,
-                attack_mix,
-                n_candidates,
-            )
+            return _match(recording.blocks(), recording.read, recording.sample_rate, options)
         except _NothingToMatch as error:
             raise ValueError(f"{path} {error}") from error
 
 
-def _match(
-    blocks, read, sample_rate, number, rate, encoder, budget_s, attack_mix, n_candidates
-) -> Match:
-    for name, value, (low, high) in (
-        ("rate", RATES[0] if rate is None else rate, RATES),
-        ("attack_mix", attack_mix, drum.ATTACK_MIX),
-        ("budget_s", budget_s, BUDGETS_S), ("n_candidates", n_candidates, CANDIDATES),
-    ):  # fmt: skip
-        if not low <= value <= high:
-            raise ValueError(f"{name} is {value:g}, allowed is {low:g} to {high:g}")
-    rate = rate or sample_rate
-    encoder = encoder or shipped_encoder()
+def _match(blocks, read, sample_rate: int, options: MatchOptions) -> Match:
+    """The offline signal path: hit -> clip -> features -> theta -> refined -> twin."""
+    encoder = options.encoder or shipped_encoder()
     clock = [time.perf_counter()]
-    x, start, ends_in_hit = _cut_hit(blocks, read, sample_rate, number)
+    x, start, ends_in_hit = _cut_hit(blocks, read, sample_rate, options.hit)
+    clip = Clip(x, sample_rate, len(x) / sample_rate, ends_in_hit)
     clock.append(time.perf_counter())
-    clip = to_analysis_rate(x, sample_rate)
-    features = encoder.contract.cqt.features(clip)
+    heard = hear(clip, encoder)
     clock.append(time.perf_counter())
-    theta = encoder.infer(features)
+    stages = refine.refine(heard.x, heard.theta, ends_in_hit, options.budget_s)
+    candidates = refine.candidates(
+        heard.x, stages, options.n_candidates, ends_in_hit, options.budget_s
+    )
+    found, attack_mix = candidates[0].drum, options.attack_mix
     clock.append(time.perf_counter())
-    stages = refine.refine(clip, theta, ends_in_hit, budget_s)
-    candidates = refine.candidates(clip, stages, n_candidates, ends_in_hit, budget_s)
-    found = candidates[0].drum
-    clock.append(time.perf_counter())
+    rate = options.rate or sample_rate
     twin = drum.render(found, rate, len(x) / sample_rate, float(np.abs(x).max()), attack_mix)
-    whole = attack_mix == 1 or found.attack_powers is None
     clock.append(time.perf_counter())
-    steps = dict(zip(("read", "features", "encoder", "refine", "render"), np.diff(clock) * 1e3))
+    log_cqt_distance = candidates[0].distance
+    if attack_mix != 1 and found.attack_powers is not None:
+        log_cqt_distance = twin_distance(heard.x, found, ends_in_hit, attack_mix)
+    read_ms, _, refine_ms, render_ms = np.diff(clock) * 1e3
+    steps = {
+        "read": read_ms, "features": heard.features_ms, "encoder": heard.encoder_ms,
+        "refine": refine_ms, "render": render_ms,
+    }  # fmt: skip
     return Match(
-        candidates=candidates,
-        no_drum_reason=no_drum_reason(clip),
         drum=found,
         onset_s=start / sample_rate,
-        hit=x,
-        sample_rate=sample_rate,
+        hit=clip,
         twin=twin,
         twin_rate=rate,
-        ends_in_hit=ends_in_hit,
-        attack_mix=attack_mix,
-        log_cqt_distance=(
-            candidates[0].distance if whole else twin_distance(clip, found, ends_in_hit, attack_mix)
-        ),
         stages=stages,
+        candidates=candidates,
+        no_drum_reason=heard.no_drum_reason,
+        attack_mix=attack_mix,
+        log_cqt_distance=log_cqt_distance,
         elapsed_ms=steps | {"total": sum(steps.values())},
         encoder=encoder,
     )
@@ -221,7 +215,7 @@ def _cut_hit(blocks, read, sample_rate, number):
     if number is not None and not 1 <= number <= len(hits):
         raise _NothingToMatch(f"has no hit {number}; allowed is 1 to {len(hits)}")
     index = number - 1 if number else int(np.argmax([hit.level for hit in hits]))
-    margin = round(0.1 * sample_rate)
+    margin = round(MARGIN_S * sample_rate)
     first = max(0, hits[index].onset - margin)
     ends_in_hit = index + 1 < len(hits)
     last = hits[index + 1].onset if ends_in_hit else n_frames
@@ -234,12 +228,6 @@ def _cut_hit(blocks, read, sample_rate, number):
             f"at least {SHORTEST * 1e3:.0f} ms are needed"
         )
     return x[start:], first + start, ends_in_hit
-
-
-def to_analysis_rate(x: np.ndarray, sample_rate: float) -> np.ndarray:
-    """x (samples,) from its onset -> what of it the analysis hears, at features.SAMPLE_RATE."""
-    needed = x[: int(np.ceil((N_SAMPLES + 256) * sample_rate / SAMPLE_RATE))]
-    return soxr.resample(needed, sample_rate, SAMPLE_RATE)[:N_SAMPLES]
 
 
 def twin_distance(

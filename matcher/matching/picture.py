@@ -6,14 +6,15 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from matcher.matching import confidence, spectrogram
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
-from matcher.matching.match import Match, to_analysis_rate
+from matcher.matching.hear import to_analysis_rate
+from matcher.matching.match import Match
 from matcher.physics.drum import describe_strike
 from matcher.physics.theta import describe
 from matcher.recording import save_atomically
 
 BACKGROUND, PANEL, LINE = "#16181d", "#1f232b", "#353b47"
 TEXT, SECONDARY = "#e8eaee", "#a3abb8"
-RECORDED, TWIN, DOUBT = "#ffb02e", "#4cc2ff", "#ff7a7a"
+RECORDED, TWIN, NO_DRUM = "#ffb02e", "#4cc2ff", "#ff7a7a"
 LONGEST = N_SAMPLES / SAMPLE_RATE  # s that are shown at most
 
 
@@ -30,14 +31,14 @@ def draw(match: Match, title: str) -> Figure:
         3, 3, width_ratios=(1, 1, 0.03), height_ratios=(5, 2.2, 2.6), hspace=0.42, wspace=0.06,
         left=0.075, right=0.925, top=0.9, bottom=0.03,
     )  # fmt: skip
-    seconds = min(LONGEST, len(match.hit) / match.sample_rate)
+    seconds = min(LONGEST, match.hit.observed_s)
     figure.suptitle(title, color=TEXT, fontsize=15, x=0.075, ha="left")
     figure.text(
         0.925, 0.955, f"log-CQT distance {match.log_cqt_distance:.2f}", color=SECONDARY,
         fontsize=12, ha="right",
     )  # fmt: skip
     left, right = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
-    _spectrogram(left, match.hit, match.sample_rate, seconds)
+    _spectrogram(left, match.hit.samples, match.hit.sample_rate, seconds)
     image = _spectrogram(right, match.twin, match.twin_rate, seconds)
     left.set_title("Recorded", color=RECORDED, loc="left")
     right.set_title("Twin", color=TWIN, loc="left")
@@ -84,13 +85,13 @@ def _spectrogram(axes, x, sample_rate, seconds):
 
 def _waveforms(axes, match, seconds) -> None:
     rows = (
-        (match.hit, match.sample_rate, RECORDED, "recorded"),
+        (match.hit.samples, match.hit.sample_rate, RECORDED, "recorded"),
         (match.twin, match.twin_rate, TWIN, "twin"),
     )
     for x, rate, colour, label in rows:
         x = x[: int(seconds * rate)]
         axes.plot(np.arange(len(x)) / rate, x, color=colour, lw=0.8, alpha=0.75, label=label)
-    peak = 1.05 * float(np.abs(match.hit).max())
+    peak = 1.05 * float(np.abs(match.hit.samples).max())
     axes.set(xlim=(0, seconds), ylim=(-peak, peak))
     axes.set_xlabel("Time (s)", color=SECONDARY)
     axes.set_ylabel("Amplitude", color=SECONDARY)
@@ -110,5 +111,5 @@ def _words(axes, match) -> None:
         axes.text(0.12, y, value, color=TWIN, fontsize=11, transform=axes.transAxes)
         axes.text(0.27, y, meaning, color=TEXT, fontsize=11, transform=axes.transAxes)
     axes.text(
-        0.0, 0.95 - len(rows) / 9, match.no_drum_reason, color=DOUBT, transform=axes.transAxes
+        0.0, 0.95 - len(rows) / 9, match.no_drum_reason, color=NO_DRUM, transform=axes.transAxes
     )

@@ -11,7 +11,8 @@ from matcher.physics.theta import Theta
 
 TENSION = (PARAMETERS["tension"].low, PARAMETERS["tension"].high)
 BRIGHTER = 0.2  # exponent of force in a mallet's cutoff: the duration of contact after Hertz
-OF_DRUM = (*Theta._fields, "x1", "x2", "mallet_hz", "tension")  # parameters that a Drum holds
+STRIKE = ("x1", "x2")  # parameters of the strike point
+OF_DRUM = (*Theta._fields, *STRIKE, "mallet_hz", "tension")  # parameters that a Drum holds
 AttackPowers = tuple[tuple[float, ...], ...]  # attack.SHAPE
 
 
@@ -29,13 +30,15 @@ class Drum(NamedTuple):
         """The value of one of OF_DRUM."""
         if name in Theta._fields:
             return getattr(self.theta, name)
-        return self.strike[("x1", "x2").index(name)] if name in ("x1", "x2") else getattr(self, name)
+        if name in STRIKE:
+            return self.strike[STRIKE.index(name)]
+        return getattr(self, name)
 
     def with_value(self, name: str, value: float) -> "Drum":
         """The drum with one of OF_DRUM at another value."""
         if name in Theta._fields:
             return self._replace(theta=self.theta._replace(**{name: value}))
-        if name in ("x1", "x2"):
+        if name in STRIKE:
             x1, x2 = self.strike
             return self._replace(strike=(value, x2) if name == "x1" else (x1, value))
         return self._replace(**{name: value})
@@ -158,5 +161,7 @@ def describe_strike(drum: Drum, attack_mix: float = 1.0) -> list[tuple[str, str,
         rows.append((tension.label, f"{drum.tension:.2f}", meaning))
     if drum.attack_powers is not None and attack_mix > 0:
         level = 10 * np.log10(max(np.sum(drum.attack_powers) * attack_mix**2, 1e-12))
-        rows.append(("Attack", f"{level:+.0f} dB", "noise at the onset, relative to the body's peak"))
+        rows.append(
+            ("Attack", f"{level:+.0f} dB", "noise at the onset, relative to the body's peak")
+        )
     return rows

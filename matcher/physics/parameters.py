@@ -99,12 +99,12 @@ PARAMETERS = {
         # theta, in the `live` range: real drums; the encoder's other preset is in physics.theta
         Parameter(
             "omega", "Pitch", "rad/s", 2 * math.pi * 25.0, 2 * math.pi * 1500.0, "log",
-            "how high the drum is tuned: its lowest tone", _hz, symbol="ω",
+            "how high the drum is tuned: its lowest tone", _hz, symbol="\N{GREEK SMALL LETTER OMEGA}",
             display_unit="Hz", display_scale=1 / (2 * math.pi),
         ),
         Parameter(
             "tau", "Decay", "s", 0.01, 3.0, "log",
-            "how long the lowest tone rings", _seconds, symbol="τ",
+            "how long the lowest tone rings", _seconds, symbol="\N{GREEK SMALL LETTER TAU}",
         ),
         Parameter(
             "p", "Damping", "", 1e-5, 1.0, "log",
@@ -117,7 +117,7 @@ PARAMETERS = {
         Parameter(
             "alpha", "Shape", "", 0.05, 1.0, "linear",
             "side ratio: 1 is a square drum, near 0 a long and narrow one", "{:.2f}".format,
-            symbol="α",
+            symbol="\N{GREEK SMALL LETTER ALPHA}",
         ),
         # the pad
         Parameter(

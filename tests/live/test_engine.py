@@ -1,52 +1,65 @@
 import queue
 import shutil
+import signal
+import subprocess
+import sys
+import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from matcher.kits.kit import Kit
+from matcher.live import protocol
 from matcher.live.engine import Engine
-from matcher.live.live import Live, Setup
-from matcher.live.worker import Answer, Job
+from matcher.live.protocol import (
+    Calibrate,
+    ControllerMoved,
+    DeviceChanged,
+    Failed,
+    Learn,
+    Learned,
+    LoadModel,
+    ModelLoaded,
+    Setup,
+    Silence,
+    Strike,
+)
 from matcher.matching.encoder import SHIPPED
 from matcher.physics.drum import Drum
-from matcher.physics.theta import Theta
-
-TOM = Theta(2 * np.pi * 110, 0.4, 0.02, 0.01, 0.8)
-
-
-@pytest.fixture
-def silent(monkeypatch):
-    """No sound server that an engine of this test could find."""
-    monkeypatch.setenv("JACK_DEFAULT_SERVER", "none-of-this-name")
-    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+from matcher.physics.parameters import PARAMETERS
+from tests.conftest import TOM
 
 
-def wait_for(engine, wanted, seconds: float = 20.0) -> dict:
+def wait_for(engine, kind, seconds: float = 20.0):
+    """The next event of a class."""
     end = time.monotonic() + seconds
     while True:
         try:
             event = engine.events.get(timeout=max(0.0, end - time.monotonic()))
         except queue.Empty:
             pytest.fail("the event did not come")
-        if wanted(event):
+        if isinstance(event, kind):
             return event
 
 
+NO_DEVICE = Setup(output="no such device")
+
+
 def test_without_devices_it_waits_and_says_so(silent):
-    with Engine(Setup(output="no such device")) as engine:
-        event = wait_for(engine, lambda e: e["event"] == "device")
-        assert event["state"] == "missing"
-        assert "audio" in event["name"] or "no such device" in event["name"]
-        engine.set_kit(Kit().with_pad(0, theta=TOM))
-        engine.strike(0, 1.0)
-        engine.silence()
+    with Engine(NO_DEVICE, Kit().with_pad(0, drum=Drum(TOM))) as engine:
+        event = wait_for(engine, DeviceChanged)
+        assert event.state == "missing"
+        assert "audio" in event.name or "no such device" in event.name
+        engine.edit_pad(0, gain_db=-3.0)
+        engine.send(Strike(0, 1.0))
+        engine.send(Silence())
         engine.change(armed=3, mode="trigger", output_gain_db=-6.0)
         assert not engine.snapshot()["running"]
         with pytest.raises(ValueError, match="mode is 'play'"):
             engine.change(mode="play")
+        assert engine.state.setup.mode == "trigger"
+        assert engine.state.kit.pads[0].gain_db == -3.0
 
 
 def test_a_broken_model_is_refused_at_the_start_and_later(silent, tmp_path):
@@ -55,28 +68,30 @@ def test_a_broken_model_is_refused_at_the_start_and_later(silent, tmp_path):
     with pytest.raises(ValueError, match=r"garbage.onnx is not an ONNX model, or is broken"):
         Engine(Setup(model=path))
     with Engine(Setup()) as engine:
-        engine.load_model(path)
-        event = wait_for(engine, lambda e: e["event"] == "error")
-        assert "is not an ONNX model" in event["message"]
-        engine.load_model(Path(tmp_path / "none.onnx"))
-        event = wait_for(engine, lambda e: e["event"] == "error")
-        assert "cannot be read" in event["message"]
+        engine.send(LoadModel(path))
+        assert "is not an ONNX model" in wait_for(engine, Failed).message
+        engine.send(LoadModel(Path(tmp_path / "none.onnx")))
+        assert "cannot be read" in wait_for(engine, Failed).message
 
 
-def test_a_process_that_dies_is_replaced(silent):
-    with Engine(Setup(output="no such device")) as engine:
-        wait_for(engine, lambda e: e["event"] == "device")
+def test_a_process_that_dies_is_replaced_and_has_the_kit(silent):
+    with Engine(NO_DEVICE) as engine:
+        wait_for(engine, DeviceChanged)
+        engine.edit_pad(2, drum=Drum(TOM))
         first = engine._process
         first.kill()
-        assert "ended by itself" in wait_for(engine, lambda e: e["event"] == "error")["message"]
-        wait_for(engine, lambda e: engine._process is not first and e["event"] == "device")
+        assert "ended by itself" in wait_for(engine, Failed).message
+        wait_for(engine, DeviceChanged)
+        assert engine._process is not first
         assert engine._process.is_alive()
+        assert engine.state.kit.pads[2].theta == TOM
 
 
 @pytest.mark.parametrize(
     ("settings", "said"),
-    [({"mode": "play"}, "mode is 'play'"), ({"armed": 16}, "armed is 16"), ({"block": 8}, "block")],
-)
+    [({"mode": "play"}, "mode is 'play'"), ({"armed": 16}, "armed is 16"), ({"block": 8}, "block"),
+     ({"solo": frozenset({16})}, "solo is 16")],
+)  # fmt: skip
 def test_a_setup_that_is_not_allowed(settings, said):
     with pytest.raises(ValueError, match=said):
         Setup(**settings)
@@ -92,59 +107,89 @@ def test_a_model_that_turned_to_garbage_is_replaced_by_the_shipped_one(silent, t
     path = tmp_path / "mine.onnx"
     shutil.copy(SHIPPED, path)
     with Engine(Setup(output="no such device", model=path)) as engine:
-        wait_for(engine, lambda e: e["event"] == "device")
+        wait_for(engine, DeviceChanged)
         path.write_bytes(b"garbage")
         engine._process.kill()
-        said = [wait_for(engine, lambda e: e["event"] == "error")["message"] for _ in range(2)]
+        said = [wait_for(engine, Failed).message for _ in range(2)]
         assert "ended by itself" in said[0]
         assert "mine.onnx is not an ONNX model" in said[1]
-        wait_for(engine, lambda e: e["event"] == "device")
+        wait_for(engine, DeviceChanged)
         assert engine._process.is_alive()
 
 
 def test_a_model_that_was_loaded_stays_when_the_process_is_replaced(silent, tmp_path):
     path = tmp_path / "mine.onnx"
     shutil.copy(SHIPPED, path)
-    with Engine(Setup(output="no such device")) as engine:
-        engine.load_model(path)
-        wait_for(engine, lambda e: e["event"] == "model" and e["path"] == str(path))
-        assert engine.setup.model == path
+    with Engine(NO_DEVICE) as engine:
+        engine.send(LoadModel(path))
+        assert wait_for(engine, ModelLoaded).path == path
+        assert engine.state.setup.model == path
 
 
-def test_what_cannot_be_learned_or_heard(silent):
-    with Engine(Setup(output="no such device")) as engine:
-        with pytest.raises(ValueError, match="learn is 'loudness'"):
-            engine.learn("loudness")
-        engine.listen()
-        assert "no input" in wait_for(engine, lambda e: e["event"] == "error")["message"]
+def test_what_cannot_be_learned_or_calibrated(silent):
+    with pytest.raises(ValueError, match="learn is 'loudness'"):
+        Learn("loudness")
+    with Engine(NO_DEVICE) as engine:
+        engine.send(Calibrate())
+        assert "no input" in wait_for(engine, Failed).message
 
 
-@pytest.fixture
-def live(silent):
-    """The engine's inside without a stream."""
-    live = Live(Setup(output="none of this name"), lambda event: None, time.monotonic())
-    yield live
-    live._worker.close()
+def test_no_update_is_lost_between_caller_and_reader(silent):
+    with Engine(NO_DEVICE) as engine:
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        names = list(PARAMETERS)
+
+        def follow():  # as the reader thread does
+            for i in range(2000):
+                engine._follow(Learned(time_s=0.0, revision=engine.state.revision, pad=0,
+                                       what=names[i % len(names)], number=i % 128))  # fmt: skip
+                moved = {"controller": 1, "value": 1, "turns": "pan", "pad": 1}
+                revision = engine.state.revision
+                engine._follow(ControllerMoved(time_s=0.0, revision=revision, to=i / 2000, **moved))
+
+        thread = threading.Thread(target=follow)
+        try:
+            thread.start()
+            for i in range(2000):
+                engine.change(input_gain_db=i / 100)
+                engine.edit_pad(2, gain_db=-i / 100)
+                assert engine.state.setup.input_gain_db == i / 100
+                assert engine.state.kit.pads[2].gain_db == -i / 100
+            thread.join()
+        finally:
+            sys.setswitchinterval(interval)
+        assert engine.state.revision == 4000
+        assert sorted(engine.state.setup.controllers.values()) == sorted(names)
+        assert engine.state.kit.pads[1].pan == 1999 / 2000
 
 
-def answer(hit: int, tau: float) -> Answer:
-    job = Job(hit, 3, "full", True, False, np.ones(4800, np.float32), 48000, 0.1, time.monotonic())
-    return Answer(job, Drum(TOM._replace(tau=tau)), "network")
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process there")
+def test_ctrl_c_ends_it_without_a_traceback(silent):
+    command = [sys.executable, "-m", "matcher", "live", "--json", "--output", "no such device"]
+    # groups of their own, so that Ctrl-C reaches the engine's process as in a terminal
+    app = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    app.stdout.readline()  # it runs
+    subprocess.run(["kill", "-INT", "--", f"-{app.pid}"], check=True)
+    _, errors = app.communicate(timeout=20)
+    assert (app.returncode, errors) == (0, "")
 
 
-def test_a_late_answer_to_an_older_hit_does_not_overwrite_a_newer_one(live):
-    assert live._take_answer(answer(1, 0.1))
-    assert live._take_answer(answer(2, 0.2))
-    assert not live._take_answer(answer(1, 0.3))
-    assert live.kit.pads[3].theta.tau == 0.2
-    assert live._take_answer(answer(2, 0.4))
-    assert live.kit.pads[3].theta.tau == 0.4
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process there")
+@pytest.mark.parametrize("after_s", [0.6, 1.2])
+def test_ctrl_c_while_it_starts(silent, after_s):
+    command = [sys.executable, "-m", "matcher", "live", "--output", "no such device"]
+    app = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    time.sleep(after_s)
+    subprocess.run(["kill", "-INT", "--", f"-{app.pid}"], check=True)
+    _, errors = app.communicate(timeout=20)
+    assert "Traceback" not in errors
+    assert app.returncode in (0, 130, -signal.SIGINT)
 
 
-def test_a_muted_pad_gets_its_answers_and_a_turned_one_does_not(live):
-    assert live._take_answer(answer(1, 0.1))
-    live.kit = live.kit.with_pad(3, theta=None)  # as the window mutes it
-    assert live._take_answer(answer(1, 0.2))
-    live.kit = live.kit.with_value(3, "tau", 0.7)
-    assert not live._take_answer(answer(1, 0.3))
-    assert live.kit.pads[3].theta.tau == 0.7
+def test_commands_and_events_are_values():
+    for kind in vars(protocol).values():
+        if isinstance(kind, type) and issubclass(kind, protocol.Event):
+            assert kind.__dataclass_params__.frozen

@@ -1,11 +1,13 @@
 import queue
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from matcher.kits.kit import for_pad
 from matcher.live.worker import REFINED_S, Job, Worker
-from matcher.matching.descent import RANGE
+from matcher.matching.hear import Clip
 from matcher.matching.match import shipped_encoder
 from matcher.physics import drum
 from matcher.physics.drum import Drum
@@ -39,36 +41,36 @@ def job(seconds: float, hit: int = 1, final: bool = True) -> Job:
     attack_powers[6, 1] = 0.05
     whole = Drum(TOM, (0.3, 0.45), 1500.0, 0.2, tuple(map(tuple, attack_powers)))
     x = drum.render(whole, RATE, seconds)
-    return Job(hit, 3, "full", final, False, x, RATE, seconds, time.monotonic())
+    return Job(hit, 3, 0, "full", Clip(x, RATE, seconds, not final), time.monotonic())
 
 
 def test_the_network_answers_at_once_and_refining_comes_nearer(start):
     worker, answers = start()
     worker.submit(job(1.5))
     first, second = answers.get(timeout=60), answers.get(timeout=60)
-    assert (first.by, first.distance, first.spread) == ("network", None, None)
+    assert (first.stage, first.distance, first.spread) == ("network", None, None)
     assert first.drum == Drum(first.drum.theta)
-    assert second.by == "attack" and second.drum.attack_powers is not None
+    assert second.stage == "attack" and second.drum.attack_powers is not None
     assert second.distance < 0.5 and second.no_drum_reason == ""
-    RANGE.check(second.drum.theta)
+    assert second.drum == for_pad(second.drum)
 
 
 def test_a_longer_part_of_a_hit_goes_on_from_what_is_known(start):
     worker, answers = start()
     worker.submit(job(0.4, final=False))
     first, _ = (answers.get(timeout=60) for _ in range(2))
-    assert first.by == "network"
+    assert first.stage == "network"
     worker.submit(job(1.5))
     later = answers.get(timeout=60)  # no raw answer in between
-    assert later.by != "network"
+    assert later.stage != "network"
     assert later.distance < 0.6
 
 
 def test_a_short_part_is_not_refined_and_nothing_where_it_is_off(start):
-    for seconds, more in ((REFINED_S / 2, {}), (1.0, {"refining": lambda: False})):
+    for seconds, more in ((REFINED_S / 2, {}), (1.0, {"refines": lambda: False})):
         worker, answers = start(**more)
         worker.submit(job(seconds))
-        assert answers.get(timeout=60).by == "network"
+        assert answers.get(timeout=60).stage == "network"
         with pytest.raises(queue.Empty):
             answers.get(timeout=2)
 
@@ -76,7 +78,7 @@ def test_a_short_part_is_not_refined_and_nothing_where_it_is_off(start):
 def test_a_pad_that_was_changed_gets_no_more_answers(start):
     worker, answers = start(wanted=False)
     worker.submit(job(1.0))
-    assert answers.get(timeout=60).by == "network"
+    assert answers.get(timeout=60).stage == "network"
     with pytest.raises(queue.Empty):
         answers.get(timeout=2)
     worker.submit(job(1.0, hit=2))
@@ -85,8 +87,50 @@ def test_a_pad_that_was_changed_gets_no_more_answers(start):
 
 def test_silence_is_said_and_the_next_hit_is_matched(start):
     worker, answers = start()
-    worker.submit(job(1.0)._replace(clip=np.zeros(RATE, np.float32)))
+    silence = Clip(np.zeros(RATE, np.float32), RATE, 1.0, False)
+    worker.submit(replace(job(1.0), clip=silence))
     said = [answers.get(timeout=60) for _ in range(2)]
     assert any(isinstance(one, str) and "silent" in one for one in said)
     worker.submit(job(1.5, hit=2))
-    assert [answers.get(timeout=60).by for _ in range(2)] == ["network", "attack"]
+    assert [answers.get(timeout=60).stage for _ in range(2)] == ["network", "attack"]
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), RuntimeError("of the runtime")])
+def test_each_job_fails_alone(start, monkeypatch, wrong):
+    encoder = shipped_encoder()
+
+    def infer(features, network=encoder.infer):
+        monkeypatch.setattr(encoder, "infer", network)
+        if isinstance(wrong, Exception):
+            raise wrong
+        return TOM._replace(tau=wrong)
+
+    monkeypatch.setattr(encoder, "infer", infer)
+    worker, answers = start()
+    worker.submit(job(0.1))
+    said = answers.get(timeout=60)
+    assert "NaN" in said or "of the runtime" in said
+    worker.submit(job(0.1, hit=2))
+    assert answers.get(timeout=60).job.hit == 2
+
+
+def test_an_answer_that_cannot_be_put_fails_alone():
+    said, puts = queue.SimpleQueue(), []
+
+    def put(answer):
+        puts.append(answer)
+        if len(puts) == 1:
+            raise ValueError("not this one")
+        return False
+
+    worker = Worker(shipped_encoder, put, said.put)
+    try:
+        worker.submit(job(0.1))
+        assert "not this one" in said.get(timeout=60)
+        worker.submit(job(0.1, hit=2))
+        end = time.monotonic() + 60
+        while len(puts) < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+        assert puts[1].job.hit == 2
+    finally:
+        worker.close()

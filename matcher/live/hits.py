@@ -1,0 +1,80 @@
+"""Hits in match mode: each is followed while it rings and handed to the worker part by part."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from matcher.live import callback as native
+from matcher.live.worker import Job
+from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
+from matcher.matching.hear import Clip
+from matcher.matching.match import SHORTEST
+
+# s: parts of a hit after which theta is inferred anew; the last is all that the network takes
+PARTS_S = (0.1, 0.35, 1.0, N_SAMPLES / SAMPLE_RATE)
+SPARE_S = 0.002  # s received after a part, for the resampler's filter
+
+
+@dataclass
+class PendingHit:
+    """A hit on its way to theta."""
+
+    number: int
+    pad: int
+    revision: int  # of the state at the hit
+    onset: int  # frame
+    part: int = 0  # index in PARTS_S of the next one
+    end: int | None = None  # frame of the next onset, which ends it
+
+
+class Hits:
+    """The hits that are being followed.
+
+    Args:
+        submit: called with a Job whenever enough of a hit was received.
+        first: number of the first hit.
+    """
+
+    def __init__(self, submit: Callable[[Job], None], first: int = 1):
+        self._submit, self._next = submit, first
+        self._pending: list[PendingHit] = []
+
+    def begin(self, pad: int, onset: int, revision: int) -> None:
+        """Follow a hit from its onset, a frame; those that still ring end there."""
+        self.end(onset)
+        self._pending.append(PendingHit(self._next, pad, revision, onset))
+        self._next += 1
+
+    def end(self, frame: int) -> None:
+        """Let hits that still ring end at a frame."""
+        for hit in self._pending:
+            hit.end = hit.end or frame
+
+    def clear(self) -> None:
+        """Follow none of them further: the stream is another."""
+        self._pending.clear()
+
+    def hand_over(self, record, sample_rate: float) -> None:
+        """Submit every hit of which enough was received for its next part.
+
+        record: the callback's STATE. sample_rate: of its stream, Hz.
+        """
+        now = int(record["time"])
+        for hit in list(self._pending):
+            last = hit.onset + round(PARTS_S[hit.part] * sample_rate)
+            spare = last + round(SPARE_S * sample_rate)
+            stop = spare if hit.end is None else min(spare, hit.end)
+            if now < stop:
+                continue
+            ended = hit.end is not None and hit.end <= last  # by another hit
+            final = ended or hit.part == len(PARTS_S) - 1
+            if stop - hit.onset >= SHORTEST * sample_rate:
+                samples = native.received(record, hit.onset, stop)
+                observed_s = (min(stop, last) - hit.onset) / sample_rate
+                received_at = time.monotonic() - (now - min(stop, last)) / sample_rate
+                words = "full" if final else f"{round(1e3 * PARTS_S[hit.part])} ms"
+                clip = Clip(samples, sample_rate, observed_s, ended or not final)
+                self._submit(Job(hit.number, hit.pad, hit.revision, words, clip, received_at))
+            hit.part += 1
+            if final:
+                self._pending.remove(hit)

@@ -1,0 +1,322 @@
+"""The engine's own process: it has the state, and player, MIDI, hits and worker act on it.
+
+Threads: PortAudio's, which runs the native callback and nothing of Python; this process's main
+thread, which calls `step` every millisecond (MIDI in, events out, devices watched); those of
+live.worker, which turn a hit into a drum; one that writes to the pipe.
+"""
+
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from matcher.kits.kit import N_PADS
+from matcher.live import calibration, detector, devices, voices
+from matcher.live import callback as native
+from matcher.live.calibration import Calibration
+from matcher.live.hits import PARTS_S, Hits
+from matcher.live.midi_control import MidiControl
+from matcher.live.player import Player, Stuck
+from matcher.live.protocol import (
+    Answered,
+    Audition,
+    Calibrate,
+    Calibrated,
+    ChangeSetup,
+    DeviceList,
+    EditPads,
+    Failed,
+    HitDetected,
+    HitIgnored,
+    Learn,
+    LoadModel,
+    ModelLoaded,
+    Quit,
+    ReplaceKit,
+    Rescan,
+    Silence,
+    Snapshot,
+    State,
+    Strike,
+    apply,
+)
+from matcher.live.worker import Answer, Worker
+from matcher.matching.encoder import Encoder
+from matcher.matching.hear import Clip, hear
+from matcher.physics.drum import Drum
+
+TURN_S = 0.001  # s between two steps
+SNAPSHOT_S = 0.05  # s between two snapshots
+SAID_S = 0.05  # s in which the pipe's writer sends what was said last
+SWITCH_S = 0.0005  # s after which a thread gives way: MIDI shares the interpreter with the worker
+STUCK = 3  # exit status of a process in which PortAudio hangs
+
+
+class EngineProcess:
+    """What runs in the engine's process.
+
+    Args:
+        state: to begin with.
+        publish: called with each Event.
+        began: time.monotonic from which their times count.
+
+    Raises:
+        ValueError: where the model is no good.
+    """
+
+    def __init__(self, state: State, publish: Callable[[object], None], began: float):
+        self.state, self._publish, self._began = state, publish, began
+        self._state_lock = threading.Lock()  # the main thread and the worker's change the state
+        self.encoder = Encoder(state.setup.model)
+        self.player = Player(
+            lambda: self.state, self.say, lambda: self.midi.close(),
+            lambda: self.midi.position_cc, began,
+        )  # fmt: skip
+        self.midi = MidiControl(lambda: self.state, self.say, self.change, self.player)
+        self._warm_up()
+        self.worker = Worker(
+            lambda: self.encoder, self.put_answer, lambda text: self.say(Failed, message=text),
+            lambda: self.state.setup.refine,
+        )  # fmt: skip
+        self.hits = Hits(self.worker.submit, first=max(state.oldest_hit) + 1)
+        self._calibration: Calibration | None = None
+        self._later: queue.SimpleQueue = queue.SimpleQueue()  # for the main thread to do
+
+    # the main thread
+
+    def step(self) -> None:
+        """One turn: devices, MIDI, what happened in the callback, hits. Raises Stuck."""
+        if self.player.watch():
+            self._begin_stream()
+        while not self._later.empty():
+            self._later.get()()
+        self.midi.step()
+        if self.player.running:
+            for event in self.player.receive():
+                self._report(event)
+            self.hits.hand_over(self.player.record, self.player.sample_rate)
+            self._follow_calibration()
+
+    def obey(self, command) -> None:
+        """Do what a client asks for. Raises ValueError, Stuck."""
+        match command:
+            case ReplaceKit() | EditPads() | ChangeSetup():
+                self._edit(command)
+            case Strike():
+                self.player.strike(command.pad, command.velocity)
+            case Audition():
+                self.player.audition(command.samples, command.sample_rate)
+            case Silence():
+                self.player.silence()
+            case Learn():
+                self.midi.learn(command.what)
+                self.player.configure()  # while a controller is learned none sets positions
+            case Calibrate():
+                self._calibrate()
+            case Rescan():
+                self._rescan()
+            case LoadModel():
+                thread = threading.Thread(
+                    target=self._load, args=(command.path,), name="model", daemon=True
+                )
+                thread.start()
+
+    def close(self) -> bool:
+        """Stop; False where PortAudio hangs."""
+        self.worker.close()
+        self.midi.close()
+        return self.player.close()
+
+    def snapshot(self) -> Snapshot:
+        """Levels, load, counters, ports."""
+        return Snapshot(self.player.snapshot() | {"midi": self.midi.names})
+
+    def say(self, event: type, time_s: float | None = None, **more) -> None:
+        """Publish an Event with these fields, of now or of a time since the start."""
+        self._publish(event(time_s=self._now() if time_s is None else time_s, **more))
+
+    def change(self, event: type, time_s: float | None = None, **more) -> None:
+        """Say an event that goes by the state as it is, and take it over."""
+        time_s = self._now() if time_s is None else time_s
+        said = event(time_s=time_s, revision=self.state.revision, **more)
+        self._take(said)
+        self._publish(said)
+
+    # the state
+
+    def _edit(self, command) -> None:
+        self._take(command)
+        changed = command.changes.keys() if isinstance(command, ChangeSetup) else ()
+        if {"input", "output", "block"} & set(changed):
+            self._rescan()
+        elif "midi_in" in changed:
+            self.midi.rescan()
+
+    def _take(self, message) -> bool:
+        """Take a command or event over and let it sound; False where it was late."""
+        with self._state_lock:
+            before = self.state
+            self.state = after = apply(before, message)
+        if after is before:
+            return False
+        for i in range(N_PADS):
+            another_sound = before.sound(i) != after.sound(i)
+            if another_sound or before.kit.pads[i] != after.kit.pads[i]:
+                self.player.put_pad(i, program=another_sound)
+        if [pad.note for pad in before.kit.pads] != [pad.note for pad in after.kit.pads]:
+            self.midi.map_notes()
+        if before.setup is not after.setup:
+            self.player.configure()
+        return True
+
+    def put_answer(self, answer: Answer) -> bool:
+        """Put a drum on the pad of its hit; False where it is late. Called in other threads."""
+        job = answer.job
+        event = Answered(
+            time_s=self._now(), hit=job.hit, revision=job.revision,
+            observed_part=job.observed_part, stage=answer.stage, pad=job.pad, drum=answer.drum,
+            distance=answer.distance, spread=answer.spread,
+            no_drum_reason=answer.no_drum_reason, observed_s=round(job.clip.observed_s, 6),
+            latency_ms=0.0, clip=job.clip,
+        )  # fmt: skip
+        if not self._take(event):
+            return False
+        latency_ms = round(1e3 * (time.monotonic() - job.received_at), 3)
+        self._publish(replace(event, time_s=self._now(), latency_ms=latency_ms))
+        return True
+
+    # streams and models
+
+    def _begin_stream(self) -> None:
+        """After a stream was opened: what runs on JACK now may not have before."""
+        self._publish(DeviceList(devices.list_devices()))
+        self.hits.clear()
+        self._calibration = None
+        self.midi.close()
+        self.player.start()
+
+    def _rescan(self) -> None:
+        self.player.rescan()
+        self._calibration = None
+        self.midi.rescan()
+
+    def _load(self, path: Path) -> None:
+        try:
+            self.encoder = Encoder(path)
+        except ValueError as error:
+            self.say(Failed, message=str(error))
+        else:
+            self._take(loaded := ModelLoaded(time_s=self._now(), path=path))
+            self._publish(loaded)
+
+    def _warm_up(self) -> None:
+        """Have everything compiled that the first hit needs."""
+        rate = 48000
+        silence = np.zeros(round(PARTS_S[0] * rate), np.float32)
+        heard = hear(Clip(silence, rate, PARTS_S[0], False), self.encoder)
+        voices.write_program(np.zeros(1, voices.PROGRAM)[0], Drum(heard.theta), 1.0, rate)
+        native.make_callback()
+
+    # hits
+
+    def _report(self, event: native.Event) -> None:
+        """Publish what happened in the callback, and follow hits."""
+        at = self.player.time_of(event.time)
+        if event.kind == native.HIT:
+            setup = self.state.setup
+            velocity = int(np.clip(round(127 * event.level), 1, 127))
+            self.say(HitDetected, at, onset_s=round(at, 6), velocity=velocity, pad=setup.armed)
+            if setup.mode == "match":
+                self.hits.begin(setup.armed, event.time, self.state.revision)
+            else:
+                self.hits.end(event.time)
+        elif event.kind == native.IGNORED:
+            self.say(HitIgnored, at, reason=detector.REASONS[event.reason])
+        else:
+            self.midi.report(event)
+
+    def _calibrate(self) -> None:
+        if not self.player.has_input:
+            raise ValueError("there is no input to set up; connect a microphone")
+        self._calibration = Calibration(int(self.player.record["time"]))
+
+    def _follow_calibration(self) -> None:
+        """Where a calibration is under way: was enough received?"""
+        if self._calibration is None:
+            return
+        rate = self.player.sample_rate
+        x = self._calibration.received(self.player.record, rate)
+        if x is not None:
+            self._calibration = None
+            arguments = (x, rate, self.state.setup.settings, self.state.revision)
+            threading.Thread(target=self._consider, args=arguments, daemon=True).start()
+
+    def _consider(self, x, rate: float, settings: detector.Settings, revision: int) -> None:
+        try:
+            advice = calibration.set_up(x, rate, settings)
+        except ValueError as error:
+            self.say(Failed, message=str(error))
+        else:
+            self._later.put(lambda: self._take_advice(advice, revision))
+
+    def _take_advice(self, advice: calibration.Advice, revision: int) -> None:
+        event = Calibrated(
+            time_s=self._now(), revision=revision, hits=advice.hits, gain_db=advice.gain_db,
+            clipped=advice.clipped, settings=advice.settings,
+        )  # fmt: skip
+        self._take(event)
+        self._publish(event)
+
+    def _now(self) -> float:
+        return time.monotonic() - self._began
+
+
+def serve(pipe, state: State, began: float) -> None:
+    """Run the engine's process: commands from the pipe, events and snapshots into it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the client, which ends this
+    sys.setswitchinterval(SWITCH_S)
+    to_send: queue.SimpleQueue = queue.SimpleQueue()
+    try:
+        process = EngineProcess(state, to_send.put, began)
+    except ValueError as error:
+        pipe.send(error)
+        return
+    pipe.send("started")
+    threading.Thread(target=_send_all, args=(pipe, to_send), name="pipe", daemon=True).start()
+    next_snapshot = 0.0
+    while True:
+        try:
+            while pipe.poll():
+                command = pipe.recv()
+                if isinstance(command, Quit):
+                    process.close()
+                    return
+                process.obey(command)
+            process.step()
+        except ValueError as error:
+            process.say(Failed, message=str(error))
+        except (EOFError, OSError):  # the client is gone
+            return
+        except Stuck:
+            time.sleep(SAID_S)
+            os._exit(STUCK)  # PortAudio's own clean-up would hang or abort
+        now = time.monotonic()
+        if now >= next_snapshot:
+            next_snapshot = now + SNAPSHOT_S
+            to_send.put(process.snapshot())
+        time.sleep(TURN_S)
+
+
+def _send_all(pipe, to_send) -> None:
+    while True:
+        try:
+            pipe.send(to_send.get())
+        except OSError:
+            return

@@ -1,0 +1,444 @@
+"""What the engine and its clients say to each other, and what it changes.
+
+A client sends commands, the engine publishes events: frozen dataclasses, declared here and nowhere
+else. What they change is a State, and `apply` says how: the engine's process, the Engine that a
+client holds, and the window's editor all follow the same messages by it.
+
+Commands and events may cross on their way. So each edit has a revision, which counts up, and each
+event has the revision that its sender went by: an event about a field that was edited since is
+late, and changes nothing. An answer to a hit is late as well where a newer hit, or a controller,
+has set the drum of its pad.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from matcher.kits.kit import N_PADS, Kit
+from matcher.live.detector import Settings
+from matcher.live.devices import Device, check_block
+from matcher.matching.encoder import SHIPPED
+from matcher.matching.hear import Clip
+from matcher.physics.drum import OF_DRUM, Drum
+from matcher.physics.parameters import BY_KEY, PARAMETERS
+
+MODES = ("match", "trigger")
+NOTE = "note"  # what Learn takes beside the names of PARAMETERS
+POSITION = "position"  # what the controller of strike positions turns
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the engine is to do. Devices by number or part of a name, None for the system's own."""
+
+    input: str | int | None = None
+    output: str | int | None = None
+    midi_in: tuple[str, ...] = ()  # parts of port names; every port where there is none
+    block: int = 0  # frames; 0: as the driver likes
+    model: Path = SHIPPED
+    mode: str = "match"  # a hit sets the armed pad's drum; trigger: it plays the pad
+    armed: int = 0  # pad, 0 to N_PADS - 1
+    refine: bool = True  # go on from the network's answer, on the sound itself
+    settings: Settings = field(default_factory=Settings)  # of the detector
+    input_gain_db: float = 0.0
+    output_gain_db: float = 0.0
+    controllers: dict[int, str] = field(default_factory=dict)  # MIDI controller: parameter
+    solo: frozenset[int] = frozenset()  # pads that alone sound; all where it is empty
+
+    def __post_init__(self):
+        for number, name in self.controllers.items():
+            if not 0 <= number <= 127:
+                raise ValueError(f"controller is {number}, allowed is 0 to 127")
+            if name not in PARAMETERS:
+                raise ValueError(
+                    f"controller {number} turns {name!r}, allowed is one of: {', '.join(BY_KEY)}"
+                )
+        if self.mode not in MODES:
+            raise ValueError(f"mode is {self.mode!r}, allowed is one of: {', '.join(MODES)}")
+        check_block(self.block)
+        for name, pads in (("armed", (self.armed,)), ("solo", self.solo)):
+            for pad in pads:
+                if not 0 <= pad < N_PADS:
+                    raise ValueError(f"{name} is {pad}, allowed is 0 to {N_PADS - 1}")
+
+    def is_muted(self, pad: int) -> bool:
+        """Whether a pad is silent because others are solo."""
+        return bool(self.solo) and pad not in self.solo
+
+
+@dataclass(frozen=True)
+class State:
+    """All that commands and events can change."""
+
+    setup: Setup
+    kit: Kit = field(default_factory=Kit)
+    revision: int = 0  # of the newest edit
+    # revision of the last edit of each field: of Setup by name, of a pad by (pad, name),
+    # of all pads by "kit"
+    edited: dict[Any, int] = field(default_factory=dict)
+    oldest_hit: tuple[int, ...] = (0,) * N_PADS  # of each pad: answers to hits before it are late
+
+    def sound(self, pad: int) -> tuple[Drum | None, float]:
+        """What a pad's voices play, as Pad.sound; no drum where the pad is muted."""
+        drum, attack_mix = self.kit.pads[pad].sound
+        return (None if self.setup.is_muted(pad) else drum), attack_mix
+
+    def is_late(self, revision: int, *keys) -> bool:
+        """Whether one of these fields was edited after a revision."""
+        return any(self.edited.get(key, 0) > revision for key in keys)
+
+
+# Commands
+
+
+@dataclass(frozen=True)
+class ReplaceKit:
+    """Play another kit."""
+
+    revision: int
+    kit: Kit
+
+
+@dataclass(frozen=True)
+class EditPads:
+    """Change fields of pads: of one, as a rule. Only fields that were edited are named."""
+
+    revision: int
+    changes: dict[int, dict[str, Any]]  # pad: {field of Pad: value}
+
+
+@dataclass(frozen=True)
+class ChangeSetup:
+    """Change fields of Setup but for the model; other devices are opened at once."""
+
+    revision: int
+    changes: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class LoadModel:
+    """Use another model: `ModelLoaded` or `Failed` follows."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class Strike:
+    """Play a pad."""
+
+    pad: int
+    velocity: float  # 0 to 1
+
+
+@dataclass(frozen=True)
+class Audition:
+    """Play a recording instead of the one that plays; an empty one stops it."""
+
+    samples: np.ndarray = field(repr=False)  # (frames,)
+    sample_rate: float
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Fade out everything."""
+
+
+@dataclass(frozen=True)
+class Learn:
+    """Give a parameter the next controller, or the armed pad (NOTE) the next note: `Learned`."""
+
+    what: str | None  # None: no more
+
+    def __post_init__(self):
+        if self.what is not None and self.what not in (NOTE, *PARAMETERS):
+            allowed = ", ".join((NOTE, *BY_KEY))
+            raise ValueError(f"learn is {self.what!r}, allowed is one of: {allowed}")
+
+
+@dataclass(frozen=True)
+class Calibrate:
+    """Set gain and detection by the next few hits: `Calibrated` or `Failed` follows."""
+
+
+@dataclass(frozen=True)
+class Rescan:
+    """Look for devices again; what sounds is cut off."""
+
+
+@dataclass(frozen=True)
+class Quit:
+    """End the engine's process."""
+
+
+# Events
+
+
+def _in_json(key: str = "", convert: Callable | None = None, hidden: bool = False, **more):
+    """A field that `to_json` writes under another key, in another form, or not at all."""
+    return field(metadata={"key": key, "convert": convert, "hidden": hidden}, **more)
+
+
+def _from_1(pad: int | None) -> int | None:
+    return None if pad is None else pad + 1  # people count pads from 1
+
+
+def _key_of(name: str | None) -> str | None:
+    return PARAMETERS[name].key if name in PARAMETERS else name
+
+
+def _drum_to_json(drum: Drum) -> dict:
+    theta = {name: float(value) for name, value in drum.theta._asdict().items()}
+    x1, x2 = drum.strike
+    stroke = {"x1": x1, "x2": x2, "mallet_hz": drum.mallet_hz, "tension": drum.tension}
+    return {"theta": theta, "levels": drum.attack_powers, **stroke}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened in the engine."""
+
+    kind: ClassVar[str]  # in JSON
+    time_s: float  # since the engine's start
+
+    def to_json(self) -> dict:
+        """What `live --json` prints; a dict in a field is written in its place."""
+        row = {"event": self.kind, "time_s": round(self.time_s, 6)}
+        for part in fields(self):
+            meta = part.metadata
+            if part.name == "time_s" or meta.get("hidden"):
+                continue
+            value = getattr(self, part.name)
+            value = meta["convert"](value) if meta.get("convert") else value
+            row |= value if isinstance(value, dict) else {meta.get("key") or part.name: value}
+        return row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready(Event):
+    """A stream was opened."""
+
+    kind = "ready"
+    sample_rate: float
+    block: int
+    input: str | None
+    output: str
+    input_latency_s: float | None
+    output_latency_s: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceChanged(Event):
+    """A device was lost, is missing, or was found."""
+
+    kind = "device"
+    system: str = _in_json("of")  # "audio" or "midi"
+    state: str  # "lost", "missing" or "found"
+    name: str  # of the device, or a sentence on what is missing
+
+
+@dataclass(frozen=True, kw_only=True)
+class HitDetected(Event):
+    """A hit began."""
+
+    kind = "hit"
+    onset_s: float
+    velocity: int  # 1 to 127
+    pad: int = _in_json(convert=_from_1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HitIgnored(Event):
+    """Something rose that is no hit."""
+
+    kind = "ignored"
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered(Event):
+    """A drum for a hit: the network's, or a refined one."""
+
+    kind = "theta"
+    hit: int = _in_json(hidden=True)  # its number, from 1
+    revision: int = _in_json(hidden=True)  # at the hit
+    observed_part: str = _in_json("stage")  # how much of the hit it goes by, in words
+    stage: str = _in_json("by")  # one of refine.STAGES
+    pad: int = _in_json(convert=_from_1)
+    drum: Drum = _in_json(convert=_drum_to_json)
+    distance: float | None  # log-CQT, where it was measured
+    spread: tuple[float, ...] | None  # of theta, as matching.confidence defines it
+    no_drum_reason: str = _in_json("doubt")  # why it may be no drum
+    observed_s: float
+    latency_ms: float  # from the last sample observed until the pad was ready
+    clip: Clip = _in_json(hidden=True, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotePlayed(Event):
+    """A MIDI note came in."""
+
+    kind = "note"
+    note: int
+    velocity: int
+    pad: int | None = _in_json(convert=_from_1)  # that sounded
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControllerMoved(Event):
+    """A MIDI controller moved."""
+
+    kind = "control"
+    revision: int = _in_json(hidden=True)
+    controller: int
+    value: int
+    turns: str | None = _in_json(convert=_key_of)  # a parameter, POSITION, or nothing
+    to: float | None  # the parameter's new value
+    pad: int | None = _in_json(convert=_from_1)  # whose parameter was turned
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learned(Event):
+    """A controller or a note was learned."""
+
+    kind = "learned"
+    revision: int = _in_json(hidden=True)
+    what: str = _in_json(convert=_key_of)  # a parameter, or NOTE
+    number: int  # of the controller or the note
+    pad: int = _in_json(convert=_from_1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibrated(Event):
+    """Gain and detection were set by some hits."""
+
+    kind = "listened"
+    revision: int = _in_json(hidden=True)
+    hits: int
+    gain_db: float
+    clipped: bool  # the input itself is too loud
+    settings: Settings = _in_json(convert=asdict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelLoaded(Event):
+    """Another model is in use."""
+
+    kind = "model"
+    path: Path = _in_json(convert=str)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Event):
+    """Something could not be done."""
+
+    kind = "error"
+    message: str
+
+
+# What goes to clients but is no news for people
+
+
+class DeviceList(NamedTuple):
+    """The audio devices that there are."""
+
+    devices: list[Device]
+
+
+class Snapshot(NamedTuple):
+    """Levels, load, counters and ports, as player.snapshot and midi_control give them."""
+
+    values: dict
+
+
+# What they change
+
+
+def apply(state: State, message) -> State:
+    """The state after a command or an event; the very same one where it changes nothing."""
+    effect = _EFFECTS.get(type(message))
+    return state if effect is None else effect(state, message)
+
+
+def _replace_kit(state: State, command: ReplaceKit) -> State:
+    edited = state.edited | {"kit": command.revision}
+    return replace(state, kit=command.kit, revision=command.revision, edited=edited)
+
+
+def _edit_pads(state: State, command: EditPads) -> State:
+    pads = {i: replace(state.kit.pads[i], **change) for i, change in command.changes.items()}
+    edited = {(i, name): command.revision for i, change in command.changes.items()
+              for name in change}  # fmt: skip
+    return replace(
+        state, kit=state.kit.with_pads(pads), revision=command.revision,
+        edited=state.edited | edited,
+    )  # fmt: skip
+
+
+def _change_setup(state: State, command: ChangeSetup) -> State:
+    edited = dict.fromkeys(command.changes, command.revision)
+    return replace(
+        state, setup=replace(state.setup, **command.changes), revision=command.revision,
+        edited=state.edited | edited,
+    )  # fmt: skip
+
+
+def _answered(state: State, event: Answered) -> State:
+    late = state.is_late(event.revision, "kit", (event.pad, "drum"))
+    if late or event.hit < state.oldest_hit[event.pad]:
+        return state
+    kit = state.kit.with_pad(event.pad, drum=event.drum)
+    return replace(state, kit=kit, oldest_hit=_with(state.oldest_hit, event.pad, event.hit))
+
+
+def _controller_moved(state: State, event: ControllerMoved) -> State:
+    if event.to is None:
+        return state
+    changed = "drum" if event.turns in OF_DRUM else event.turns
+    if state.is_late(event.revision, "kit", (event.pad, changed)):
+        return state
+    oldest = state.oldest_hit
+    if changed == "drum":  # no more answers to the hit that set it
+        oldest = _with(oldest, event.pad, oldest[event.pad] + 1)
+    kit = state.kit.with_value(event.pad, event.turns, event.to)
+    return replace(state, kit=kit, oldest_hit=oldest)
+
+
+def _learned(state: State, event: Learned) -> State:
+    if event.what == NOTE:
+        if state.is_late(event.revision, "kit", *((i, "note") for i in range(N_PADS))):
+            return state
+        return replace(state, kit=state.kit.with_note(event.pad, event.number))
+    if state.is_late(event.revision, "controllers"):
+        return state
+    others = {cc: name for cc, name in state.setup.controllers.items() if name != event.what}
+    controllers = others | {event.number: event.what}
+    return replace(state, setup=replace(state.setup, controllers=controllers))
+
+
+def _calibrated(state: State, event: Calibrated) -> State:
+    found = {"settings": event.settings, "input_gain_db": event.gain_db}
+    changes = {name: v for name, v in found.items() if not state.is_late(event.revision, name)}
+    return replace(state, setup=replace(state.setup, **changes)) if changes else state
+
+
+def _model_loaded(state: State, event: ModelLoaded) -> State:
+    return replace(state, setup=replace(state.setup, model=event.path))
+
+
+def _with(values: tuple, index: int, value) -> tuple:
+    return (*values[:index], value, *values[index + 1 :])
+
+
+_EFFECTS = {
+    ReplaceKit: _replace_kit,
+    EditPads: _edit_pads,
+    ChangeSetup: _change_setup,
+    Answered: _answered,
+    ControllerMoved: _controller_moved,
+    Learned: _learned,
+    Calibrated: _calibrated,
+    ModelLoaded: _model_loaded,
+}

@@ -1,0 +1,74 @@
+"""The engine's events in words, for the command line and the window."""
+
+from matcher.live.protocol import (
+    POSITION,
+    Answered,
+    Calibrated,
+    ControllerMoved,
+    DeviceChanged,
+    Event,
+    HitDetected,
+    HitIgnored,
+    Learned,
+    ModelLoaded,
+    NotePlayed,
+    Ready,
+)
+from matcher.physics.parameters import PARAMETERS
+from matcher.physics.theta import describe
+
+
+def sentence(event: Event) -> str:
+    """An event as `live` prints it."""
+    return f"{event.time_s:8.3f} s  {_words(event)}"
+
+
+def _words(event: Event) -> str:
+    match event:
+        case Ready():
+            devices = f"{event.input or 'no input'} to {event.output}"
+            return f"ready: {devices}, {event.sample_rate:g} Hz"
+        case HitDetected():
+            return f"hit, velocity {event.velocity}"
+        case HitIgnored():
+            return f"ignored: {event.reason}"
+        case Answered():
+            values = ", ".join(value for _, value, _ in describe(event.drum.theta))
+            return f"pad {event.pad + 1} ({event.observed_part}, {event.stage}): {values}"
+        case NotePlayed():
+            where = "no pad" if event.pad is None else f"pad {event.pad + 1}"
+            return f"note {event.note}, velocity {event.velocity}: {where}"
+        case ControllerMoved():
+            return f"controller {event.controller}, {event.value}: {turned(event)}"
+        case Learned():
+            what = PARAMETERS[event.what].label if event.what in PARAMETERS else event.what
+            return f"learned: {event.number} for {what} of pad {event.pad + 1}"
+        case Calibrated():
+            return calibrated(event)
+        case DeviceChanged():
+            return f"{event.state}: {event.name}"
+        case ModelLoaded():
+            return f"model {event.path}"
+    return event.message  # Failed
+
+
+def turned(event: ControllerMoved) -> str:
+    """What a controller did."""
+    if event.turns == POSITION:
+        return "where the next note strikes"
+    if event.turns is None:
+        return "turns nothing"
+    row = PARAMETERS[event.turns]
+    if event.pad is None:
+        return f"{row.label}: nothing on the pad"
+    return f"{row.label} of pad {event.pad + 1} {row.format(event.to)}"
+
+
+def calibrated(event: Calibrated) -> str:
+    """To what gain and detection were set."""
+    settings, clipped = event.settings, "; the input clips, turn it down" * event.clipped
+    return (
+        f"set by {event.hits} hits: gain {event.gain_db:+g} dB, threshold "
+        f"{settings.threshold_db:g} dB, sensitivity {100 * settings.sensitivity:.0f} %, "
+        f"mask time {settings.mask_ms:g} ms{clipped}"
+    )

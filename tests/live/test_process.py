@@ -1,0 +1,101 @@
+import queue
+import time
+
+import numpy as np
+import pytest
+
+from matcher.kits.kit import Kit
+from matcher.live.process import EngineProcess
+from matcher.live.protocol import Answered, ChangeSetup, EditPads, Failed, ReplaceKit, Setup, State
+from matcher.live.worker import Answer, Job
+from matcher.matching.hear import Clip
+from matcher.physics.drum import Drum
+from tests.conftest import TOM
+
+PAD = 3
+
+
+@pytest.fixture
+def process(silent):
+    """The engine's inside without a stream, and what it published."""
+    said = queue.SimpleQueue()
+    state = State(Setup(output="none of this name"))
+    process = EngineProcess(state, said.put, time.monotonic())
+    process.said = said
+    yield process
+    process.worker.close()
+
+
+def answer(hit: int, tau: float, revision: int = 0) -> Answer:
+    clip = Clip(np.ones(4800, np.float32), 48000, 0.1, False)
+    job = Job(hit, PAD, revision, "full", clip, time.monotonic())
+    return Answer(job, Drum(TOM._replace(tau=tau)), "network", None, None, "")
+
+
+def tau(process) -> float:
+    return process.state.kit.pads[PAD].theta.tau
+
+
+def events(process, kind) -> list:
+    said = []
+    while not process.said.empty():
+        said.append(process.said.get())
+    return [event for event in said if isinstance(event, kind)]
+
+
+def test_a_late_answer_to_an_older_hit_does_not_overwrite_a_newer_one(process):
+    assert process.put_answer(answer(1, 0.1))
+    assert process.put_answer(answer(2, 0.2))
+    assert not process.put_answer(answer(1, 0.3))
+    assert tau(process) == 0.2
+    assert process.put_answer(answer(2, 0.4))
+    assert tau(process) == 0.4
+
+
+def test_an_answer_is_published_with_its_own_hit(process):
+    process.put_answer(answer(5, 0.1))
+    process.put_answer(answer(6, 0.2))
+    process.put_answer(answer(5, 0.3))
+    assert [(e.hit, e.drum.theta.tau) for e in events(process, Answered)] == [(5, 0.1), (6, 0.2)]
+
+
+def test_a_muted_pad_gets_its_answers_and_a_turned_one_does_not(process):
+    assert process.put_answer(answer(1, 0.1))
+    process.obey(ChangeSetup(1, {"solo": frozenset({0})}))
+    assert process.put_answer(answer(1, 0.2))
+    turned = Drum(TOM._replace(tau=0.7))
+    process.obey(EditPads(2, {PAD: {"drum": turned}}))
+    assert not process.put_answer(answer(1, 0.3))
+    assert tau(process) == 0.7
+
+
+def test_controllers_turn_a_muted_pad(process):
+    process.obey(EditPads(1, {PAD: {"drum": Drum(TOM)}}))
+    process.obey(ChangeSetup(2, {"solo": frozenset({0}), "armed": PAD, "controllers": {20: "tau"}}))
+    process.midi._turn(20, 127)
+    assert tau(process) == pytest.approx(3.0)
+
+
+def test_an_answer_for_a_kit_that_is_gone_is_dropped(process):
+    process.obey(ReplaceKit(1, Kit("Another")))
+    assert not process.put_answer(answer(1, 0.1))
+    assert process.state.kit == Kit("Another")
+
+
+def test_a_hit_that_cannot_be_matched_is_told_and_the_next_one_is_matched(process):
+    def infer(features, network=process.encoder.infer):
+        process.encoder.infer = network  # the first time alone
+        return TOM._replace(tau=float("nan"))
+
+    process.encoder.infer = infer
+    clip = Clip(np.sin(np.arange(9600) / 40).astype(np.float32), 48000, 0.2, True)
+    for hit in (1, 2):
+        process.worker.submit(Job(hit, PAD, 0, "full", clip, time.monotonic()))
+    end = time.monotonic() + 20
+    said = []
+    while len(said) < 2 and time.monotonic() < end:
+        said += events(process, (Failed, Answered))
+        time.sleep(0.01)
+    failed, answered = said
+    assert "NaN" in failed.message
+    assert answered.hit == 2
