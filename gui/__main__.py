@@ -10,7 +10,7 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy loads
 
 import matcher
-from matcher.kits.kit import SUFFIX, load_kit
+from matcher.kits.kit_file import SUFFIX, load_kit
 
 ICON = Path(__file__).parent / "drum-matcher.svg"
 
@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv=None) -> int:
     """Open the window; 2 after a sentence on stderr where something given was wrong."""
     arguments = _parser().parse_args(argv)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the edited kit is kept safe all the time
     try:
         for path in (arguments.file, arguments.model):
             if path is not None and not path.is_file():
@@ -67,10 +68,9 @@ def _run(arguments) -> int:
     remembered = preferences.load()
     theme.apply(remembered.theme, remembered.text_scale)
     window = make_window(remembered, arguments.model, arguments.file)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the edited kit is kept safe all the time
     sys.excepthook = _go_on(window)
     window.show()
-    window.session.link.start()
+    window.session.start()
     return app.exec()
 
 

@@ -1,5 +1,6 @@
 """Controls that several panels share: knobs, a level meter, panels, a slider that can be read."""
 
+import time
 from collections.abc import Callable
 
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
@@ -18,6 +19,7 @@ from PyQt6.QtWidgets import (
 )
 
 from gui.theme import now
+from matcher.physics.parameters import Parameter
 
 STEPS = 1000  # of a knob
 FINE = 0.2  # with shift, a knob turns so much slower
@@ -285,6 +287,23 @@ class Knob(QWidget):
         self.dial.update()
 
 
+def parameter_knob(row: Parameter) -> "Knob":
+    """A knob for one row of PARAMETERS: its range, its words, its default."""
+
+    def value_at(share: float) -> float:
+        value = row.from_share(share)
+        return row.clamp(round(value / row.step) * row.step) if row.step else value
+
+    default = row.from_share(0.5) if row.default is None else row.default
+    symbol = f" ({row.symbol} in the paper)" if row.symbol else ""
+    sentence = f"{row.help[:1].upper()}{row.help[1:]}{symbol}."
+    zero = row.to_share(0.0) if row.low < 0 < row.high else 0.0
+    knob = Knob(row.label, (row.to_share, value_at), row.format, default, sentence, zero=zero,
+                learnable=True)  # fmt: skip
+    knob.typed = (row.display_unit, row.display_scale)
+    return knob
+
+
 def linear(low: float, high: float, step: float = 0.0) -> tuple:
     """The scale of a Knob whose values lie evenly; step: what they are rounded to."""
 
@@ -299,14 +318,14 @@ class Meter(QProgressBar):
     """The level of a signal in dB, its peak held, and a light that stays on once it clipped."""
 
     LOW, HIGH, CLIP = -60.0, 0.0, -0.1
-    FALL = 1.2  # dB that the level falls at each update
-    HOLD = 40  # updates that a peak is held for
+    FALL = 36.0  # dB a second that the level falls
+    HOLD_S = 1.3  # s that a peak is held
 
     def __init__(self, name: str, color: str = "recorded"):
         super().__init__()
         self.color, self.name = color, name
         self.level = self.peak = self.LOW
-        self.clipped, self._held = False, 0
+        self.clipped, self._shown_at, self._held_until = False, 0.0, 0.0
         self.setRange(round(self.LOW), round(self.HIGH))
         self.setValue(round(self.LOW))
         self.setTextVisible(False)
@@ -319,13 +338,15 @@ class Meter(QProgressBar):
     def minimumSizeHint(self) -> QSize:
         return QSize(round(6 * em(self)), round(1.3 * em(self)))
 
-    def show_level(self, level_db: float) -> None:
-        """Take a new peak level, dB."""
+    def show_level(self, level_db: float, time_s: float | None = None) -> None:
+        """Take a new peak level, dB; time_s: when, in time.monotonic, now by default."""
+        now_s = time.monotonic() if time_s is None else time_s
         before = (round(self.level), round(self.peak), self.clipped)
-        self.level = max(level_db, self.level - self.FALL, self.LOW)
-        self._held -= 1
-        if level_db >= self.peak or self._held < 0:
-            self.peak, self._held = max(level_db, self.LOW), self.HOLD
+        fallen = self.FALL * max(0.0, now_s - self._shown_at)
+        self._shown_at = now_s
+        self.level = max(level_db, self.level - fallen, self.LOW)
+        if level_db >= self.peak or now_s >= self._held_until:
+            self.peak, self._held_until = max(level_db, self.LOW), now_s + self.HOLD_S
         self.clipped |= level_db >= self.CLIP
         if before != (round(self.level), round(self.peak), self.clipped):
             self.setValue(round(min(self.level, self.HIGH)))

@@ -2,86 +2,82 @@
 
 from dataclasses import dataclass, field
 
-from gui.panels.match import Hit
-from matcher.kits.kit import drum_of, drum_values
-from matcher.live.live import Clip, answered
-from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
-from matcher.matching.match import Match, to_analysis_rate
+from matcher.kits.kit import for_pad
+from matcher.live.protocol import Answered
+from matcher.matching.hear import Clip, analysed
+from matcher.matching.match import Match
 from matcher.matching.refine import Refined, candidates, stages_of
 from matcher.physics.drum import Drum
 from matcher.physics.theta import Theta
 
-N_ANSWERS = 3  # that differ, for one hit
-BUDGET_S = 0.5  # for the body of each, and as much for its attack
-ANSWERS = {"network": "network", "body": "body", "attack": "with attack"}  # stages in words
+N_CANDIDATES = 3  # drums that differ, for one hit
+BUDGET_S = 0.5  # s for the body of each, and as much for its attack
+STAGES = {"network": "network", "body": "body", "attack": "with attack"}  # in words
+N_SHOWN = 3  # stages that have room: the first and the last two
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One answer to a hit."""
+
+    name: str  # one of refine.STAGES
+    observed_s: float | None  # None: all of a recording
+    distance: float | None  # log-CQT, where it was measured
+
+    @property
+    def words(self) -> str:
+        """In words: "0.35 s: with attack 0.24"."""
+        observed = "" if self.observed_s is None else f"{self.observed_s:.2f} s: "
+        distance = "" if self.distance is None else f" {self.distance:.2f}"
+        return f"{observed}{STAGES[self.name]}{distance}"
 
 
 @dataclass(frozen=True)
 class Matched:
     """What a pad was matched to."""
 
-    values: dict  # kit.DRUM: fields of the pad
-    hit: Hit | None = None
-    heard: Theta | None = None  # as the network heard it
-    stages: tuple[tuple[str, float | None, float | None], ...] = ()  # name, s heard, distance
-    number: int = 0  # of the hit; 0: it came from no microphone
-    spread: tuple[float, ...] | None = None  # of theta, as matcher.matching.confidence has it
+    drum: Drum
+    clip: Clip | None = None  # the hit; None: a drum of the kit
+    network_theta: Theta | None = None  # what the network inferred
+    stages: tuple[Stage, ...] = ()
+    hit: int = 0  # the engine's number of the hit; 0: it came from no microphone
+    spread: tuple[float, ...] | None = None  # of theta, as matching.confidence defines it
     no_drum_reason: str = ""  # why it may be no drum
-    others: tuple[Refined, ...] = field(default=(), repr=False)  # answers that differ, with this
-
-    @property
-    def theta(self) -> Theta:
-        """The five physical parameters."""
-        return self.values["theta"]
-
-    @property
-    def drum(self) -> Drum:
-        """All that its sound is made of."""
-        return drum_of(self.values)
+    candidates: tuple[Refined, ...] = field(default=(), repr=False)  # that differ, with this one
 
     @property
     def words(self) -> str:
-        """Its stages, in words: the first and the last two."""
-        rows = []
-        for name, heard_s, distance in self.stages:
-            heard = "" if heard_s is None else f"{heard_s:.2f} s: "
-            rows.append(
-                f"{heard}{ANSWERS[name]}" + ("" if distance is None else f" {distance:.2f}")
-            )
-        if len(rows) > 3:
-            rows[1:-2] = ["…"]
+        """Its stages in words, the first and the last two."""
+        rows = [stage.words for stage in self.stages]
+        if len(rows) > N_SHOWN:
+            rows[1 : 1 - N_SHOWN] = ["…"]
         return " → ".join(rows)
 
 
-def of_event(event: dict, clip: Clip | None, before: Matched | None, number: int) -> Matched:
-    """A `theta` event of the engine; before: the answer before it, of the same hit."""
-    hit = None
-    if clip is not None:
-        ended = len(clip.samples) < 0.99 * clip.sample_rate * N_SAMPLES / SAMPLE_RATE
-        hit = Hit(clip.samples, clip.sample_rate, ended)
-    stage = (event["by"], event["observed_s"], event["distance"])
-    stages = tuple(s for s in before.stages if s[1] <= stage[1]) if before else ()
-    network = event["by"] == "network"
-    heard = Theta(**event["theta"]) if network else before and before.heard
-    spread = event["spread"]
-    if spread is None and before is not None:
-        spread = before.spread
-    return Matched(answered(event), hit, heard, (*stages, stage), number, spread, event["doubt"])
+def of_answer(event: Answered, before: Matched | None) -> Matched:
+    """The engine's answer to a hit; before: its answer to the same hit before, or None."""
+    stage = Stage(event.stage, event.observed_s, event.distance)
+    stages = tuple(s for s in before.stages if s.observed_s <= event.observed_s) if before else ()
+    from_network = event.stage == "network"
+    theta = event.drum.theta if from_network else before and before.network_theta
+    spread = before.spread if event.spread is None and before is not None else event.spread
+    return Matched(
+        event.drum, event.clip, theta, (*stages, stage), event.hit, spread, event.no_drum_reason
+    )
 
 
 def of_match(match: Match) -> Matched:
     """A match of a recording."""
-    stages = tuple((stage.name, None, stage.distance) for stage in match.stages)
-    hit = Hit(match.hit, match.sample_rate, match.ends_in_hit)
-    heard = match.stages[0].drum.theta
+    stages = tuple(Stage(stage.name, None, stage.distance) for stage in match.stages)
+    theta = match.stages[0].drum.theta
     return Matched(
-        drum_values(match.drum), hit, heard, stages, 0, match.spread, match.no_drum_reason
+        for_pad(match.drum), match.hit, theta, stages, 0, match.spread, match.no_drum_reason
     )
 
 
-def find_others(matched: Matched) -> tuple[Refined, ...]:
-    """Answers to its hit that differ, nearest first; it takes some seconds."""
-    clip = to_analysis_rate(matched.hit.samples, matched.hit.sample_rate)
-    ended = matched.hit.ended
-    stages = stages_of(clip, matched.heard or matched.theta, matched.drum, ended, matched.spread)
-    return tuple(candidates(clip, stages, N_ANSWERS, ended, BUDGET_S))
+def find_candidates(matched: Matched) -> tuple[Refined, ...]:
+    """Drums for its hit that differ, nearest first; it takes some seconds."""
+    x, ended = analysed(matched.clip), matched.clip.ended
+    theta = matched.network_theta or matched.drum.theta
+    stages = stages_of(x, theta, matched.drum, ended, matched.spread)
+    return tuple(candidates(x, stages, N_CANDIDATES, ended, BUDGET_S))

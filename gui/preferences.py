@@ -1,4 +1,4 @@
-"""What the window remembers from one start to the next, and the dialog in which it is set."""
+"""What the window remembers from one start to the next."""
 
 import contextlib
 import json
@@ -6,27 +6,15 @@ import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-from PyQt6.QtCore import QLockFile, QStandardPaths, Qt, pyqtSignal
-from PyQt6.QtWidgets import (
-    QComboBox,
-    QDialog,
-    QDialogButtonBox,
-    QFormLayout,
-    QListWidget,
-    QListWidgetItem,
-    QPushButton,
-    QSpinBox,
-    QVBoxLayout,
-)
+from PyQt6.QtCore import QLockFile, QStandardPaths
 
-from gui.panels.listen import SYSTEM
 from gui.theme import CHOICES, TEXT_SCALES
 from matcher.live.detector import Settings
 from matcher.live.devices import check_block
-from matcher.live.live import MODES, Setup
+from matcher.live.protocol import MODES, Setup
+from matcher.physics.parameters import find
 from matcher.recording import save_atomically
 
-BLOCKS = (0, 16, 32, 64, 128, 256, 512, 1024, 2048)
 N_RECENT = 8
 COPIES = 9  # of the program that may run at once, each with a recovery file of its own
 
@@ -45,7 +33,7 @@ class Preferences:
     master_db: float = -6.0
     input_gain_db: float = 0.0
     detection: dict = field(default_factory=dict)  # of Settings
-    controllers: dict = field(default_factory=dict)  # MIDI controller: what it turns
+    controllers: dict = field(default_factory=dict)  # MIDI controller: key of a parameter
     kit: str = ""  # the file that was open last
     recent: tuple[str, ...] = ()
 
@@ -60,7 +48,7 @@ class Preferences:
             "input": self.input or None, "output": self.output or None, "block": self.block,
             "midi_in": tuple(self.midi_in), "mode": self.mode, "output_gain_db": self.master_db,
             "input_gain_db": self.input_gain_db, "settings": Settings(**detection),
-            "controllers": {int(cc): name for cc, name in self.controllers.items()},
+            "controllers": _controllers(self.controllers),
         }  # fmt: skip
         for name, value in changes.items():
             if name not in more:
@@ -69,10 +57,19 @@ class Preferences:
         return setup
 
 
+def _controllers(keys: dict) -> dict[int, str]:
+    """MIDI controllers with the keys of parameters -> with their names; others are left out."""
+    names = {}
+    for cc, key in keys.items():
+        with contextlib.suppress(ValueError):
+            names[int(cc)] = find(key).name
+    return names
+
+
 def load() -> Preferences:
     """What was remembered; what cannot be read of it is at its default."""
     try:
-        values = json.loads(_file().read_text())
+        values = json.loads(_file().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         values = {}
     kept, default = {}, Preferences()
@@ -132,85 +129,3 @@ def _allowed(name: str, value) -> bool:
     if name == "controllers":
         return all(isinstance(cc, str) and cc.isdecimal() for cc in value)
     return True
-
-
-class PreferencesDialog(QDialog):
-    """Devices, theme and size of text. changed: emitted at once with each change."""
-
-    changed = pyqtSignal(object)
-    rescan = pyqtSignal()
-
-    def __init__(self, preferences: Preferences, parent=None):
-        super().__init__(parent)
-        self.setWindowTitle("Settings")
-        self.preferences = preferences
-        self.input, self.output, self.block, self.theme = (QComboBox() for _ in range(4))
-        self.text_scale = QSpinBox()
-        self.text_scale.setRange(*TEXT_SCALES)
-        self.text_scale.setSingleStep(25)
-        self.text_scale.setSuffix(" %")
-        self.text_scale.setValue(preferences.text_scale)
-        self.text_scale.editingFinished.connect(
-            lambda: self._set(text_scale=self.text_scale.value())
-        )
-        for block in BLOCKS:
-            text = f"{block} frames" if block else "as the driver likes"
-            self.block.addItem(text, block)
-        for choice, text in zip(CHOICES, ("as the system has it", "dark", "light")):
-            self.theme.addItem(text, choice)
-        self.block.setCurrentIndex(max(0, self.block.findData(preferences.block)))
-        self.theme.setCurrentIndex(self.theme.findData(preferences.theme))
-        for name in ("input", "output", "block", "theme"):
-            box = getattr(self, name)
-            box.activated.connect(lambda i, n=name, b=box: self._set(**{n: b.itemData(i)}))
-        self.midi = QListWidget()
-        self.midi.setAccessibleName("MIDI inputs")
-        self.midi.setToolTip("Those with a tick are heard; without any tick all of them")
-        self.midi.itemChanged.connect(self._choose_midi)
-        again = QPushButton("Look for devices again")
-        again.setAutoDefault(False)  # Enter in a field is not for it
-        again.clicked.connect(self.rescan)
-        form = QFormLayout()
-        for text, widget in (
-            ("Input", self.input), ("Output", self.output), ("Block", self.block),
-            ("MIDI inputs", self.midi), ("", again), ("Theme", self.theme),
-            ("Size of text", self.text_scale),
-        ):  # fmt: skip
-            form.addRow(text, widget)
-            if text:
-                widget.setAccessibleName(text)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.accept)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addWidget(buttons)
-
-    def show_devices(self, inputs: list[str], outputs: list[str], ports: list[str]) -> None:
-        """Offer these."""
-        for box, names, chosen in (
-            (self.input, inputs, self.preferences.input),
-            (self.output, outputs, self.preferences.output),
-        ):
-            box.clear()
-            box.addItem(SYSTEM, "")
-            for name in dict.fromkeys([*names, *([chosen] if chosen else [])]):
-                box.addItem(name, name)
-            box.setCurrentIndex(max(0, box.findData(chosen)))
-        self.midi.blockSignals(True)
-        self.midi.clear()
-        for name in dict.fromkeys([*ports, *self.preferences.midi_in]):
-            item = QListWidgetItem(name)
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            chosen = name in self.preferences.midi_in
-            item.setCheckState(Qt.CheckState.Checked if chosen else Qt.CheckState.Unchecked)
-            self.midi.addItem(item)
-        self.midi.blockSignals(False)
-
-    def _choose_midi(self) -> None:
-        items = [self.midi.item(i) for i in range(self.midi.count())]
-        chosen = [i.text() for i in items if i.checkState() == Qt.CheckState.Checked]
-        self._set(midi_in=tuple(chosen))
-
-    def _set(self, **changes) -> None:
-        self.preferences = replace(self.preferences, **changes)
-        self.changed.emit(self.preferences)

@@ -21,16 +21,19 @@ from PyQt6.QtWidgets import (
 
 from gui import theme
 from gui.controls import em
+from gui.message import Message
 from gui.pages import show_about, show_shortcuts
 from gui.panels.bar import Bar
+from gui.panels.comparison import ComparisonPanel
 from gui.panels.drum import DrumPanel
-from gui.panels.listen import ListenPanel
-from gui.panels.match import MatchPanel
+from gui.panels.input import InputPanel
 from gui.panels.pads import KEY_VELOCITY, KEYS, PadsPanel
+from gui.panels.preferences_dialog import PreferencesDialog
 from gui.panels.status import Monitor, Notice, StatusBar
-from gui.preferences import Preferences, PreferencesDialog, recovery_file
-from gui.session import Message, Session, is_kit, make_session
-from matcher.kits.kit import SUFFIX
+from gui.preferences import Preferences, recovery_file
+from gui.session import Session, is_kit, make_session
+from matcher.kits.kit_file import SUFFIX
+from matcher.live.protocol import NOTE, DeviceChanged, Ready, Rescan
 
 KITS = f"Kits (*{SUFFIX})"
 SOUNDS = "Recordings (*.wav *.flac *.aiff *.aif *.ogg *.mp3)"
@@ -40,12 +43,13 @@ MATCHED_AMOUNT = 0.7  # how far the membrane moves when a drum was matched
 
 
 class Window(QMainWindow):
-    """The main window. The engine starts with session.link.start()."""
+    """The main window. The engine starts with session.start()."""
 
     def __init__(self, session: Session):
         super().__init__()
         self.session, self._narrow, self.monitor = session, None, None
-        self.listen, self.match, self.drum = ListenPanel(session.link), MatchPanel(), DrumPanel()
+        self.input, self.comparison = InputPanel(session), ComparisonPanel()
+        self.drum = DrumPanel()
         self.pads, self.status, self.notice = PadsPanel(), StatusBar(), Notice()
         self.bar = Bar(session)
         self._make_menus()
@@ -58,21 +62,23 @@ class Window(QMainWindow):
         self.refresh()
         self._show_remembered()
         self._show_devices()
-        self.pads.buttons[session.armed].setFocus()
+        self.pads.buttons[session.editor.armed].setFocus()
 
     # what is shown
 
     def refresh(self) -> None:
         """Show the kit as it is."""
-        session, document = self.session, self.session.document
-        armed, pad, matched = session.armed, session.pad, session.matched.get(session.armed)
-        self.pads.show_kit(session.kit.pads, armed, session.solo)
-        self.drum.show_pad(pad, matched.values if matched else None, session.spread)
+        editor, document = self.session.editor, self.session.document
+        armed, pad, matched = editor.armed, editor.pad, editor.armed_match
+        self.pads.show_kit(editor.kit.pads, armed, editor.setup.solo)
+        self.drum.show_pad(pad, matched and matched.drum, editor.spread)
         self.drum.title.setText(f"PAD {armed + 1}: {(pad.name or 'NOTHING YET').upper()}")
-        self.match.show_hit(matched.hit if matched else None, pad.sound)
-        self.match.show_answers(*session.answers)
+        self.comparison.show_hit(matched and matched.clip, pad.sound)
+        words, reason = (matched.words, matched.no_drum_reason) if matched else ("", "")
+        self.comparison.show_candidates(words, reason, *editor.candidates)
+        self.input.show_settings()
         self.bar.refresh()
-        self.setWindowTitle(f"{session.kit.name}{' *' * document.edited} - Drum matcher")
+        self.setWindowTitle(f"{editor.kit.name}{' *' * document.edited} - Drum matcher")
         for action, button in (
             (self.undo_action, self.bar.undo),
             (self.redo_action, self.bar.redo),
@@ -82,7 +88,7 @@ class Window(QMainWindow):
 
     def _show_remembered(self) -> None:
         """Show what is not of the kit: controllers, mode, recent kits."""
-        setup = self.session.link.setup
+        setup = self.session.editor.setup
         for part in (self.drum, self.pads):
             part.show_controllers(setup.controllers)
         self.bar.show_mode(setup.mode)
@@ -93,7 +99,7 @@ class Window(QMainWindow):
 
     def _show_devices(self) -> None:
         inputs, _ = self._device_names()
-        self.listen.show_inputs(inputs, self.session.preferences.input)
+        self.input.show_inputs(inputs, self.session.preferences.input)
 
     def _device_names(self) -> tuple[list[str], list[str]]:
         found = self.session.link.devices()
@@ -103,32 +109,31 @@ class Window(QMainWindow):
 
     def _tell(self, message: Message) -> None:
         """Show a message; a note does not hide what is wrong, unless it asks for something."""
-        self.pads.show_learning(self.session.learning == "note")
+        self.pads.show_learning(self.session.learning == NOTE)
         if not message.kind:
             if self.notice.kind == message.text:
                 self.notice.clear()
-        elif message.kind != "note" or message.mend or self.notice.kind in ("", "note"):
+        elif message.kind != "note" or message.action_label or self.notice.kind in ("", "note"):
             self.notice.tell(
-                message.kind, message.text, message.mend, message.do, message.dismissed
+                message.kind, message.text, message.action_label, message.action, message.dismissed
             )
 
-    def _take(self, event: dict) -> None:
-        pad = (event.get("pad") or 0) - 1
-        self.listen.take(event)
-        self.status.take(event, self.session.name_of(pad) if pad >= 0 else "")
-        if event["event"] in ("ready", "device"):
+    def _take(self, event) -> None:
+        self.input.take(event)
+        self.status.take(event, self.session.editor.name_of)
+        if isinstance(event, (Ready, DeviceChanged)):
             self._show_devices()
 
-    def _hear(self, snapshots: list[dict]) -> None:
-        self.listen.hear(snapshots)
-        self.status.hear(snapshots[-1])
+    def _take_snapshots(self, snapshots: list[dict]) -> None:
+        self.input.take_snapshots(snapshots)
+        self.status.take_snapshot(snapshots[-1])
         peak = max((s["output_peak"] for s in snapshots if s["running"]), default=0.0)
         self.bar.meter.show_level(20 * np.log10(max(float(peak), 1e-6)))
 
     def _played(self, pad: int, velocity: int) -> None:
         if velocity:
             self.pads.flash(pad, velocity)
-        if pad == self.session.armed:
+        if pad == self.session.editor.armed:
             self.drum.membrane.hit(velocity / 127 if velocity else MATCHED_AMOUNT)
 
     # files
@@ -139,7 +144,7 @@ class Window(QMainWindow):
             return True
         buttons = QMessageBox.StandardButton
         answer = QMessageBox.question(
-            self, "Save the kit?", f"{self.session.kit.name} has edits that are not saved.",
+            self, "Save the kit?", f"{self.session.editor.kit.name} has edits that are not saved.",
             buttons.Save | buttons.Discard | buttons.Cancel, buttons.Save,
         )  # fmt: skip
         return answer == buttons.Discard or (answer == buttons.Save and self._save())
@@ -166,7 +171,7 @@ class Window(QMainWindow):
         return self.session.save() if self.session.document.path else self._save_as()
 
     def _save_as(self) -> bool:
-        path = self._ask_where("Save the kit", self.session.kit.name or "kit", KITS, SUFFIX)
+        path = self._ask_where("Save the kit", self.session.editor.kit.name or "kit", KITS, SUFFIX)
         return path is not None and self.session.save(path)
 
     def _ask_where(self, title: str, name: str, kinds: str, suffix: str) -> Path | None:
@@ -187,11 +192,13 @@ class Window(QMainWindow):
         return path if answer == QMessageBox.StandardButton.Yes else None
 
     def _export(self) -> None:
-        if self.session.pad.theta is None:
+        editor = self.session.editor
+        if editor.pad.drum is None:
             self.session.tell("error", "there is nothing on this pad to write to a file")
             return
-        name = self.session.name_of(self.session.armed)
-        path = self._ask_where("Write a WAV file", name, "WAV (*.wav)", ".wav")
+        path = self._ask_where(
+            "Write a WAV file", editor.name_of(editor.armed), "WAV (*.wav)", ".wav"
+        )
         if path is not None:
             self.session.export(path)
 
@@ -202,20 +209,20 @@ class Window(QMainWindow):
         ports = self.session.link.snapshot().get("midi", [])
         dialog.show_devices(*self._device_names(), ports)
         dialog.changed.connect(self._apply)
-        dialog.rescan.connect(lambda: self.session.link.ask("rescan"))
+        dialog.rescan.connect(lambda: self.session.link.send(Rescan()))
 
         def look(event):
-            if event["event"] in ("ready", "device"):
+            if isinstance(event, (Ready, DeviceChanged)):
                 ports = self.session.link.snapshot().get("midi", [])
                 dialog.show_devices(*self._device_names(), ports)
 
-        self.session.link.said.connect(look)
+        self.session.link.happened.connect(look)
         dialog.exec()
-        self.session.link.said.disconnect(look)
+        self.session.link.happened.disconnect(look)
 
     def _apply(self, wanted: Preferences) -> None:
         before = self.session.preferences
-        self.session.apply(wanted)
+        self.session.apply_preferences(wanted)
         if (wanted.theme, wanted.text_scale) != (before.theme, before.text_scale):
             self._restyle()
         self._show_devices()
@@ -224,16 +231,16 @@ class Window(QMainWindow):
         """Take over theme and size of text from the preferences, or from the system."""
         wanted = self.session.preferences
         theme.apply(wanted.theme, wanted.text_scale)
-        self.match.restyle()
+        self.comparison.restyle()
         self._arrange()
 
     def _choose_input(self, name: str) -> None:
-        self.session.apply(replace(self.session.preferences, input=name))
+        self.session.apply_preferences(replace(self.session.preferences, input=name))
 
     def _monitor(self) -> None:
         if self.monitor is None:
             self.monitor = Monitor(self)
-            self.session.link.said.connect(self.monitor.take)
+            self.session.link.happened.connect(self.monitor.take)
         self.monitor.show_messages(self.session.link.messages())
         self.monitor.show()
 
@@ -248,7 +255,7 @@ class Window(QMainWindow):
         number = isinstance(focus, QAbstractSpinBox) and (key.isdigit() or not key.isprintable())
         typing = (isinstance(focus, QLineEdit) or number) and key != "\x1b"
         if isinstance(focus, QLineEdit) and key in ("\r", "\x1b"):  # it is typed
-            QTimer.singleShot(0, self.pads.buttons[self.session.armed].setFocus)
+            QTimer.singleShot(0, self.pads.buttons[self.session.editor.armed].setFocus)
         mine = isinstance(watched, QWidget) and watched.window() is self
         if not plain or typing or not key or not mine:
             return super().eventFilter(watched, event)
@@ -284,7 +291,7 @@ class Window(QMainWindow):
             event.ignore()
             return
         QApplication.instance().removeEventFilter(self)
-        self.match.close_down()
+        self.comparison.close_down()
         self.session.close()
         event.accept()
 
@@ -292,45 +299,46 @@ class Window(QMainWindow):
 
     def _connect(self) -> None:
         session, link, pads = self.session, self.session.link, self.pads
+        editor, edit = session.editor, session.edit
         session.changed.connect(self.refresh)
         session.played.connect(self._played)
         session.message.connect(self._tell)
-        self.notice.closed.connect(session.tell_missing)
+        self.notice.closed.connect(session.repeat_missing)
         session.remembered.connect(self._show_remembered)
-        link.said.connect(self._take)
-        link.heard.connect(self._hear)
-        self.listen.input_chosen.connect(self._choose_input)
-        self.match.play.connect(link.audition)
-        self.match.find_others.connect(session.find_others)
-        self.match.find_others.connect(self.match.show_finding)
-        self.match.choose_answer.connect(session.choose_answer)
-        self.match.open_file.connect(lambda: self._ask_for("Match a recording", SOUNDS))
-        self.drum.turned.connect(session.turn)
-        self.drum.strike_moved.connect(session.move_strike)
-        self.drum.struck.connect(lambda: session.play(session.armed, KEY_VELOCITY))
+        link.happened.connect(self._take)
+        link.snapshots.connect(self._take_snapshots)
+        self.input.input_chosen.connect(self._choose_input)
+        self.comparison.play.connect(session.audition)
+        self.comparison.find_candidates.connect(session.find_candidates)
+        self.comparison.find_candidates.connect(self.comparison.show_finding)
+        self.comparison.choose_candidate.connect(session.choose_candidate)
+        self.comparison.open_file.connect(lambda: self._ask_for("Match a recording", SOUNDS))
+        self.drum.strike_moved.connect(lambda x1, x2: edit(editor.move_strike, x1, x2))
+        self.drum.struck.connect(lambda: session.play(editor.armed, KEY_VELOCITY))
         for part in (self.drum, pads):
+            part.turned.connect(lambda name, value: edit(editor.turn, name, value))
             part.released.connect(session.document.end_step)
             part.learn.connect(session.learn)
             part.forget.connect(session.forget)
         for signal, do in (
-            (pads.play, session.play), (pads.choose, session.choose), (pads.copy, session.copy),
-            (pads.change, session.change_pad), (pads.solo, session.set_solo),
-            (pads.paste, session.paste), (pads.clear, session.clear), (pads.export, self._export),
-            (pads.learn_note, lambda: session.learn("note")),
+            (pads.play, session.play), (pads.choose, session.choose), (pads.copy, editor.copy),
+            (pads.change, session.change_pad), (pads.solo, lambda on: edit(editor.set_solo, on)),
+            (pads.paste, lambda: edit(editor.paste)), (pads.clear, lambda: edit(editor.clear)),
+            (pads.export, self._export), (pads.learn_note, lambda: session.learn(NOTE)),
         ):  # fmt: skip
             signal.connect(do)
         self._keys = {
-            "B": self.match.play_next,
-            "\x1b": lambda: link.ask("silence"),
-            "M": lambda: session.set_mode("trigger" if link.setup.mode == "match" else "match"),
-            "L": self.listen.set_up.click,
+            "B": self.comparison.play_next,
+            "\x1b": session.silence,
+            "M": lambda: session.set_mode("trigger" if editor.setup.mode == "match" else "match"),
+            "L": self.input.set_up.click,
         }
         app = QApplication.instance()
         app.installEventFilter(self)
         app.styleHints().colorSchemeChanged.connect(self._restyle)
 
     def _make_menus(self) -> None:
-        session, bar = self.session, self.menuBar()
+        bar = self.menuBar()
         menu = bar.addMenu("&File")
         for text, keys, do in (
             ("&New kit", "Ctrl+N", self._new),
@@ -346,13 +354,13 @@ class Window(QMainWindow):
         self._action(menu, "Se&ttings…", "Ctrl+,", self._settings)
         self._action(menu, "&Quit", "Ctrl+Q", self.close)
         menu = bar.addMenu("&Edit")
-        self.undo_action = self._action(menu, "Undo", "Ctrl+Z", session.undo)
-        self.redo_action = self._action(menu, "Redo", "Ctrl+Shift+Z", session.redo)
+        self.undo_action = self._action(menu, "Undo", "Ctrl+Z", self.bar.undo.click)
+        self.redo_action = self._action(menu, "Redo", "Ctrl+Shift+Z", self.bar.redo.click)
         self.redo_action.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
         menu.addSeparator()
-        self._action(menu, "&Copy the pad", "", session.copy)
-        self._action(menu, "&Paste on the pad", "", session.paste)
-        self._action(menu, "C&lear the pad", "", session.clear)
+        self._action(menu, "&Copy the pad", "", self.pads.copy.emit)
+        self._action(menu, "&Paste on the pad", "", self.pads.paste.emit)
+        self._action(menu, "C&lear the pad", "", self.pads.clear.emit)
         menu = bar.addMenu("&View")
         self._action(menu, "&MIDI monitor", "Ctrl+M", self._monitor)
         menu = bar.addMenu("&Help")
@@ -376,7 +384,7 @@ class Window(QMainWindow):
         column.setContentsMargins(gap, gap, gap, 0)
         column.setSpacing(gap)
         column.addWidget(self.bar)
-        column.addWidget(self.listen, 2)
+        column.addWidget(self.input, 2)
         column.addLayout(self._middle, 5)
         column.addWidget(self.pads, 3)
         area = QScrollArea()
@@ -392,18 +400,18 @@ class Window(QMainWindow):
             outer.addWidget(widget, stretch)
         self.setCentralWidget(whole)
         self._arrange()
-        self.match.restyle()
+        self.comparison.restyle()
 
     def _arrange(self) -> None:
         """The drum beside the spectrograms, or below them where there is no room."""
-        needed = sum(part.minimumSizeHint().width() for part in (self.match, self.drum))
+        needed = sum(part.minimumSizeHint().width() for part in (self.comparison, self.drum))
         narrow = self.width() < max(NARROW, needed + 4 * self._middle.spacing())
         if narrow == self._narrow:
             return
         self._narrow = narrow
-        for widget in (self.match, self.drum):
+        for widget in (self.comparison, self.drum):
             self._middle.removeWidget(widget)
-        self._middle.addWidget(self.match, 0, 0)
+        self._middle.addWidget(self.comparison, 0, 0)
         self._middle.addWidget(self.drum, 1 if narrow else 0, 0 if narrow else 1)
         self._middle.setColumnStretch(0, 3)
         self._middle.setColumnStretch(1, 0 if narrow else 2)

@@ -292,7 +292,7 @@ def _live(arguments) -> None:
         armed=arguments.pad - 1, controllers=dict(map(_control, arguments.control)),
         refine=arguments.refine,
     )  # fmt: skip
-    with Engine(setup, kit) as engine, suppress(KeyboardInterrupt):
+    with Engine(protocol.State(setup, kit)) as engine, suppress(KeyboardInterrupt):
         while True:
             event = engine.events.get()
             if isinstance(event, protocol.Ready) and arguments.listen:

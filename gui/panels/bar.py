@@ -20,12 +20,12 @@ class Bar(QFrame):
         self.name = QLineEdit()
         self.name.setMaxLength(LONGEST_NAME)
         self.name.setAccessibleName("Name of the kit")
-        self.name.textEdited.connect(session.rename)
+        self.name.textEdited.connect(lambda name: session.edit(session.editor.rename, name))
         self.name.editingFinished.connect(session.document.end_step)
         self.edited = label(of="recorded")
         self.undo, self.redo = QPushButton("Undo"), QPushButton("Redo")
-        self.undo.clicked.connect(session.undo)
-        self.redo.clicked.connect(session.redo)
+        self.undo.clicked.connect(lambda: session.edit(session.editor.undo))
+        self.redo.clicked.connect(lambda: session.edit(session.editor.redo))
         self.modes = {}
         for mode, tip in (("match", "A hit sets the drum of the chosen pad"),
                           ("trigger", "A hit plays the chosen pad at once")):  # fmt: skip
@@ -48,8 +48,8 @@ class Bar(QFrame):
     def refresh(self) -> None:
         """Show the kit's name and what can be undone."""
         document = self.session.document
-        if self.name.text() != self.session.kit.name:
-            self.name.setText(self.session.kit.name)
+        if self.name.text() != self.session.document.kit.name:
+            self.name.setText(self.session.document.kit.name)
         self.edited.setText("● edited" if document.edited else "")
         for button, what in ((self.undo, document.undo_text), (self.redo, document.redo_text)):
             button.setToolTip(f"{button.text()} {what}".rstrip())

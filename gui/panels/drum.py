@@ -1,41 +1,23 @@
 """The middle right: the drum itself, its membrane and its five parameters."""
 
-import time
-
 import numpy as np
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QImage, QPainter, QPen
 from PyQt6.QtWidgets import QGridLayout, QSizePolicy, QWidget
 
-from gui.controls import Knob, em, label, panel_in
+from gui.controls import Knob, em, label, panel_in, parameter_knob
 from gui.theme import now
-from matcher.kits.kit import RANGE, RANGES, Pad, share_at, value_at
+from gui.vibration import Vibration
+from matcher.kits.kit import Pad
 from matcher.matching.confidence import margins
 from matcher.physics import ftm
-from matcher.physics.drum import HARD_HZ
+from matcher.physics.drum import Drum
+from matcher.physics.parameters import PARAMETERS
 from matcher.physics.theta import Theta, describe, note_name
 
 FRAME_MS = 33
-SHOWN_HZ = 2.0  # the fundamental, in slow motion
-QUIETEST = 0.01  # of its first deflection, at which the membrane counts as still
-GRID = (48, 32)  # points that are drawn
-COLORS = 128  # of each direction of deflection
 STEP = 0.02  # that an arrow key moves the strike point
-HELP = {
-    "omega": "How high the drum is tuned: its lowest tone.",
-    "tau": "How long the lowest tone rings.",
-    "p": "How fast the high tones die: low rings like metal, high thuds like cloth.",
-    "D": "How far the overtones spread apart: low is a skin, high is a plate.",
-    "alpha": "Side ratio: 1 is a square drum, near 0 a long and narrow one.",
-    "mallet_hz": "How hard the mallet is: tones above its frequency are dulled, less by hard hits.",
-    "tension": "How far above its pitch a hard hit begins, before it glides down.",
-    "attack": "How much of the hit's own noise is heard: 0 % is pure physics.",
-}
-STRIKE = {"mallet_hz": "Mallet", "tension": "Tension", "attack": "Attack"}
-SYMBOLS = {
-    "omega": "\N{GREEK SMALL LETTER OMEGA}", "tau": "\N{GREEK SMALL LETTER TAU}", "p": "p",
-    "D": "D", "alpha": "\N{GREEK SMALL LETTER ALPHA}",
-}  # fmt: skip
+STROKE = ("mallet_hz", "tension", "attack_mix")  # parameters with knobs, beside theta
 
 
 class Membrane(QWidget):
@@ -51,9 +33,7 @@ class Membrane(QWidget):
 
     def __init__(self):
         super().__init__()
-        self.theta: Theta | None = None
-        self.strike = ftm.STRIKE
-        self._hits: list[tuple[float, float]] = []  # when, how hard
+        self.vibration = Vibration()
         self._field: np.ndarray | None = None
         self._dragging = False
         self._timer = QTimer(self)
@@ -65,23 +45,29 @@ class Membrane(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._say()
 
+    @property
+    def theta(self) -> Theta | None:
+        """The drum that is shown, or None."""
+        return self.vibration.theta
+
+    @property
+    def strike(self) -> tuple[float, float]:
+        """Where it is struck, as a share of each side."""
+        return self.vibration.strike
+
     def minimumSizeHint(self) -> QSize:
         return QSize(round(8 * em(self)), round(6 * em(self)))
 
     def show_drum(self, theta: Theta | None, strike: tuple[float, float]) -> None:
         """Show another drum, or none."""
-        if theta != self.theta:
-            self._hits.clear()
-        self.theta, self.strike = theta, strike
+        self.vibration.set_drum(theta, strike)
         self._say()
         self.update()
 
     def hit(self, amount: float) -> None:
         """Let it move as the drum is struck now; amount in [0, 1]."""
-        if self.theta is None:
-            return
-        self._hits = self._hits[-3:] + [(time.monotonic(), amount)]
-        self._timer.start()
+        if self.vibration.hit(amount):
+            self._timer.start()
 
     def mousePressEvent(self, event):
         self._dragging = event.button() == Qt.MouseButton.LeftButton and self.theta is not None
@@ -152,8 +138,7 @@ class Membrane(QWidget):
         return box
 
     def _go(self, x1: float, x2: float) -> None:
-        low, high = RANGES["x1"]
-        self.strike = tuple(min(max(x, low), high) for x in (x1, x2))
+        self.vibration.strike = PARAMETERS["x1"].clamp(x1), PARAMETERS["x2"].clamp(x2)
         self._say()
         self.update()
         self.moved.emit(*self.strike)
@@ -168,33 +153,12 @@ class Membrane(QWidget):
 
     def _move_on(self) -> None:
         """The next frame, until it is still."""
-        self._field = self._deflection() if self.isVisible() else None
+        self._field = self.vibration.field() if self.isVisible() else None
         if self._field is None:
-            self._hits.clear()
+            self.vibration.stop()
             self._timer.stop()
         self.frames += 1
         self.update()
-
-    def _deflection(self) -> np.ndarray | None:
-        """The field in [-1, 1], GRID; None once it is still."""
-        if self.theta is None or not self._hits:
-            return None
-        modes = ftm.modes(self.theta, self.strike)
-        m, k = (1 + np.arange(ftm.N_MODES) for _ in range(2))
-        at = np.sin(m * np.pi * self.strike[0])[:, None] * np.sin(k * np.pi * self.strike[1])
-        size = (at.ravel() / modes.omega).reshape(len(m), len(k))  # what a strike there sets off
-        moving = np.zeros_like(size)
-        for began, amount in self._hits:
-            t = time.monotonic() - began
-            slow = t * 2 * np.pi * SHOWN_HZ * modes.omega / self.theta.omega
-            moving += amount * size * (np.exp(-modes.sigma * t) * np.sin(slow)).reshape(size.shape)
-        loudest = self._hits[-1][1] * np.abs(size).sum()
-        left = np.exp(-modes.sigma.min() * (time.monotonic() - self._hits[-1][0]))
-        if left < QUIETEST:
-            return None
-        x, y = ((np.arange(n) + 0.5) / n for n in GRID)
-        field = np.sin(np.pi * np.outer(x, m)) @ moving @ np.sin(np.pi * np.outer(k, y))
-        return np.clip(3 * field / loudest, -1, 1)
 
 
 def _image(field: np.ndarray) -> QImage:
@@ -213,7 +177,7 @@ def _image(field: np.ndarray) -> QImage:
 class DrumPanel(QWidget):
     """Membrane and the physical knobs of a pad: five of the drum, three of how it is struck.
 
-    turned: emitted with one of kit.TURNED and its new value. strike_moved: with the strike point.
+    turned: emitted with one of PARAMETERS and its new value. strike_moved: with the strike point.
     """
 
     turned = pyqtSignal(str, float)
@@ -229,7 +193,7 @@ class DrumPanel(QWidget):
         self.membrane.moved.connect(self.strike_moved)
         self.membrane.released.connect(self.released)
         self.membrane.struck.connect(self.struck)
-        self.knobs = {name: self._knob(name) for name in (*Theta._fields, *STRIKE)}
+        self.knobs = {name: self._knob(name) for name in (*Theta._fields, *STROKE)}
         self.title = label("THE DRUM", of="twin")
         self.words = label("", quiet=True)
         self.words.setWordWrap(True)
@@ -242,34 +206,33 @@ class DrumPanel(QWidget):
             rows.addWidget(knob, i // len(Theta._fields), i % len(Theta._fields))
         for column in range(len(Theta._fields)):
             rows.setColumnStretch(column, 1)
-        rows.addWidget(self.words, 1, len(STRIKE), 1, len(Theta._fields) - len(STRIKE))
+        rows.addWidget(self.words, 1, len(STROKE), 1, len(Theta._fields) - len(STROKE))
         layout.addLayout(rows, 2, 0)
         layout.setRowStretch(1, 1)
 
-    def show_pad(self, pad: Pad, matched: dict | None, spread=None) -> None:
-        """Show a pad's drum; matched: fields of the pad as it was matched.
+    def show_pad(self, pad: Pad, matched: Drum | None, spread=None) -> None:
+        """Show a pad's drum; matched: the drum that it was matched to.
 
-        spread: how sure theta is, as matching.confidence has it; None where that is not known.
+        spread: how sure theta is, as matching.confidence defines it; None where it is not known.
         """
-        self.membrane.show_drum(pad.theta, (pad.x1, pad.x2))
+        drum = pad.drum
+        self.membrane.show_drum(pad.theta, ftm.STRIKE if drum is None else drum.strike)
         sure = margins(spread) if spread is not None else {}
         for name, knob in self.knobs.items():
-            there = pad.theta is not None and (name != "attack" or pad.attack_powers is not None)
-            knob.setEnabled(there)
-            of_theta = name in Theta._fields
-            if of_theta:
+            has_attack = drum is not None and drum.attack_powers is not None
+            knob.setEnabled(drum is not None and (name != "attack_mix" or has_attack))
+            if name in Theta._fields:
                 knob.set_sure(sure.get(name, ""))
-            if pad.theta is None:
+            if drum is None:
                 continue
-            value = getattr(pad.theta if of_theta else pad, name)
-            home, marked = value, False
-            if name == "attack":
-                home = 1.0
+            knob.set_value(pad.value(name))
+            if name == "attack_mix":
+                knob.set_home(PARAMETERS[name].default)
             elif matched is not None:
-                home, marked = getattr(matched["theta"], name) if of_theta else matched[name], True
-            knob.set_value(value)
-            knob.set_home(home, marked=marked)
-        self.words.setText("" if pad.theta is None else _sentence(pad.theta))
+                knob.set_home(matched.value(name), marked=True)
+            else:
+                knob.set_home(pad.value(name))
+        self.words.setText("" if drum is None else _sentence(drum.theta))
 
     def show_controllers(self, controllers: dict[int, str]) -> None:
         """Show which MIDI controller turns what."""
@@ -278,37 +241,16 @@ class DrumPanel(QWidget):
             knob.set_controller(numbers.get(name))
 
     def _knob(self, name: str) -> Knob:
-        of_theta = name in Theta._fields
-        scale = (lambda value: share_at(name, value), lambda share: value_at(name, share))
-        label = RANGE[name].label if of_theta else STRIKE[name]
-        help = f"{HELP[name]} ({SYMBOLS[name]} of the paper)" if of_theta else HELP[name]
-        middle = value_at(name, 0.5)
-        knob = Knob(label, scale, lambda value: _words(name, value), middle, help,
-                    learnable=True)  # fmt: skip
-        if name == "omega":
-            knob.typed = ("Hz", 1 / (2 * np.pi))
-        if of_theta:
+        row = PARAMETERS[name]
+        knob = parameter_knob(row)
+        knob.set_value(row.from_share(0.5))
+        if name in Theta._fields:
             knob.set_sure("")
         knob.turned.connect(lambda value: self.turned.emit(name, value))
         knob.released.connect(self.released)
         knob.learn.connect(lambda: self.learn.emit(name))
         knob.forget.connect(lambda: self.forget.emit(name))
         return knob
-
-
-def _words(name: str, value: float) -> str:
-    """A value of theta as its knob shows it."""
-    if name == "omega":
-        return f"{value / (2 * np.pi):.1f} Hz"
-    if name == "tau":
-        return f"{value:.2g} s" if value >= 0.1 else f"{1000 * value:.0f} ms"
-    if name == "mallet_hz":
-        return "hard" if value >= HARD_HZ else f"{value:.0f} Hz"
-    if name == "tension":
-        return f"{600 * np.log2(1 + value):+.0f} cents"
-    if name == "attack":
-        return f"{100 * value:.0f} %"
-    return f"{value:.2f}" if name == "alpha" else f"{value:.2g}"
 
 
 def _sentence(theta: Theta) -> str:

@@ -17,9 +17,10 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from gui.controls import Knob, em, label, linear, panel
+from gui.controls import em, label, panel, parameter_knob
 from gui.theme import now
-from matcher.kits.kit import CURVES, LONGEST_NAME, N_CHOKE_GROUPS, N_PADS, RANGES, Pad
+from matcher.kits.kit import CURVES, LONGEST_NAME, N_CHOKE_GROUPS, N_PADS, WHOLE_NUMBERS, Pad
+from matcher.physics.parameters import PARAMETERS
 from matcher.physics.theta import NOTES
 
 COLUMNS = 4
@@ -62,7 +63,7 @@ class PadButton(QAbstractButton):
     def show_pad(self, pad: Pad, chosen: bool, muted: bool) -> None:
         """Show a pad of the kit; chosen: hits go to it; muted: another one is soloed."""
         self.pad, self.chosen, self.muted = pad, chosen, muted
-        what = pad.name or ("drum" if pad.theta else "empty")
+        what = pad.name or ("drum" if pad.drum else "empty")
         state = (", hits go here" if chosen else "") + (
             ", silent: another is solo" if muted else ""
         )
@@ -114,7 +115,7 @@ class PadButton(QAbstractButton):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         box = QRectF(self.rect()).adjusted(2, 2, -2, -2)
         lit = time.monotonic() < self._flash_until
-        full = self.pad.theta is not None
+        full = self.pad.drum is not None
         painter.setBrush(theme.color("twin" if lit else "background" if full else "panel"))
         border = "text" if self.chosen else "twin" if full else "line"
         style = Qt.PenStyle.SolidLine if full or self.chosen else Qt.PenStyle.DashLine
@@ -150,11 +151,13 @@ class PadsPanel(QWidget):
     """The pads and the editor of the chosen one.
 
     play: pad, velocity. choose: pad. change: words on what was done, name of a field of Pad, value.
+    turned: emitted with one of PARAMETERS and its new value.
     """
 
     play = pyqtSignal(int, float)
     choose = pyqtSignal(int)
     change = pyqtSignal(str, str, object)
+    turned = pyqtSignal(str, float)
     released = pyqtSignal()
     learn_note = pyqtSignal()
     learn = pyqtSignal(str)
@@ -175,7 +178,7 @@ class PadsPanel(QWidget):
         self._make_editor()
         self._put_together()
 
-    def show_kit(self, pads: tuple[Pad, ...], chosen: int, solo: set[int]) -> None:
+    def show_kit(self, pads: tuple[Pad, ...], chosen: int, solo: frozenset[int]) -> None:
         """Show these pads, one of them chosen; solo: those that alone sound, all where empty."""
         self.chosen = chosen
         for i, (button, pad) in enumerate(zip(self.buttons, pads)):
@@ -195,7 +198,7 @@ class PadsPanel(QWidget):
             knob.set_value(getattr(pad, name))
         self.title.setText(f"Pad {chosen + 1}")
         for button in (self.wav, self.clear_button):
-            button.setEnabled(pad.theta is not None)
+            button.setEnabled(pad.drum is not None)
         self._show_velocity()
 
     def show_controllers(self, controllers: dict[int, str]) -> None:
@@ -233,7 +236,7 @@ class PadsPanel(QWidget):
         self.name.textEdited.connect(lambda text: self.change.emit("name of a pad", "name", text))
         self.name.editingFinished.connect(self.released)
         self.note = QSpinBox()
-        self.note.setRange(*RANGES["note"])
+        self.note.setRange(*WHOLE_NUMBERS["note"])
         self.note.setPrefix("note ")
         self.note.setKeyboardTracking(False)  # 38 is not first 3, then 38
         self.note.setAccessibleName("MIDI note")
@@ -259,15 +262,9 @@ class PadsPanel(QWidget):
             self.choke.addItem(f"choke {group}" if group else "no choke", group)
         self.choke.activated.connect(lambda i: self.change.emit("choke group", "choke", i))
         self.knobs = {}
-        for name, word, words, help, zero in (
-            ("gain_db", "Gain", "{:+.1f} dB", "How loud the pad is.", 60 / 72),
-            ("pan", "Pan", "{:+.2f}", "-1 is left, +1 is right.", 0.5),
-            ("tune", "Tune", "{:+.1f} st", "Semitones up or down from its own pitch.", 0.5),
-        ):
-            step = 0.05 if name == "pan" else 0.1
-            knob = Knob(word, linear(*RANGES[name], step), words.format, 0.0, help, zero=zero,
-                        learnable=True)  # fmt: skip
-            knob.turned.connect(lambda v, n=name, w=word: self.change.emit(w.lower(), n, v))
+        for name in ("gain_db", "pan", "tune"):
+            knob = parameter_knob(PARAMETERS[name])
+            knob.turned.connect(lambda value, n=name: self.turned.emit(n, value))
             knob.released.connect(self.released)
             knob.learn.connect(lambda n=name: self.learn.emit(n))
             knob.forget.connect(lambda n=name: self.forget.emit(n))

@@ -1,5 +1,7 @@
 """The foot of the window: how sound and MIDI stand, and a sentence where something is missing."""
 
+from collections.abc import Callable
+
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import (
     QDialog,
@@ -12,20 +14,18 @@ from PyQt6.QtWidgets import (
 
 from gui.controls import em, label, panel_in
 from gui.panels.pads import note_name
+from matcher.live.protocol import ControllerMoved, DeviceChanged, NotePlayed, Ready
+from matcher.live.report import turned
 
 N_MESSAGES = 64  # that the monitor shows
 
 
-def in_words(event: dict, pad_name: str) -> str:
+def in_words(event: NotePlayed | ControllerMoved, pad_name: str) -> str:
     """A note or a controller, and what became of it."""
-    if event["event"] == "note":
-        to = pad_name if event["pad"] else "no pad"
-        number = event["note"]
-        return f"note {number} {note_name(number)}, velocity {event['velocity']} → {to}"
-    to = f"{event['turns']} of {pad_name}" if event["to"] is not None else "turns nothing"
-    if event["turns"] == "position":
-        to = "where the next note strikes"
-    return f"controller {event['controller']}, {event['value']} → {to}"
+    if isinstance(event, NotePlayed):
+        note = f"note {event.note} {note_name(event.note)}, velocity {event.velocity}"
+        return f"{note} → {'no pad' if event.pad is None else pad_name}"
+    return f"controller {event.controller}, {event.value} → {turned(event, pad_name)}"
 
 
 class Monitor(QDialog):
@@ -41,22 +41,22 @@ class Monitor(QDialog):
         layout.addWidget(self.list)
         self.resize(round(36 * em(self)), round(24 * em(self)))
 
-    def show_messages(self, events: list[dict]) -> None:
+    def show_messages(self, events: list) -> None:
         """Show these instead of what it shows."""
         self.list.clear()
         for event in events:
             self.take(event)
 
-    def take(self, event: dict) -> None:
-        """Add one, if it is of MIDI."""
-        if event["event"] in ("note", "control"):
-            words = in_words(event, f"pad {event['pad']}")
-            self.list.insertItem(0, f"{event['time_s']:.3f} s  {words}")
+    def take(self, event) -> None:
+        """Add one, if it is a MIDI message."""
+        if isinstance(event, (NotePlayed, ControllerMoved)):
+            words = in_words(event, "" if event.pad is None else f"pad {event.pad + 1}")
+            self.list.insertItem(0, f"{event.time_s:.3f} s  {words}")
             self.list.takeItem(N_MESSAGES)
 
 
 class Notice(QWidget):
-    """One sentence with a sign, and the button that mends it."""
+    """One sentence with a sign, and the button that does something about it."""
 
     closed = pyqtSignal()  # what else is to be told can be
 
@@ -67,8 +67,8 @@ class Notice(QWidget):
         self.button, self.close_button = QPushButton(), QPushButton("Dismiss")
         self.close_button.setAccessibleName("Dismiss this message")
         self.close_button.clicked.connect(self._dismiss)
-        self._do = self._dismissed = None
-        self.button.clicked.connect(self._mend)
+        self._action = self._dismissed = None
+        self.button.clicked.connect(self._act)
         row, gap = panel_in(self, QHBoxLayout)
         row.setContentsMargins(gap, gap // 2, gap // 2, gap // 2)
         for widget, stretch in ((self.sign, 0), (self.text, 1), (self.button, 0)):
@@ -77,8 +77,9 @@ class Notice(QWidget):
         self.kind = ""
         self.hide()
 
-    def tell(self, kind: str, sentence: str, mend: str = "", do=None, dismissed=None) -> None:
-        """kind: "error", "missing" or "note"; mend: the words of a button that calls do.
+    def tell(self, kind: str, sentence: str, action_label: str = "", action=None,
+             dismissed=None) -> None:  # fmt: skip
+        """kind: "error", "missing" or "note"; action_label: on a button that calls action.
 
         dismissed: called where it is put away instead.
         """
@@ -90,9 +91,9 @@ class Notice(QWidget):
         self.sign.style().polish(self.sign)
         self.text.setText(sentence[:1].upper() + sentence[1:])
         self.setAccessibleName(f"{sign[2:]} {sentence}")
-        self.button.setVisible(bool(mend))
-        self.button.setText(mend)
-        self._do, self._dismissed = do, dismissed
+        self.button.setVisible(bool(action_label))
+        self.button.setText(action_label)
+        self._action, self._dismissed = action, dismissed
         self.show()
 
     def clear(self) -> None:
@@ -108,11 +109,11 @@ class Notice(QWidget):
         if dismissed is not None:
             dismissed()
 
-    def _mend(self) -> None:
-        do = self._do
+    def _act(self) -> None:
+        action = self._action
         self.clear()
-        if do is not None:
-            do()
+        if action is not None:
+            action()
 
 
 class StatusBar(QWidget):
@@ -133,19 +134,19 @@ class StatusBar(QWidget):
             row.addWidget(widget, stretch)
         self._output, self._blocks = "", 0
 
-    def take(self, event: dict, pad_name: str = "") -> None:
-        """Show what an event of the engine says; pad_name: of the pad in it."""
-        kind = event["event"]
-        if kind in ("note", "control"):
-            self.midi.setText(in_words(event, pad_name))
-        elif kind == "ready":
-            self._output, self._blocks = event["output"], event["block"]
-            self.output.setText(self._output)
-        elif kind == "device" and event["of"] == "audio" and event["state"] in ("lost", "missing"):
-            self.output.setText("no sound")
-            self.numbers.setText("")
+    def take(self, event, name_of: Callable[[int], str]) -> None:
+        """Show what an event of the engine says; name_of: called for a pad's name."""
+        match event:
+            case NotePlayed() | ControllerMoved():
+                self.midi.setText(in_words(event, "" if event.pad is None else name_of(event.pad)))
+            case Ready():
+                self._output, self._blocks = event.output, event.block
+                self.output.setText(self._output)
+            case DeviceChanged(system="audio", state="lost" | "missing"):
+                self.output.setText("no sound")
+                self.numbers.setText("")
 
-    def hear(self, snapshot: dict) -> None:
+    def take_snapshot(self, snapshot: dict) -> None:
         """Show load and counters."""
         if not self.midi.text() or self.midi.text().endswith(("listened to", "no MIDI input")):
             n = len(snapshot.get("midi", []))

@@ -1,10 +1,13 @@
 """The kit that is being edited: undo and redo, its file, and a copy that survives a crash."""
 
+import itertools
 import json
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from matcher.kits.kit import Kit, load_kit, save_kit
+from matcher.kits.kit import Kit
+from matcher.kits.kit_file import load_kit, save_kit
 
 N_STEPS = 500  # that can be undone
 
@@ -124,15 +127,20 @@ class Document:
         self.discard()
 
     def recover(self) -> bool:
-        """Take over the edited kit that a crash left behind; whether there was one."""
+        """Take over the edited kit that a crash left behind; whether there was one.
+
+        What of it cannot be read is kept under another name, and told by `problem`.
+        """
         if self.recovery is None or not self.recovery.exists():
             return False
         try:
-            kit, _ = load_kit(self.recovery)
-            path = json.loads(self.recovery.read_text().partition("\n")[0].removeprefix("#"))
+            kit, dropped = load_kit(self.recovery)
         except (OSError, ValueError):
+            self._set_aside(shutil.move)
             return False
-        self.path = path and Path(path)
+        if dropped:
+            self._set_aside(shutil.copy2)
+        self.path = _path_in(self.recovery)
         self._start(kit)
         self._saved = None
         return True
@@ -157,6 +165,20 @@ class Document:
         if self.recovery is not None:
             self.recovery.unlink(missing_ok=True)
 
+    def _set_aside(self, move_or_copy) -> None:
+        """Keep a recovery file that cannot be read as a whole."""
+        number = itertools.count(1)
+        aside = self.recovery
+        while aside.exists():
+            aside = self.recovery.with_stem(f"{self.recovery.stem}-damaged-{next(number)}")
+        try:
+            move_or_copy(self.recovery, aside)
+        except OSError as error:
+            self.recovery = None  # it stays where it is: nothing is written over it
+            self.problem = f"the kit of a crash cannot be set aside: {error.strerror or error}"
+        else:
+            self.problem = f"what a crash left of a kit cannot be read; it is kept as {aside}"
+
     def _start(self, kit: Kit) -> None:
         self._steps, self._at, self._saved = [Step(kit)], 0, kit
 
@@ -165,3 +187,13 @@ class Document:
             self._at = at
             self.end_step()
             self.autosave()
+
+
+def _path_in(recovery: Path) -> Path | None:
+    """The path of the kit's own file, in the first line of a recovery file."""
+    text = recovery.read_text(encoding="utf-8", errors="replace")
+    try:
+        path = json.loads(text.partition("\n")[0].removeprefix("#"))
+    except ValueError:
+        return None
+    return Path(path) if isinstance(path, str) else None

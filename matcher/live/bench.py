@@ -21,7 +21,7 @@ from matcher.live import callback as native
 from matcher.live import voices
 from matcher.live.engine import Engine
 from matcher.live.hits import PARTS_S
-from matcher.live.protocol import Setup
+from matcher.live.protocol import Setup, State
 from matcher.matching import refine
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
@@ -239,4 +239,4 @@ def _inference(encoder: Encoder, seconds: float) -> Callable:
 
 
 def _start() -> None:
-    Engine(Setup(output="none of this name")).close()
+    Engine(State(Setup(output="none of this name"))).close()

@@ -30,7 +30,6 @@ from matcher.live.protocol import (
     NotePlayed,
     Quit,
     ReplaceKit,
-    Setup,
     Snapshot,
     State,
     apply,
@@ -50,15 +49,14 @@ class Engine:
     Use as a context manager, or call close().
 
     Args:
-        setup: what it is to do. Absent devices are no error, they are waited for.
-        kit: to play.
+        state: set-up and kit. Absent devices are no error, they are waited for.
 
     Raises:
         ValueError: where the set-up or the model is no good.
     """
 
-    def __init__(self, setup: Setup, kit: Kit | None = None):
-        self._state = State(setup, kit or Kit())
+    def __init__(self, state: State):
+        self._state = state
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._snapshot: dict = {"running": False}
         self._devices: list[Device] = []

@@ -52,8 +52,8 @@ def _words(event: Event) -> str:
     return event.message  # Failed
 
 
-def turned(event: ControllerMoved) -> str:
-    """What a controller did."""
+def turned(event: ControllerMoved, pad_name: str = "") -> str:
+    """What a controller did; pad_name: of the pad that it turned, its number by default."""
     if event.turns == POSITION:
         return "where the next note strikes"
     if event.turns is None:
@@ -61,7 +61,7 @@ def turned(event: ControllerMoved) -> str:
     row = PARAMETERS[event.turns]
     if event.pad is None:
         return f"{row.label}: nothing on the pad"
-    return f"{row.label} of pad {event.pad + 1} {row.format(event.to)}"
+    return f"{row.label} of {pad_name or f'pad {event.pad + 1}'} {row.format(event.to)}"
 
 
 def calibrated(event: Calibrated) -> str:

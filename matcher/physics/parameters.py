@@ -99,8 +99,9 @@ PARAMETERS = {
         # theta, in the `live` range: real drums; the encoder's other preset is in physics.theta
         Parameter(
             "omega", "Pitch", "rad/s", 2 * math.pi * 25.0, 2 * math.pi * 1500.0, "log",
-            "how high the drum is tuned: its lowest tone", _hz, symbol="\N{GREEK SMALL LETTER OMEGA}",
-            display_unit="Hz", display_scale=1 / (2 * math.pi),
+            "how high the drum is tuned: its lowest tone", _hz,
+            symbol="\N{GREEK SMALL LETTER OMEGA}", display_unit="Hz",
+            display_scale=1 / (2 * math.pi),
         ),
         Parameter(
             "tau", "Decay", "s", 0.01, 3.0, "log",

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-
 from matcher.live.live import STAGES_S
+
 from matcher.matching.features import SAMPLE_RATE, distance
 from matcher.matching.match import to_analysis_rate
 from matcher.physics import modal
@@ -233,9 +233,10 @@ def test_detection_is_set_by_listening(stage):
 
 
 def test_notes_and_controllers_are_learned(stack, kit):
+    from matcher.live.live import Setup
+
     from matcher.kits.kit import load_kit
     from matcher.live.engine import Engine
-    from matcher.live.live import Setup
     from tests.e2e.rig import Cables, Server
 
     def told(kind: str) -> dict:

@@ -99,9 +99,10 @@ def report(name: str, delays, xruns: int, before: dict, after: dict) -> None:
 
 def headless(seconds: float, seed: int) -> None:
     """One run of the engine alone."""
+    from matcher.live.live import Setup
+
     from matcher.kits.kit import Kit
     from matcher.live.engine import Engine
-    from matcher.live.live import Setup
 
     with Engine(Setup(block=64, armed=0)) as engine:
         while not engine.snapshot()["running"]:

@@ -4,6 +4,8 @@ import re
 
 import numpy as np
 import pytest
+from gui.panels.listen import Trace
+from gui.panels.match import Hit, compare
 from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDropEvent
 from PyQt6.QtWidgets import (
@@ -23,8 +25,6 @@ from PyQt6.QtWidgets import (
 from gui import theme
 from gui.matched import Matched
 from gui.panels.drum import Membrane
-from gui.panels.listen import Trace
-from gui.panels.match import Hit, compare
 from gui.panels.pads import KEYS, PadButton
 from matcher.kits.kit import drum_values, load_kit, values_of
 from matcher.matching.refine import Refined

@@ -23,6 +23,7 @@ from matcher.live.protocol import (
     ModelLoaded,
     Setup,
     Silence,
+    State,
     Strike,
 )
 from matcher.matching.encoder import SHIPPED
@@ -47,7 +48,7 @@ NO_DEVICE = Setup(output="no such device")
 
 
 def test_without_devices_it_waits_and_says_so(silent):
-    with Engine(NO_DEVICE, Kit().with_pad(0, drum=Drum(TOM))) as engine:
+    with Engine(State(NO_DEVICE, Kit().with_pad(0, drum=Drum(TOM)))) as engine:
         event = wait_for(engine, DeviceChanged)
         assert event.state == "missing"
         assert "audio" in event.name or "no such device" in event.name
@@ -66,8 +67,8 @@ def test_a_broken_model_is_refused_at_the_start_and_later(silent, tmp_path):
     path = tmp_path / "garbage.onnx"
     path.write_bytes(b"garbage")
     with pytest.raises(ValueError, match=r"garbage.onnx is not an ONNX model, or is broken"):
-        Engine(Setup(model=path))
-    with Engine(Setup()) as engine:
+        Engine(State(Setup(model=path)))
+    with Engine(State(Setup())) as engine:
         engine.send(LoadModel(path))
         assert "is not an ONNX model" in wait_for(engine, Failed).message
         engine.send(LoadModel(Path(tmp_path / "none.onnx")))
@@ -75,7 +76,7 @@ def test_a_broken_model_is_refused_at_the_start_and_later(silent, tmp_path):
 
 
 def test_a_process_that_dies_is_replaced_and_has_the_kit(silent):
-    with Engine(NO_DEVICE) as engine:
+    with Engine(State(NO_DEVICE)) as engine:
         wait_for(engine, DeviceChanged)
         engine.edit_pad(2, drum=Drum(TOM))
         first = engine._process
@@ -106,7 +107,7 @@ def test_controllers_that_are_not_allowed(controllers):
 def test_a_model_that_turned_to_garbage_is_replaced_by_the_shipped_one(silent, tmp_path):
     path = tmp_path / "mine.onnx"
     shutil.copy(SHIPPED, path)
-    with Engine(Setup(output="no such device", model=path)) as engine:
+    with Engine(State(Setup(output="no such device", model=path))) as engine:
         wait_for(engine, DeviceChanged)
         path.write_bytes(b"garbage")
         engine._process.kill()
@@ -120,7 +121,7 @@ def test_a_model_that_turned_to_garbage_is_replaced_by_the_shipped_one(silent, t
 def test_a_model_that_was_loaded_stays_when_the_process_is_replaced(silent, tmp_path):
     path = tmp_path / "mine.onnx"
     shutil.copy(SHIPPED, path)
-    with Engine(NO_DEVICE) as engine:
+    with Engine(State(NO_DEVICE)) as engine:
         engine.send(LoadModel(path))
         assert wait_for(engine, ModelLoaded).path == path
         assert engine.state.setup.model == path
@@ -129,13 +130,13 @@ def test_a_model_that_was_loaded_stays_when_the_process_is_replaced(silent, tmp_
 def test_what_cannot_be_learned_or_calibrated(silent):
     with pytest.raises(ValueError, match="learn is 'loudness'"):
         Learn("loudness")
-    with Engine(NO_DEVICE) as engine:
+    with Engine(State(NO_DEVICE)) as engine:
         engine.send(Calibrate())
         assert "no input" in wait_for(engine, Failed).message
 
 
 def test_no_update_is_lost_between_caller_and_reader(silent):
-    with Engine(NO_DEVICE) as engine:
+    with Engine(State(NO_DEVICE)) as engine:
         interval = sys.getswitchinterval()
         sys.setswitchinterval(1e-6)
         names = list(PARAMETERS)

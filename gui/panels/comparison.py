@@ -1,7 +1,5 @@
 """The middle left: the hit beside its twin, for the eye and for the ear, and their distance."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QRectF, Qt, pyqtSignal
@@ -15,12 +13,13 @@ from PyQt6.QtWidgets import (
 )
 
 from gui.background import Background
+from gui.comparison import Comparison, compare
 from gui.controls import em, label, panel_in
 from gui.theme import now
 from matcher.matching import spectrogram
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
-from matcher.matching.match import to_analysis_rate, twin_distance
-from matcher.physics.drum import Drum, render
+from matcher.matching.hear import Clip
+from matcher.physics.drum import Drum
 
 TICKS_HZ = spectrogram.TICKS_HZ[1::2]  # those that have room
 DIFFERENCE_DB = 30  # that the difference view shows to each side
@@ -28,56 +27,25 @@ MAGMA = pg.colormap.get("magma")
 N_POINTS = 1200  # of a waveform that is drawn
 
 
-@dataclass(frozen=True, eq=False)
-class Hit:
-    """A hit as it was recorded, from its onset."""
-
-    samples: np.ndarray  # (frames,)
-    sample_rate: float
-    ended: bool  # by another hit: what comes after is not known to be silence
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A hit and its twin in all that is shown of them."""
-
-    hit: Hit
-    twin: np.ndarray  # (frames,) at the hit's rate and peak
-    levels: tuple[np.ndarray, np.ndarray]  # spectrograms, (bins, frames) dB
-    clips: tuple[np.ndarray, np.ndarray]  # (samples,) at SAMPLE_RATE
-    distance: float
-
-
-def compare(hit: Hit, sound: tuple[Drum, float]) -> Comparison:
-    """Everything that is shown of a hit and a drum with its attack's attack_mix."""
-    (drum, attack_mix), peak = sound, float(np.abs(hit.samples).max())
-    seconds = len(hit.samples) / hit.sample_rate
-    twin = render(drum, hit.sample_rate, seconds, peak, attack_mix)
-    clips = tuple(to_analysis_rate(x, hit.sample_rate) for x in (hit.samples, twin))
-    levels = tuple(spectrogram.levels(clip) for clip in clips)
-    distance = twin_distance(clips[0], drum, hit.ended, attack_mix)
-    return Comparison(hit, twin, levels, clips, distance)
-
-
-class MatchPanel(QWidget):
+class ComparisonPanel(QWidget):
     """Two spectrograms, two waveforms, the distance, and the stages as they came.
 
-    play: emitted with samples and their rate, to be heard. open_file: to have a file asked for.
-    find_others: to have other answers looked for; choose_answer: with the one that was picked.
+    play: emitted with samples and their rate. open_file: a file is to be asked for.
+    find_candidates: other drums are to be looked for; choose_candidate: with the one picked.
     """
 
     play = pyqtSignal(object, float)
     open_file = pyqtSignal()
-    find_others = pyqtSignal()
-    choose_answer = pyqtSignal(int)
+    find_candidates = pyqtSignal()
+    choose_candidate = pyqtSignal(int)
 
     def __init__(self):
         super().__init__()
         self.comparison: Comparison | None = None
-        self._hit: Hit | None = None
+        self._clip: Clip | None = None
         self._next_is_twin = False
         self._stages: list[str] = []
-        self._wanted = None  # hit and sound of the newest comparison
+        self._wanted = None  # clip and sound of the newest comparison
         self._latest = Background(self, newest_only=True)
         self._latest.done.connect(self._show)
         self._latest.failed.connect(lambda reason: self.distance.setText(reason))
@@ -100,42 +68,46 @@ class MatchPanel(QWidget):
         self.file.clicked.connect(self.open_file)
         self.find = QPushButton("Other answers")
         self.find.setToolTip("Look for other drums that come near this hit, to pick from by ear")
-        self.find.clicked.connect(self.find_others)
-        self.others = QComboBox()
-        self.others.setAccessibleName("Answers to this hit")
-        self.others.setToolTip("Drums that come near this hit, nearest first: pick one to hear it")
-        self.others.activated.connect(self.choose_answer)
+        self.find.clicked.connect(self.find_candidates)
+        self.candidates = QComboBox()
+        self.candidates.setAccessibleName("Answers to this hit")
+        self.candidates.setToolTip(
+            "Drums that come near this hit, nearest first: pick one to hear it"
+        )
+        self.candidates.activated.connect(self.choose_candidate)
         self._put_together()
         self._enable()
 
-    def show_hit(self, hit: Hit | None, sound: tuple[Drum | None, float]) -> None:
+    def show_hit(self, clip: Clip | None, sound: tuple[Drum | None, float]) -> None:
         """Show a hit beside a pad's sound; None where there is none."""
-        if (hit, sound) == self._wanted:
+        if (clip, sound) == self._wanted:
             return
-        self._next_is_twin = self._next_is_twin and hit is self._hit
-        self._hit, self._wanted = hit, (hit, sound)
+        self._next_is_twin = self._next_is_twin and clip is self._clip
+        self._clip, self._wanted = clip, (clip, sound)
         self._enable()
-        if hit is None or sound[0] is None or not np.any(hit.samples):
+        if clip is None or sound[0] is None or not np.any(clip.samples):
             self.comparison = None
             self._draw()
             self._enable()
             return
-        self._latest.do(lambda: compare(hit, sound))
+        self._latest.do(lambda: compare(clip, sound))
 
-    def show_answers(self, words: str, no_drum_reason: str, others: list[str], chosen: int) -> None:
+    def show_candidates(
+        self, words: str, no_drum_reason: str, candidates: list[str], chosen: int
+    ) -> None:
         """Show the stages of the match, and its answers, of which one is on the pad.
 
-        no_drum_reason: why it may be no drum. chosen: index in others, or -1.
+        no_drum_reason: why it may be no drum. chosen: index in candidates, or -1.
         """
         self.stages.setText(f"<b>{no_drum_reason}</b>" if no_drum_reason else words)
         self.stages.setToolTip(words)
-        self.others.blockSignals(True)
-        self.others.clear()
-        self.others.addItems(others)
-        self.others.setCurrentIndex(chosen)
-        self.others.blockSignals(False)
-        self.others.setVisible(len(others) > 1)
-        self.find.setVisible(len(others) <= 1)
+        self.candidates.blockSignals(True)
+        self.candidates.clear()
+        self.candidates.addItems(candidates)
+        self.candidates.setCurrentIndex(chosen)
+        self.candidates.blockSignals(False)
+        self.candidates.setVisible(len(candidates) > 1)
+        self.find.setVisible(len(candidates) <= 1)
         self.find.setText("Other answers")
         self._enable()
 
@@ -148,8 +120,8 @@ class MatchPanel(QWidget):
         """Let the recorded hit be heard, and its twin the next time."""
         if not self._current:
             return
-        hit, twin = self.comparison.hit, self._next_is_twin
-        self.play.emit(self.comparison.twin if twin else hit.samples, hit.sample_rate)
+        clip, twin = self.comparison.clip, self._next_is_twin
+        self.play.emit(self.comparison.twin if twin else clip.samples, clip.sample_rate)
         self._next_is_twin = not twin
         self._enable()
 
@@ -172,7 +144,7 @@ class MatchPanel(QWidget):
         self._draw()
 
     def _show(self, comparison: Comparison) -> None:
-        if comparison.hit is not self._hit:
+        if comparison.clip is not self._clip:
             return
         self.comparison = comparison
         self._draw()
@@ -181,7 +153,7 @@ class MatchPanel(QWidget):
     @property
     def _current(self) -> bool:
         """Whether what is shown is of the hit that is wanted."""
-        return self.comparison is not None and self.comparison.hit is self._hit
+        return self.comparison is not None and self.comparison.clip is self._clip
 
     def _enable(self) -> None:
         there = self._current
@@ -199,18 +171,18 @@ class MatchPanel(QWidget):
         if it is None:
             self.distance.setText("Hit a drum, or drop a recording here.")
             return
-        seconds = min(N_SAMPLES / SAMPLE_RATE, len(it.hit.samples) / it.hit.sample_rate)
+        seconds = min(N_SAMPLES / SAMPLE_RATE, len(it.clip.samples) / it.clip.sample_rate)
         span = (-spectrogram.RANGE_DB, 0)
-        _paint(self.views[0], it.levels[0], MAGMA, span, seconds)
+        _paint(self.views[0], it.spectrograms[0], MAGMA, span, seconds)
         if differs:
-            loud = np.maximum(*it.levels) > span[0]
-            difference = np.where(loud, it.levels[1] - it.levels[0], 0)
+            loud = np.maximum(*it.spectrograms) > span[0]
+            difference = np.where(loud, it.spectrograms[1] - it.spectrograms[0], 0)
             span = (-DIFFERENCE_DB, DIFFERENCE_DB)
             colors = [theme.color(name) for name in ("recorded", "background", "twin")]
             _paint(self.views[1], difference, pg.ColorMap([0, 0.5, 1], colors), span, seconds)
         else:
-            _paint(self.views[1], it.levels[1], MAGMA, span, seconds)
-        for clip, color in zip(it.clips, ("recorded", "twin")):
+            _paint(self.views[1], it.spectrograms[1], MAGMA, span, seconds)
+        for clip, color in zip(it.analysed, ("recorded", "twin")):
             times, values = _outline(clip[: round(seconds * SAMPLE_RATE)])
             pen = pg.mkPen(theme.color(color), width=1)
             self.waves.plot(times, values, pen=pen, connect="all")
@@ -227,10 +199,10 @@ class MatchPanel(QWidget):
         layout.addWidget(self.waves, 2, 0, 1, 2)
         layout.setRowStretch(1, 5)
         layout.setRowStretch(2, 2)
-        self.others.hide()
+        self.candidates.hide()
         rows = (
             (self.distance, self.stages),
-            (self.difference, self.ab, self.find, self.others, self.file),
+            (self.difference, self.ab, self.find, self.candidates, self.file),
         )
         for number, widgets in enumerate(rows, 3):
             row = QHBoxLayout()

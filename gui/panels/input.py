@@ -1,9 +1,5 @@
 """The top of the window: what comes in, which of it is a hit, and how that is decided."""
 
-from collections import deque
-from dataclasses import replace
-from typing import NamedTuple
-
 import numpy as np
 from PyQt6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QPainter, QPen, QPolygonF
@@ -17,11 +13,20 @@ from PyQt6.QtWidgets import (
 )
 
 from gui.controls import Knob, Meter, em, label, linear, panel_in
-from gui.link import Link
+from gui.session import Session
 from gui.theme import now
+from gui.trace import WINDOW_S, Flag, TraceHistory
 from matcher.live.detector import Settings
+from matcher.live.protocol import (
+    Calibrate,
+    Calibrated,
+    DeviceChanged,
+    Failed,
+    HitDetected,
+    HitIgnored,
+    Ready,
+)
 
-WINDOW_S = 6.0  # of the trace
 LOWEST_DB = -72.0  # of the trace
 GAIN_DB = (-20.0, 40.0)
 NEAR = 0.5  # em, within which the threshold line is caught
@@ -33,14 +38,6 @@ KNOBS = {
     "mask_ms": ("Mask time", "ms", "After a hit, how long nothing else is one."),
     "cancel": ("Retrigger", "%", "How much more a hit must stand out while a drum still rings."),
 }
-
-
-class Flag(NamedTuple):
-    """A mark on the trace."""
-
-    time_s: float
-    hit: bool
-    text: str
 
 
 class Trace(QWidget):
@@ -56,9 +53,7 @@ class Trace(QWidget):
     def __init__(self):
         super().__init__()
         self.threshold_db = Settings.threshold_db
-        self.flags: deque[Flag] = deque(maxlen=200)
-        self._peaks = np.zeros(0, np.float32)
-        self._step, self._end_s = 0.002, 0.0
+        self.history = TraceHistory()
         self._held = False
         self.setAccessibleName("Threshold")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -77,27 +72,14 @@ class Trace(QWidget):
                         "what stays below it is no hit.")  # fmt: skip
         self.update()
 
-    def hear(self, trace: dict) -> None:
-        """Take the next part of a snapshot's trace."""
-        peaks = trace["peaks"]
-        if not len(peaks):
-            return
-        self._step = trace["step_s"]
-        length = round(WINDOW_S / self._step)
-        gap = round((trace["time_s"] - self._end_s) / self._step)
-        if not len(self._peaks):
-            pass  # it begins
-        elif 0 < gap < length:  # what was missed
-            peaks = np.concatenate([np.zeros(gap, np.float32), peaks])
-        elif gap >= length or gap < -length:
-            self._peaks = self._peaks[:0]
-        self._peaks = np.concatenate([self._peaks, peaks])[-length:]
-        self._end_s = trace["time_s"] + len(trace["peaks"]) * self._step
-        self.update()
+    def extend(self, trace: dict) -> None:
+        """Show the next part of a snapshot's trace."""
+        if self.history.extend(trace):
+            self.update()
 
     def flag(self, time_s: float, hit: bool, text: str) -> None:
         """Mark a hit, or a candidate that was ignored, with a word on why."""
-        self.flags.append(Flag(time_s, hit, text))
+        self.history.flags.append(Flag(time_s, hit, text))
         self.update()
 
     def mousePressEvent(self, event):
@@ -147,13 +129,14 @@ class Trace(QWidget):
 
     def _draw_level(self, painter) -> None:
         """A bar for each column, from the bottom to the largest peak in it."""
-        if not len(self._peaks):
+        history, width = self.history, self.width()
+        n = len(history.peaks)
+        if n == 0:
             return
-        width = self.width()
-        columns = np.linspace(width - width * len(self._peaks) * self._step / WINDOW_S, width,
-                              len(self._peaks), endpoint=False).astype(int)  # fmt: skip
+        start = width - width * n * history.step_s / WINDOW_S
+        columns = np.linspace(start, width, n, endpoint=False).astype(int)
         first = np.flatnonzero(np.diff(columns, prepend=columns[0] - 1))
-        peaks = np.maximum.reduceat(self._peaks, first)
+        peaks = np.maximum.reduceat(history.peaks, first)
         level = 20 * np.log10(np.maximum(peaks, 1e-6))
         painter.setPen(QPen(now().color("recorded"), 1))
         bottom = float(self.height())
@@ -170,8 +153,8 @@ class Trace(QWidget):
         theme, size = now(), 0.4 * em(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         free = {True: float("inf"), False: float("inf")}  # left of which a row of text is free
-        for flag in reversed(self.flags):
-            x = self.width() * (1 - (self._end_s - flag.time_s) / WINDOW_S)
+        for flag in reversed(self.history.flags):
+            x = self.width() * (1 - (self.history.end_s - flag.time_s) / WINDOW_S)
             if x < 0:
                 break
             for ink, width in (("background", 3.5), ("text" if flag.hit else "ignored", 1.5)):
@@ -217,7 +200,7 @@ class Trace(QWidget):
         self.moved.emit(level_db)
 
 
-class ListenPanel(QWidget):
+class InputPanel(QWidget):
     """Input, level, trace, and the knobs of detection.
 
     input_chosen: emitted with a name, "" for the system's own.
@@ -225,9 +208,9 @@ class ListenPanel(QWidget):
 
     input_chosen = pyqtSignal(str)
 
-    def __init__(self, link: Link):
+    def __init__(self, session: Session):
         super().__init__()
-        self.link = link
+        self.session = session
         self.source = QComboBox()
         self.source.setAccessibleName("Input")
         self.source.setToolTip("What to listen to: the microphone or trigger on the drum")
@@ -244,7 +227,7 @@ class ListenPanel(QWidget):
             "Gain", linear(*GAIN_DB, 0.5), lambda value: f"{value:+.1f} dB", 0.0,
             "What is heard is made so much louder.", "recorded", zero=1 / 3,
         )  # fmt: skip
-        self.gain.turned.connect(lambda value: link.change(input_gain_db=value))
+        self.gain.turned.connect(session.set_input_gain)
         self.knobs = {name: self._knob(name) for name in KNOBS}
         self._put_together()
         self.show_settings()
@@ -261,32 +244,30 @@ class ListenPanel(QWidget):
 
     def show_settings(self) -> None:
         """Show what the engine listens by."""
-        setup = self.link.setup
+        setup = self.session.editor.setup
         self.gain.set_value(setup.input_gain_db)
         for name, knob in self.knobs.items():
             knob.set_value(getattr(setup.settings, name))
         self.trace.set_threshold(setup.settings.threshold_db)
 
-    def hear(self, snapshots: list[dict]) -> None:
-        """Take what was heard since the last time."""
+    def take_snapshots(self, snapshots: list[dict]) -> None:
+        """Show level and trace since the last time."""
         peak = max((s["input_peak"] for s in snapshots if s["running"]), default=0.0)
         self.meter.show_level(20 * np.log10(max(float(peak), 1e-6)))
         for snapshot in snapshots:
             if snapshot["running"]:
-                self.trace.hear(snapshot["trace"])
+                self.trace.extend(snapshot["trace"])
 
-    def take(self, event: dict) -> None:
+    def take(self, event) -> None:
         """Show what an event of the engine says about hits."""
-        kind = event["event"]
-        if kind == "hit":
-            self.trace.flag(event["time_s"], True, str(event["velocity"]))
-        elif kind == "ignored":
-            self.trace.flag(event["time_s"], False, event["reason"])
-        elif kind == "listened":
-            self.show_settings()
-        if kind in ("listened", "error", "ready", "device"):  # a device that went ends listening
-            self.set_up.setText("Listen: set up for me")
-            self.set_up.setEnabled(True)
+        match event:
+            case HitDetected():
+                self.trace.flag(event.time_s, True, str(event.velocity))
+            case HitIgnored():
+                self.trace.flag(event.time_s, False, event.reason)
+            case Calibrated() | Failed() | Ready() | DeviceChanged():  # a lost device ends it, too
+                self.set_up.setText("Listen: set up for me")
+                self.set_up.setEnabled(True)
 
     def _knob(self, name: str) -> Knob:
         word, unit, help = KNOBS[name]
@@ -302,17 +283,17 @@ class ListenPanel(QWidget):
         return knob
 
     def _set(self, **changes) -> None:
-        self.link.change(settings=replace(self.link.setup.settings, **changes))
+        self.session.set_detection(**changes)
         self.show_settings()
 
     def _choose(self, index: int) -> None:
         self.input_chosen.emit(self.source.itemData(index))
 
     def _listen(self) -> None:
-        if self.link.running:
+        if self.session.link.running:
             self.set_up.setText("Hit the drum four times…")
             self.set_up.setEnabled(False)
-            self.link.ask("listen")
+            self.session.link.send(Calibrate())
 
     def _put_together(self) -> None:
         layout, gap = panel_in(self, QGridLayout)

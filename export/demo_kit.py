@@ -1,14 +1,15 @@
 """Make demo.drumkit, the kit of the first start, from recordings by the app's own match.
 
-python -m gui.demo tests/data gui/demo.drumkit
+python -m export.demo_kit tests/data gui/demo.drumkit
 """
 
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from matcher.kits.kit import FIRST_NOTE, Kit, Pad, drum_values, save_kit
-from matcher.matching.match import match_file
+from matcher.kits.kit import FIRST_NOTE, Kit, Pad, for_pad
+from matcher.kits.kit_file import save_kit
+from matcher.matching.match import MatchOptions, match_file
 
 BUDGET_S = 3.0  # for body and attack, each
 # Pads from the bottom left: name, recording, gain in dB, pan, choke group
@@ -30,9 +31,9 @@ def demo_kit(folder: Path) -> Kit:
     """Match the recordings in a folder; the last pad stays empty, to be filled first."""
     pads = []
     for i, (name, recording, gain_db, pan, choke) in enumerate(PADS):
-        match = match_file(folder / f"{recording}.flac", budget_s=BUDGET_S)
-        values = drum_values(match.drum)
-        pads.append(Pad(FIRST_NOTE + i, name, gain_db=gain_db, pan=pan, choke=choke, **values))
+        match = match_file(folder / f"{recording}.flac", MatchOptions(budget_s=BUDGET_S))
+        drum = for_pad(match.drum)
+        pads.append(Pad(FIRST_NOTE + i, name, drum, gain_db, pan, choke=choke))
     empty = Kit("Demo kit")
     return replace(empty, pads=(*pads, *empty.pads[len(pads) :]))
 
@@ -40,7 +41,7 @@ def demo_kit(folder: Path) -> Kit:
 def main() -> int:
     """The command line: a folder of recordings, the file to write."""
     if len(sys.argv) != 3:
-        print("gui.demo: give a folder of recordings and the file to write", file=sys.stderr)
+        print("export.demo_kit: give a folder of recordings and the file to write", file=sys.stderr)
         return 2
     save_kit(demo_kit(Path(sys.argv[1])), Path(sys.argv[2]))
     return 0

@@ -1,0 +1,32 @@
+"""A hit and its twin in all that the window shows of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from matcher.matching import spectrogram
+from matcher.matching.hear import Clip, to_analysis_rate
+from matcher.matching.match import twin_distance
+from matcher.physics.drum import Drum, render
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A hit and its twin in all that is shown of them."""
+
+    clip: Clip
+    twin: np.ndarray  # (frames,) at the clip's rate and peak
+    spectrograms: tuple[np.ndarray, np.ndarray]  # (bins, frames) dB
+    analysed: tuple[np.ndarray, np.ndarray]  # (samples,) at SAMPLE_RATE
+    distance: float  # log-CQT
+
+
+def compare(clip: Clip, sound: tuple[Drum, float]) -> Comparison:
+    """Compare a hit with a drum and the share of its attack that sounds."""
+    (drum, attack_mix), peak = sound, float(np.abs(clip.samples).max())
+    seconds = len(clip.samples) / clip.sample_rate
+    twin = render(drum, clip.sample_rate, seconds, peak, attack_mix)
+    both = tuple(to_analysis_rate(x, clip.sample_rate) for x in (clip.samples, twin))
+    spectrograms = tuple(spectrogram.levels(x) for x in both)
+    distance = twin_distance(both[0], drum, clip.ended, attack_mix)
+    return Comparison(clip, twin, spectrograms, both, distance)

@@ -1,0 +1,45 @@
+"""The level of the input over the last seconds, and what was found in it."""
+
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+
+WINDOW_S = 6.0  # s that are kept
+STEP_S = 0.002  # s of a peak, until a trace says otherwise
+MOST_FLAGS = 200
+
+
+class Flag(NamedTuple):
+    """A mark on the trace."""
+
+    time_s: float
+    hit: bool  # or a candidate that was ignored
+    text: str
+
+
+class TraceHistory:
+    """Peaks of the input, one each step_s; end_s: the time behind the last of them."""
+
+    def __init__(self):
+        self.peaks = np.zeros(0, np.float32)
+        self.step_s, self.end_s = STEP_S, 0.0
+        self.flags: deque[Flag] = deque(maxlen=MOST_FLAGS)
+
+    def extend(self, trace: dict) -> bool:
+        """Take the next part of a snapshot's trace; False where there is nothing in it."""
+        peaks = trace["peaks"]
+        if not len(peaks):
+            return False
+        self.step_s = trace["step_s"]
+        length = round(WINDOW_S / self.step_s)
+        gap = round((trace["time_s"] - self.end_s) / self.step_s)
+        if not len(self.peaks):
+            pass  # it begins
+        elif 0 < gap < length:  # what was missed
+            peaks = np.concatenate([np.zeros(gap, np.float32), peaks])
+        elif gap >= length or gap < -length:
+            self.peaks = self.peaks[:0]
+        self.peaks = np.concatenate([self.peaks, peaks])[-length:]
+        self.end_s = trace["time_s"] + len(trace["peaks"]) * self.step_s
+        return True
