@@ -4,20 +4,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matcher.matching.descent import RANGE
 from matcher.matching.features import SAMPLE_RATE
 from matcher.matching.match import match_file
 from matcher.physics import drum
 from matcher.physics.drum import Drum
-from matcher.physics.theta import PRESETS, Theta
+from matcher.physics.theta import LIVE, PRESETS, Theta
 
 DATA = Path(__file__).parent / "data"
 TOM = Theta(2 * np.pi * 110, 0.3, 0.05, 0.03, 0.7)
 
 
 def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="the slow tests as well")
     parser.addoption("--long", action="store_true", help="as long and as many as docs report")
     parser.addoption("--drums", type=Path, default=DATA, help="folder of recordings with hits.csv")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave the slow tests out, unless all are wanted or files are named."""
+    named = any(Path(argument.split("::")[0]).is_file() for argument in config.args)
+    if config.getoption("--all") or config.getoption("--long") or named:
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in set(slow)]
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +61,7 @@ def sound(d: Drum, seconds: float = 1.5) -> np.ndarray:
 
 def near(theta: Theta, shift) -> Theta:
     """theta, moved by so much of nu."""
-    return RANGE.from_nu(np.clip(RANGE.to_nu(theta) + shift, -1, 1))
+    return LIVE.from_nu(np.clip(LIVE.to_nu(theta) + shift, -1, 1))
 
 
 def rms(x) -> float:

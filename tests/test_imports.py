@@ -29,7 +29,7 @@ ONLY_IN = {  # package: the folders or files that may import it
     ),
     "auraloss": ("training/distances.py",),
     "cma": ("training/recordings.py",),
-    "tomli_w": ("matcher/kits/kit.py",),
+    "tomli_w": ("matcher/kits/kit_file.py",),
     "sounddevice": ("matcher/live/devices.py",),
     "rtmidi": ("matcher/live/midi.py",),
     "librosa": (),
@@ -39,14 +39,28 @@ ONLY_IN = {  # package: the folders or files that may import it
 FILES = [path for folder in OWN for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
-def imported(path: Path) -> set[str]:
+PACKAGES = {  # of matcher: the others that each may import
+    "physics": set(),
+    "matching": {"physics"},
+    "kits": {"physics"},
+    "live": {"physics", "matching", "kits"},
+}
+EVERYWHERE = {"compiled", "recording", "checks"}  # modules of matcher that all but physics may use
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Dotted names of all that a file imports, wherever in it."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names.add(node.module.split(".")[0])
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
+
+
+def imported(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imported_modules(path)}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -58,6 +72,17 @@ def test_imports(path):
         assert place.startswith(ONLY_IN[package]), f"{place} imports {package}"
 
 
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_of_the_instrument(package):
+    allowed = PACKAGES[package] | {package}
+    allowed |= {"compiled"} if package == "physics" else EVERYWHERE
+    for path in sorted((ROOT / "matcher" / package).rglob("*.py")):
+        parts = (name.split(".") for name in imported_modules(path))
+        used = {second for first, second, *_ in (p for p in parts if len(p) > 1)
+                if first == "matcher"}  # fmt: skip
+        assert used <= allowed, f"{path.relative_to(ROOT)} imports {used - allowed}"
+
+
 def test_every_package_is_covered():
     packages = {p.parent.name for p in ROOT.glob("*/__init__.py")} - {"tests"}
     assert packages == set(OWN)
@@ -67,7 +92,6 @@ def test_one_file_of_the_window_knows_the_engine():
     knows = {
         path.name
         for path in (ROOT / "gui").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ImportFrom) and node.module == "matcher.live.engine"
+        if any(name.startswith("matcher.live.engine") for name in imported_modules(path))
     }
     assert knows == {"link.py"}

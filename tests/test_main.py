@@ -8,10 +8,10 @@ import numpy as np
 import onnx
 import pytest
 import soundfile
-from tests.test_encoder import rename, variant
 
 from matcher.matching.encoder import SHIPPED
 from tests.conftest import DATA
+from tests.matching.test_encoder import rename, variant
 
 TOM = DATA / "tom_low.flac"
 UNHURRIED = ["--budget-ms", "20000"]  # the same result on a machine that is slow or busy

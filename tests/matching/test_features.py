@@ -103,7 +103,8 @@ def test_clips_together_are_as_each_alone(cqt):
     clips = np.random.default_rng(2).standard_normal((2, 3, 30000)).astype(np.float32)
     together = cqt.magnitude(clips)
     assert together.shape == (2, 3, cqt.n_bins, cqt.n_frames)
-    np.testing.assert_allclose(together[1, 2], cqt.magnitude(clips[1, 2]), rtol=1e-3, atol=1e-6)
+    # 5e-6: what float32 rounds of peaks of 4 and more, in squares that are rooted again
+    np.testing.assert_allclose(together[1, 2], cqt.magnitude(clips[1, 2]), rtol=1e-3, atol=5e-6)
 
 
 def test_level_does_not_matter():

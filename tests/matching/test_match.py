@@ -6,7 +6,8 @@ import soundfile
 
 import matcher
 from matcher.matching import features
-from matcher.matching.match import to_analysis_rate, twin_distance
+from matcher.matching.hear import Clip, analysed, hear
+from matcher.matching.match import MatchOptions, shipped_encoder, twin_distance
 from matcher.physics import drum, modal
 from matcher.physics.drum import Drum
 from matcher.physics.theta import PRESETS, Theta
@@ -22,14 +23,14 @@ def test_a_rendered_drum_is_found_again():
     assert abs(1200 * np.log2(result.theta.pitch_hz / 110)) < 100
     assert result.theta.tau == pytest.approx(0.3, rel=0.25)
     assert result.log_cqt_distance < 0.4
-    assert len(result.twin) == len(result.hit)
+    assert len(result.twin) == len(result.hit.samples)
     assert np.abs(result.twin).max() == pytest.approx(0.5, rel=1e-3)
 
 
 def test_every_recording_is_nearer_than_a_random_drum(matches):
     rng = np.random.default_rng(14)
     for name, match in matches.items():
-        clip = to_analysis_rate(match.hit, match.sample_rate)
+        clip = analysed(match.hit)
         drums = [Drum(PRESETS["live"].from_nu(nu)) for nu in rng.uniform(-1, 1, (10, 5))]
         tries = [twin_distance(clip, one) for one in drums]
         assert match.log_cqt_distance < np.median(tries), name
@@ -44,16 +45,17 @@ def test_channels_are_mixed():
 
 def test_the_twin_comes_at_the_rate_asked_for(matches):
     x = matcher.render(TOM, 22050, 1.0)
-    result = matcher.match(x, 22050, rate=96000)
+    result = matcher.match(x, 22050, MatchOptions(rate=96000))
     assert result.twin_rate == 96000
-    assert len(result.twin) / 96000 == pytest.approx(len(result.hit) / 22050, abs=1e-4)
+    assert len(result.twin) / 96000 == pytest.approx(len(result.hit.samples) / 22050, abs=1e-4)
 
 
 def test_the_distance_is_that_of_features():
     x = matcher.render(TOM, 22050, 1.0)
     result = matcher.match(x, 22050)
     twin = modal.render(result.theta, 22050, features.N_SAMPLES / 22050)
-    assert result.log_cqt_distance == pytest.approx(features.distance(result.hit, twin), abs=1e-6)
+    distance = features.distance(result.hit.samples, twin)
+    assert result.log_cqt_distance == pytest.approx(distance, abs=1e-6)
 
 
 def test_the_result_as_a_dict(matches):
@@ -73,16 +75,18 @@ def test_the_result_as_a_dict(matches):
 
 def test_a_refined_match_is_nearer_and_its_twin_is_the_whole_drum():
     x, rate = soundfile.read(DATA / "tom_low.flac")
-    result = matcher.match(x, rate, budget_s=10.0)
+    result = matcher.match(x, rate, MatchOptions(budget_s=10.0))
     assert [stage.name for stage in result.stages] == ["network", "body", "attack"]
     assert result.log_cqt_distance < 0.6 * result.stages[0].distance
-    twin = drum.render(result.drum, rate, len(result.hit) / rate, float(np.abs(result.hit).max()))
+    x = result.hit.samples
+    twin = drum.render(result.drum, rate, len(x) / rate, float(np.abs(x).max()))
     np.testing.assert_array_equal(result.twin, twin)
     data = result.to_dict("x")
     assert np.array(data["attack"]["levels"]).shape == (12, 5)
     assert data["stages"][2]["log_cqt"] == data["distance"]["log_cqt"]
     json.dumps(data)  # can be written
-    body = matcher.match(x, rate, budget_s=10.0, attack_mix=0.0)
+    options = MatchOptions(budget_s=10.0, attack_mix=0.0)
+    body = matcher.match(*soundfile.read(DATA / "tom_low.flac"), options)
     assert np.abs(np.diff(body.twin[:100])).max() < np.abs(np.diff(twin[:100])).max()
 
 
@@ -103,8 +107,8 @@ def test_what_cannot_be_matched(x, sentence):
 
 def test_the_distance_is_that_of_the_twin_with_so_much_of_its_attack():
     x, rate = soundfile.read(DATA / "snare_kit.flac")
-    clip = to_analysis_rate(np.asarray(matcher.match(x, rate).hit), rate)
-    body = matcher.match(x, rate, budget_s=0.3, attack_mix=0.0)
+    clip = analysed(matcher.match(x, rate).hit)
+    body = matcher.match(x, rate, MatchOptions(budget_s=0.3, attack_mix=0.0))
     assert body.drum.attack_powers is not None
     twin = drum.render(body.drum._replace(attack_powers=None), 22050, features.N_SAMPLES / 22050)
     assert body.log_cqt_distance == pytest.approx(features.distance(clip, twin), abs=1e-6)
@@ -125,4 +129,29 @@ def test_the_distance_is_that_of_the_twin_with_so_much_of_its_attack():
 )
 def test_how_it_cannot_be_matched(how, sentence):
     with pytest.raises(ValueError, match=sentence):
-        matcher.match(np.ones(4410), 44100, **how)
+        matcher.match(np.ones(4410), 44100, MatchOptions(**how))
+
+
+def test_render_takes_a_drum_or_a_theta():
+    theta = Theta(2 * np.pi * 110, 0.3, 0.05, 0.03, 0.7)
+    np.testing.assert_array_equal(
+        matcher.render(theta, 48000, 0.5), matcher.render(Drum(theta), 48000, 0.5)
+    )
+    tense = Drum(theta, (0.3, 0.45), 900.0, 0.5)
+    assert np.abs(matcher.render(tense, 48000, 0.5) - matcher.render(theta, 48000, 0.5)).max() > 0.1
+
+
+def test_live_hears_what_a_match_hears():
+    result = matcher.match(*soundfile.read(DATA / "tom_low.flac"))
+    assert hear(result.hit, shipped_encoder()).theta == result.theta
+    samples, rate = result.hit.samples, result.hit.sample_rate
+    part = Clip(samples[: rate // 10 + 96], rate, 0.1, True)  # with some to spare, as live has it
+    assert len(hear(part, shipped_encoder()).x) == 2205
+
+
+def test_a_network_that_gives_no_numbers_is_told(monkeypatch):
+    encoder = shipped_encoder()
+    monkeypatch.setattr(encoder, "infer", lambda x: Theta(float("nan"), 1, 1, 1, 1))
+    x, rate = soundfile.read(DATA / "tom_low.flac")
+    with pytest.raises(ValueError, match="NaN or infinite; use another model"):
+        matcher.match(x, rate)

@@ -3,7 +3,7 @@ import pytest
 
 from matcher.matching import confidence
 from matcher.matching.features import SAMPLE_RATE
-from matcher.matching.match import to_analysis_rate
+from matcher.matching.hear import analysed
 from matcher.matching.plausibility import no_drum_reason
 from matcher.physics import drum
 from matcher.physics.drum import Drum
@@ -13,7 +13,7 @@ from tests.conftest import TOM
 
 def test_the_recorded_drums_are_drums(matches):
     for name, match in matches.items():
-        assert no_drum_reason(to_analysis_rate(match.hit, match.sample_rate)) == "", name
+        assert no_drum_reason(analysed(match.hit)) == "", name
         assert match.no_drum_reason == "", name
 
 
