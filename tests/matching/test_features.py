@@ -7,7 +7,7 @@ import scipy.fft
 
 from matcher.matching import features
 from matcher.matching.features import DISTANCE, N_SAMPLES, SAMPLE_RATE, distance
-from matcher.matching.match import to_analysis_rate
+from matcher.matching.hear import to_analysis_rate
 from training.dataset import Recipe
 
 ENCODER = Recipe().features
