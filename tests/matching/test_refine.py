@@ -145,7 +145,7 @@ import numpy as np
 from matcher.matching import descent, features, mode_power, refine
 from matcher.physics import drum
 refine.prepare()
-compiled = (mode_power._add, features._cut_out, features._square, drum.modal.add_gliding)
+compiled = (mode_power._add_modes, features._cut_out, features._square, drum.modal.add_gliding)
 before = [len(kernel.signatures) for kernel in compiled]
 assert min(before) > 0
 assert all("_plan" in vars(cqt) for cqt in (*descent.WINDOWS, features.DISTANCE))
