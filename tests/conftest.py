@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matcher.matching.descent import RANGE
 from matcher.matching.features import SAMPLE_RATE
 from matcher.matching.match import match_file
+from matcher.matching.parameters import RANGE
 from matcher.physics import drum
 from matcher.physics.drum import Drum
 from matcher.physics.theta import PRESETS, Theta

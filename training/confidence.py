@@ -16,7 +16,7 @@ import torch
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
-from matcher.matching import confidence, descent, refine
+from matcher.matching import confidence, parameters, refine
 from matcher.matching.encoder import SHIPPED, Encoder
 from matcher.matching.features import N_SAMPLES
 from matcher.physics.theta import Theta
@@ -59,7 +59,7 @@ def _match(task: Task) -> dict:
         cut = len(clip) < 0.999 * N_SAMPLES
         stages = refine.refine(clip, theta, cut, BUDGET_S)
     row = {"nu": nu.tolist(), "distances": [stage.distance for stage in stages]}
-    row |= {s.name: np.clip(descent.RANGE.to_nu(s.drum.theta), -1, 1).tolist() for s in stages}
+    row |= {s.name: np.clip(parameters.RANGE.to_nu(s.drum.theta), -1, 1).tolist() for s in stages}
     deviation = stages[-1].deviation
     row["deviation"] = None if deviation is None else deviation.tolist()
     return row
@@ -69,7 +69,7 @@ def error_rows(rows: list[dict]) -> list[dict]:
     """Median errors in natural units, of each stage."""
 
     def theta(name):
-        return descent.RANGE.from_nu(np.array([row[name] for row in rows]))
+        return parameters.RANGE.from_nu(np.array([row[name] for row in rows]))
 
     errors = {stage: natural_errors(theta("nu"), theta(stage)) for stage in refine.STAGES}
     return [

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from matcher.matching import descent, refine
+from matcher.matching import parameters, refine
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import DISTANCE, N_SAMPLES, SAMPLE_RATE, distance_from, normalise
 from matcher.matching.match import match_file, to_analysis_rate
+from matcher.matching.target import last_audible, window_for
 from matcher.physics import drum
 from training import jobs
 from training.distances import NAMES, clip_distances
@@ -143,7 +144,7 @@ def _match(task: Task) -> dict:
             row[f"{stage.name} pitch, Hz"] = float(stage.drum.theta.pitch_hz)
             row[f"{stage.name} partial, Hz"] = low_partial(twin)
         if task.patience:
-            start = descent.start_of(heard.theta)
+            start = parameters.start_of(heard.theta)
             given = [jobs.digest(task.path), jobs.digest(task.model), task.patience]
             row |= jobs.kept("patience", given, lambda: patience(clip, start, task.patience))
         return row
@@ -157,14 +158,14 @@ def patience(clip: np.ndarray, start: np.ndarray, evaluations: int) -> dict[str,
     """
     import cma  # of development only
 
-    middle, half = (descent.HIGH + descent.LOW) / 2, (descent.HIGH - descent.LOW) / 2
-    cqt = descent.window_for(descent.last_heard(normalise(clip)))
+    middle, half = (parameters.HIGH + parameters.LOW) / 2, (parameters.HIGH - parameters.LOW) / 2
+    cqt = window_for(last_audible(normalise(clip)))
     short, heard = cqt(clip), DISTANCE(clip)
     near, nearest = np.inf, np.inf
 
     def cost(u):
         nonlocal near, nearest
-        found = descent.to_drum(np.clip(middle + half * u, descent.LOW, descent.HIGH))
+        found = parameters.to_drum(np.clip(middle + half * u, parameters.LOW, parameters.HIGH))
         body = drum.render_body(found, SAMPLE_RATE, cqt.n_samples)
         away = float(np.linalg.norm(short - cqt(body)))
         if away < near:

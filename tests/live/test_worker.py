@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from matcher.live.worker import REFINED_S, Job, Worker
-from matcher.matching.descent import RANGE
 from matcher.matching.match import shipped_encoder
+from matcher.matching.parameters import RANGE
 from matcher.physics import drum
 from matcher.physics.drum import Drum
 from tests.conftest import TOM
