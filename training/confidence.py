@@ -16,10 +16,10 @@ import torch
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
-from matcher.matching import confidence, descent, refine
+from matcher.matching import confidence, refine
 from matcher.matching.encoder import SHIPPED, Encoder
 from matcher.matching.features import N_SAMPLES
-from matcher.physics.theta import Theta
+from matcher.physics.theta import LIVE, Theta
 from training import command, jobs
 from training.dataset import VERSION, Recipe, make_clip
 from training.evaluate import SEED, UNITS, natural_errors
@@ -59,7 +59,7 @@ def _match(task: Task) -> dict:
         cut = len(clip) < 0.999 * N_SAMPLES
         stages = refine.refine(clip, theta, cut, BUDGET_S)
     row = {"nu": nu.tolist(), "distances": [stage.distance for stage in stages]}
-    row |= {s.name: np.clip(descent.RANGE.to_nu(s.drum.theta), -1, 1).tolist() for s in stages}
+    row |= {s.name: np.clip(LIVE.to_nu(s.drum.theta), -1, 1).tolist() for s in stages}
     deviation = stages[-1].deviation
     row["deviation"] = None if deviation is None else deviation.tolist()
     return row
@@ -69,7 +69,7 @@ def error_rows(rows: list[dict]) -> list[dict]:
     """Median errors in natural units, of each stage."""
 
     def theta(name):
-        return descent.RANGE.from_nu(np.array([row[name] for row in rows]))
+        return LIVE.from_nu(np.array([row[name] for row in rows]))
 
     errors = {stage: natural_errors(theta("nu"), theta(stage)) for stage in refine.STAGES}
     return [

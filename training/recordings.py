@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from matcher.matching import descent, refine
+from matcher.matching import refine, search_space
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import DISTANCE, N_SAMPLES, SAMPLE_RATE, distance_from, normalise
-from matcher.matching.match import match_file, to_analysis_rate
+from matcher.matching.hear import to_analysis_rate
+from matcher.matching.match import match_file
+from matcher.matching.target import last_audible, window_for
 from matcher.physics import drum
 from training import jobs
 from training.distances import NAMES, clip_distances
@@ -143,7 +145,7 @@ def _match(task: Task) -> dict:
             row[f"{stage.name} pitch, Hz"] = float(stage.drum.theta.pitch_hz)
             row[f"{stage.name} partial, Hz"] = low_partial(twin)
         if task.patience:
-            start = descent.start_of(heard.theta)
+            start = search_space.start_of(heard.theta)
             given = [jobs.digest(task.path), jobs.digest(task.model), task.patience]
             row |= jobs.kept("patience", given, lambda: patience(clip, start, task.patience))
         return row
@@ -157,14 +159,19 @@ def patience(clip: np.ndarray, start: np.ndarray, evaluations: int) -> dict[str,
     """
     import cma  # of development only
 
-    middle, half = (descent.HIGH + descent.LOW) / 2, (descent.HIGH - descent.LOW) / 2
-    cqt = descent.window_for(descent.last_heard(normalise(clip)))
+    middle, half = (
+        (search_space.HIGH + search_space.LOW) / 2,
+        (search_space.HIGH - search_space.LOW) / 2,
+    )
+    cqt = window_for(last_audible(normalise(clip)))
     short, heard = cqt(clip), DISTANCE(clip)
     near, nearest = np.inf, np.inf
 
     def cost(u):
         nonlocal near, nearest
-        found = descent.to_drum(np.clip(middle + half * u, descent.LOW, descent.HIGH))
+        found = search_space.to_drum(
+            np.clip(middle + half * u, search_space.LOW, search_space.HIGH)
+        )
         body = drum.render_body(found, SAMPLE_RATE, cqt.n_samples)
         away = float(np.linalg.norm(short - cqt(body)))
         if away < near:

@@ -1,435 +1,255 @@
-"""How near a drum's parameters come to a recording, and steps that bring them nearer.
+"""Steps from a drum to one nearby whose sound is nearer to a recording.
 
-Gauss and Newton's method with Marquardt's damping on the log-CQT. What is compared is
-peak-normalised, so the peak is part of the model. The attack's powers are solved for inside each
-step (variable projection, by non-negative least squares).
+Gauss-Newton on the compressed log-CQT, damped after Marquardt (1963, J. SIAM 11, 431). The attack's
+powers are solved for beside each new body: variable projection (Golub and Pereyra 1973, SIAM J.
+Numer. Anal. 10, 413), by non-negative least squares.
 
-Sounds that are rendered and transformed decide whether a step is taken. Where it goes is told by
-mode_power, in less than half the time; when that gains little more, by sounds as well.
+Whether a step is taken is decided by rendering and transforming. Its direction comes from
+mode_power, in less than half the time; when that gains little more, from rendered sounds as well.
+
+Everything here is a function of its arguments: a descent leaves the cost and the point as they are.
 """
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
-from matcher.matching.features import (
-    DISTANCE,
-    FLOOR,
-    N_SAMPLES,
-    SAMPLE_RATE,
-    LogCqt,
-    distance_from,
-    normalise,
-)
-from matcher.matching.mode_power import mode_power
-from matcher.physics import attack, drum, ftm
-from matcher.physics.drum import Drum
-from matcher.physics.theta import PRESETS, Theta
+from matcher.matching.cost import Cost, Point
+from matcher.matching.search_space import DIFFERENCE, HIGH, LOW, NAMES, THETA, to_drum
 
-RANGE = PRESETS["live"]
-NAMES = (*Theta._fields, "x1", "x2", "dull", "tension")  # dull: (pitch / mallet_hz)^2
-LOW = np.array([-1, -1, -1, -1, -1, 0.02, 0.02, 0, drum.TENSION[0]])
-HIGH = np.array([1, 1, 1, 1, 1, 0.5, 0.5, 1, drum.TENSION[1]])
-STEP = np.array([1e-3, 1e-2, 1e-2, 1e-2, 1e-2, 5e-3, 5e-3, 1e-3, 1e-2])  # of differences
-FIRST_DULL, FIRST_TENSION = 1e-3, 0.03
-LONGEST_STEP = 0.3  # of each range
+LONGEST_STEP = 0.3  # of each parameter's range: the model is linear only nearby
+LONGEST_GAIN_STEP = 1.0  # log power, 4.3 dB: as LONGEST_STEP
+FIRST_DAMPING = 1e-2  # of the diagonal: at the start, and again where derivatives become exact
+LEAST_DAMPING = 1e-5  # of the diagonal: with less, parameters that cannot be told apart run away
+EASED = 5  # what damping is divided by after a step that was taken: soon there is almost none
+STIFFENED = 4  # what damping is multiplied by after a try that failed: TRIES span a factor of 256
+REGULAR = 1e-9  # of the trace, added to the diagonal: a parameter may have no effect at all
 TRIES = 5  # of one step, each with more damping
-ENOUGH = 1e-3  # of the cost: a smaller gain ends the steps
-ROUGHLY_ENOUGH = 1e-2  # of the cost: a smaller gain asks for exact derivatives
-SOFTEST_BODY = 0.5  # of its first amplitude: the attack may not take its place
-STEADY, NEIGHBOURS = 0.75, 13  # what falls by less at the end of a clip is background; bins
-BY_CHANCE = 4.0  # standard deviations of the background: attack has to explain more than them
-EARLY = 2048  # samples in which the peak is looked for
-SMALL = 1e-12  # power
-SMALLEST = 1e-30
+ENOUGH = 1e-3  # of the cost: a step that gains less is the last
+ROUGHLY_ENOUGH = 1e-2  # of the cost: after a step that gains less, derivatives are exact
+SOFTEST_BODY = 0.5  # of the body's first amplitude: the attack may not take its place
+BY_CHANCE = 4.0  # standard deviations of the background, which attack must explain more than
+ATTACK_ROUNDS = 2  # linearisations of the attack beside each new body
+ATTACK_SHARES = (1.0, 0.5, 0.2, 0.05)  # of the way to a solution, tried until one is nearer
+ATTACK_REGULAR = 1e-5  # added to a diagonal of 1: bands and decays overlap
+UNUSED = 1e-12  # attack power, up to which a band and decay is left out of a step
+SMALLEST = 1e-30  # norm of a derivative, added so that none is divided by 0
+LEAST_CURVATURE = 1e-12  # cost per squared unit, of a parameter that has no effect
+CORRELATED = 1e-6  # added to a correlation of 1, so that the inverse exists
+LEAST_DEVIATION = 1e-5  # nu, so that it has a logarithm
+MOST_DEVIATION = 1.0  # nu, half the range: a larger one would say nothing more
 
 
-class _Whole(LogCqt):
-    padding: ClassVar[int] = 2**13  # recording and drum wrap round alike, 48 dB down
+@dataclass(frozen=True)
+class Deadline:
+    """When a descent has to end."""
+
+    end_s: float  # of time.perf_counter
+    stopped: Callable[[], bool] = lambda: False  # asked first, each time
+
+    def over(self) -> bool:
+        """Whether somebody stopped it, or the time is over."""
+        return self.stopped() or time.perf_counter() > self.end_s
 
 
-class _Half(_Whole):
-    n_samples: ClassVar[int] = N_SAMPLES // 2
+class Descent(NamedTuple):
+    """What a descent found."""
+
+    point: Point
+    # (n, n) for parameters, gain and attack powers in use: the last step's Gauss-Newton matrix
+    # without the prior, by which the cost rises around the point; None: no step was tried
+    curvature: np.ndarray | None
 
 
-class _Quarter(_Whole):
-    n_samples: ClassVar[int] = N_SAMPLES // 4
+class _System(NamedTuple):
+    """Normal equations of a Gauss-Newton step: matrix @ step = right_side."""
+
+    value: float  # of the cost where the step begins
+    curvature: np.ndarray  # (n, n), of the sound alone
+    matrix: np.ndarray  # (n, n)
+    right_side: np.ndarray  # (n,)
 
 
-# the distance's own transform with its Gaussians cut earlier, in windows of several lengths
-_VALUES = {name: getattr(DISTANCE, name) for name in ("f_min", "n_bins", "bandwidth", "growth")}
-WINDOWS = tuple(
-    kind(n_frames=DISTANCE.n_frames * kind.n_samples // N_SAMPLES, **_VALUES)
-    for kind in (_Quarter, _Half, _Whole)
-)
+def descend(point: Point, cost: Cost, deadline: Deadline, steps: int) -> Descent:
+    """Go downhill until a step gains next to nothing.
+
+    Args:
+        point: Where to begin, on the cost's target and scale.
+        cost: What to make small.
+        deadline: Asked before each step and after each try that failed.
+        steps: How many there are at most.
+
+    Returns:
+        The lowest point, and the curvature at its last step.
+    """
+    now, curvature, exact = point, None, False
+    damping, least_gain = FIRST_DAMPING, point.gain + 2 * np.log(SOFTEST_BODY)
+    for _ in range(steps):
+        if deadline.over():
+            break
+        system = _linearise(now, cost, exact)
+        curvature, before = system.curvature, system.value
+        new, gained, damping = _try(now, cost, deadline, system, damping, least_gain)
+        if gained > 0:
+            now, damping = new, max(damping / EASED, LEAST_DAMPING)
+        if gained < ROUGHLY_ENOUGH * before and not exact:
+            exact, damping = True, FIRST_DAMPING
+        elif gained < ENOUGH * before:
+            break
+    return Descent(now, curvature)
 
 
-@lru_cache(1)
-def unit_attack_power() -> np.ndarray:
-    """Powers of the attack's bands and decays with level 1, (attack_powers, bins, 64) float32."""
-    seconds = np.arange(N_SAMPLES) / SAMPLE_RATE
-    cqt = WINDOWS[-1]
-    rows = [
-        cqt.magnitude(band * np.exp(-seconds / decay).astype(np.float32)) ** 2
-        for band in attack.noise(SAMPLE_RATE)
-        for decay in attack.DECAYS_S
-    ]
-    return np.array(rows, np.float32)
+def deviation(cost: Cost, point: Point, curvature: np.ndarray | None) -> np.ndarray | None:
+    """How far off theta may be by the residual alone.
+
+    Covariance of a least-squares estimate: the residual's variance times the inverse curvature.
+
+    Args:
+        cost: What was made small.
+        point: Where it was.
+        curvature: As Descent has it.
+
+    Returns:
+        Standard deviation of each of theta, (5,) in nu; None where there is no curvature.
+    """
+    if curvature is None:
+        return None
+    residual = cost.residual(point)
+    variance = np.sum(residual**2) / len(residual)
+    scale = np.sqrt(np.maximum(np.diag(curvature), LEAST_CURVATURE))
+    correlation = curvature / np.outer(scale, scale) + CORRELATED * np.eye(len(scale))
+    diagonal = np.diag(np.linalg.inv(correlation)) / scale**2
+    return np.clip(np.sqrt(variance * diagonal[THETA]), LEAST_DEVIATION, MOST_DEVIATION)
+
+
+def solve_attack_powers(point: Point, cost: Cost, rounds: int = ATTACK_ROUNDS) -> Point:
+    """Find a better attack beside a body.
+
+    Args:
+        point: Body and attack to begin with.
+        cost: What to make small.
+        rounds: How often the model is linearised at most.
+
+    Returns:
+        The same body and gain with other attack powers, or `point` itself.
+    """
+    now, value = point, cost.value(point)
+    for _ in range(rounds):
+        try:
+            wanted = _linear_attack_powers(now, cost)
+        except RuntimeError:  # nnls did not converge
+            break
+        for share in ATTACK_SHARES:
+            attack_powers = now.attack_powers + share * (wanted - now.attack_powers)
+            new = replace(now, attack_powers=attack_powers)
+            if (new_value := cost.value(new)) < value:
+                now, value = new, new_value
+                break
+        else:
+            break
+    return now
 
 
 @lru_cache(1)
 def nnls():
-    """Non-negative least squares; who only listens need not wait until it is loaded."""
+    """Non-negative least squares (Lawson and Hanson 1974), loaded only where it is needed."""
     from scipy.optimize import nnls
 
     return nnls
 
 
-def start_of(theta: Theta) -> np.ndarray:
-    """The parameters that a search from the network's theta begins with, (len(NAMES),)."""
-    nu = np.clip(RANGE.to_nu(theta), -1, 1)
-    return np.r_[nu, ftm.STRIKE, FIRST_DULL, FIRST_TENSION]
+def derivatives(point: Point, cost: Cost, exact: bool) -> np.ndarray:
+    """How the compressed amplitude of a point changes.
 
+    Args:
+        point: Where.
+        cost: Which compresses.
+        exact: By rendered sounds, otherwise by mode_power.
 
-def of_drum(drum_: Drum) -> np.ndarray:
-    """A drum -> the parameters of a search, (len(NAMES),)."""
-    dull = 0.0 if drum_.mallet_hz >= drum.HARD_HZ else (drum_.theta.pitch_hz / drum_.mallet_hz) ** 2
-    p = np.r_[RANGE.to_nu(drum_.theta), drum_.strike, dull, drum_.tension]
-    return np.clip(p, LOW, HIGH)
-
-
-def to_drum(p: np.ndarray, attack_powers=None) -> Drum:
-    """A search's parameters -> the drum."""
-    theta = Theta(*(float(value) for value in RANGE.from_nu(p[:5])))
-    mallet_hz = min(float(theta.pitch_hz / np.sqrt(max(p[7], 1e-9))), drum.HARD_HZ)
-    return Drum(theta, (float(p[5]), float(p[6])), mallet_hz, float(p[8]), attack_powers)
-
-
-class Target:
-    """A recording, and everything about it that stays as it is."""
-
-    def __init__(self, clip: np.ndarray, ends_in_hit: bool, noise: np.ndarray | None = None):
-        self.clip = normalise(np.asarray(clip[:N_SAMPLES], np.float32))
-        self.ends_in_hit = ends_in_hit
-        last = len(self.clip) if ends_in_hit else last_heard(self.clip)
-        self.cqt = window_for(last)
-        n_frames = self.cqt.n_frames
-        if ends_in_hit:
-            n_frames = max(1, int(len(self.clip) * DISTANCE.n_frames / N_SAMPLES))
-        self.frames = slice(0, min(n_frames, self.cqt.n_frames))
-        # the last frame of a clip that was cut off hears the cut
-        whole = max(0, last * DISTANCE.n_frames // N_SAMPLES - ends_in_hit)  # frames
-        self.noise = _background(self.exact[:, :whole]) if noise is None else noise  # (bins,)
-        heard_s = len(self.clip) / SAMPLE_RATE
-        decays = np.array([not ends_in_hit or decay <= heard_s for decay in attack.DECAYS_S])
-        self.usable = np.flatnonzero(
-            np.tile(decays, attack.N_BANDS)
-        )  # attack_powers that can be heard
-
-    @cached_property
-    def exact(self) -> np.ndarray:
-        """As the distance hears it, (bins, 64)."""
-        return DISTANCE(self.clip)
-
-    @cached_property
-    def begin(self) -> "Target":
-        """As much of it as the first of WINDOWS hears, with room for what rings on."""
-        if self.cqt is WINDOWS[0]:
-            return self
-        return Target(self.clip[: WINDOWS[0].n_samples], True, self.noise)
-
-    @cached_property
-    def amplitude(self) -> np.ndarray:
-        """The recording's, in each bin and frame, (values,)."""
-        return np.sqrt(self.power(self.clip))
-
-    def hear(self, floors: tuple[float, ...]) -> None:
-        """Compare by log1p over each of these floors; all of them weigh the same."""
-        self.floors = floors
-        logs = [np.log1p(self.amplitude / floor) for floor in floors]
-        sizes = [np.linalg.norm(log) for log in logs]
-        self.scales = [sizes[0] / size for size in sizes]
-        self.C = np.concatenate([scale * log for scale, log in zip(self.scales, logs)])
-
-    @cached_property
-    def noise_power(self) -> np.ndarray:
-        """The background's, in each bin and frame, (values,)."""
-        shape = len(self.noise), self.frames.stop
-        return np.broadcast_to(self.noise[:, None] ** 2, shape).ravel()
-
-    @cached_property
-    def attack(self) -> np.ndarray:
-        """Powers of the attack, (attack_powers, values)."""
-        powers = unit_attack_power()[:, :, self.frames]
-        return np.ascontiguousarray(powers.reshape(len(powers), -1))
-
-    def power(self, x: np.ndarray) -> np.ndarray:
-        """Power of sounds (..., samples) in each bin and frame, (..., values)."""
-        return self.cqt.magnitude(x)[..., self.frames].reshape(*x.shape[:-1], -1) ** 2
-
-    def distance(self, drum_: Drum) -> float:
-        """log-CQT distance of a drum."""
-        twin = drum.render(drum_, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
-        return distance_from(self.exact, twin[: len(self.clip)] if self.ends_in_hit else twin)
-
-
-def last_heard(clip: np.ndarray) -> int:
-    """How many samples of a clip (samples,) with a peak of 1 it takes to FLOOR and below."""
-    return np.flatnonzero(np.abs(clip) > FLOOR)[-1] + 1
-
-
-def window_for(n_samples: int) -> LogCqt:
-    """The shortest of WINDOWS that hears so many samples and a fifth as many after them."""
-    return next(w for w in WINDOWS if w.n_samples >= min(1.2 * n_samples, N_SAMPLES))
-
-
-def _background(log_cqt: np.ndarray) -> np.ndarray:
-    """Amplitude of the steady noise under a hit in each bin, (bins,); 0 where there is none.
-
-    log_cqt: (bins, frames) of the hit, to its end. Steady is what in its last quarter is nearly as
-    loud as in the one before, at the median of NEIGHBOURS bins: of noise, not of one partial that
-    rings among them. For the same reason no bin counts for more than twice that median.
+    Returns:
+        (parameters, gain and, in logarithms, the attack powers in use; floors * cells).
     """
-    quarter = log_cqt.shape[1] // 4
-    if quarter < 2:
-        return np.zeros(len(log_cqt))
-    power = (FLOOR * np.expm1(log_cqt)) ** 2
-    end, before = power[:, -quarter:], power[:, -2 * quarter : -quarter]
-    end, before = (np.sqrt(part.mean(axis=1)) for part in (end, before))
-    around, around_before = _median(end), _median(before)
-    steady = around > STEADY * around_before
-    return np.where(steady, np.minimum(end, 2 * around), 0)
+    differences = np.where(point.vector + DIFFERENCE <= HIGH, DIFFERENCE, -DIFFERENCE)
+    vectors = point.vector + np.diag(differences)  # (parameters, parameters)
+    beside = (_rendered if exact else _estimated)(vectors, point, cost)
+    residual = cost.residual(point)
+    rows = [(residual - cost.residual(p)) / step for p, step in zip(beside, differences)]
+    rows.append(cost.by_gain(point))
+    if point.attack_powers is not None:
+        used = point.attack_powers > UNUSED
+        rows += list(cost.by_attack_powers(point)[used] * point.attack_powers[used, None])
+    return np.array(rows)
 
 
-def _median(x: np.ndarray) -> np.ndarray:
-    """(bins,) -> the running median over NEIGHBOURS bins, (bins,)."""
-    padded = np.pad(x, NEIGHBOURS // 2, "edge")
-    return np.median(np.lib.stride_tricks.sliding_window_view(padded, NEIGHBOURS), axis=1)
+def _rendered(vectors: np.ndarray, point: Point, cost: Cost) -> list[Point]:
+    """Points at vectors (points, parameters), with the gain and the attack of one."""
+    bodies = np.stack([cost.render_body(vector) for vector in vectors])
+    return [
+        replace(point, vector=vector, body=body, body_power=power)
+        for vector, body, power in zip(vectors, bodies, cost.target.power(bodies))
+    ]
 
 
-_EARLY_S = np.arange(EARLY) / SAMPLE_RATE
+def _estimated(vectors: np.ndarray, point: Point, cost: Cost) -> list[Point]:
+    """Nearly what _rendered gives, without a transform."""
+    powers = cost.mode_power(to_drum(point.vector))
+    return [cost.beside(vector, point, powers) for vector in vectors]
 
 
-@dataclass
-class Point:
-    """Parameters and what they sound like."""
-
-    target: Target
-    p: np.ndarray  # (len(NAMES),)
-    body: np.ndarray  # (samples,)
-    body_power: np.ndarray  # (values,)
-    gain: float  # log power of the body
-    attack_powers: np.ndarray | None  # (attack_powers,) power, or None: no attack
-    power: np.ndarray = field(init=False)
-    peak: float = field(init=False)
-    at: int = field(init=False)  # where the peak is
-
-    def __post_init__(self):
-        self.power = np.exp(self.gain) * self.body_power + SMALL
-        early = np.exp(self.gain / 2) * self.body[:EARLY]
-        if self.attack_powers is not None:
-            self.power = self.power + self.attack_powers @ self.target.attack
-            self.envelopes = attack.envelopes(self.attack_powers.reshape(attack.SHAPE), _EARLY_S)
-            early = early + np.sum(self.envelopes * attack.noise(SAMPLE_RATE)[:, :EARLY], axis=0)
-        self.at = int(np.argmax(np.abs(early)))
-        self.peak, self.sign = max(abs(early[self.at]), 1e-9), np.sign(early[self.at])
-        own = self.power / self.peak**2
-        power = own + self.target.noise_power
-        self.amplitude = np.sqrt(power)
-        x, scales, floors = self.amplitude, self.target.scales, self.target.floors
-        logs = [scale * np.log1p(x / floor) for scale, floor in zip(scales, floors)]
-        self.residual = self.target.C - np.concatenate(logs)
-        # of log1p, over the log amplitude of the model without the background
-        self.slope = np.concatenate([s * x / (floor + x) for s, floor in zip(scales, floors)])
-        self.slope *= self._tiled(own / power)
-
-    def with_(self, gain=None, attack_powers=None) -> "Point":
-        """The same body in other proportions."""
-        gain = self.gain if gain is None else gain
-        attack_powers = self.attack_powers if attack_powers is None else attack_powers
-        return Point(self.target, self.p, self.body, self.body_power, gain, attack_powers)
-
-    def by_gain(self) -> np.ndarray:
-        """Derivative of the model by the body's log power."""
-        share = self._tiled(np.exp(self.gain) * self.body_power / self.power)
-        at_peak = self.sign * np.exp(self.gain / 2) * self.body[self.at] / self.peak
-        return 0.5 * self.slope * (share - at_peak)
-
-    def by_attack_powers(self) -> np.ndarray:
-        """Derivatives of the model by each level, (attack_powers, values)."""
-        decay = np.exp(-2 * _EARLY_S[self.at] / np.array(attack.DECAYS_S))
-        decay *= attack.rise(_EARLY_S[self.at]) ** 2
-        envelope = np.maximum(self.envelopes[:, self.at], 1e-4)
-        bands = self.sign * attack.noise(SAMPLE_RATE)[:, self.at] / envelope
-        at_peak = (bands[:, None] * decay).ravel() / self.peak
-        share = self._tiled(self.target.attack / self.power)
-        return 0.5 * (share - at_peak[:, None]) * self.slope
-
-    def by_chance(self) -> np.ndarray:
-        """How far the background's ups and downs move the model: standard deviations, (values,)."""
-        own = self.power / self.peak**2
-        return (
-            0.5 * self.slope * self._tiled(np.sqrt(self.target.noise_power) * self.amplitude / own)
-        )
-
-    def _tiled(self, x: np.ndarray) -> np.ndarray:
-        """(..., values) once for each floor."""
-        return np.tile(x, len(self.target.floors))
+def _linearise(now: Point, cost: Cost, exact: bool) -> _System:
+    """The normal equations of a step from now on, prior included."""
+    rows, n = derivatives(now, cost, exact), len(NAMES)
+    matrix, right_side = rows @ rows.T, rows @ cost.residual(now)
+    curvature = matrix.copy()
+    matrix[:n, :n] += np.diag(cost.prior_weights)
+    right_side[:n] -= cost.prior_weights * (now.vector - cost.start)
+    return _System(cost.value(now), curvature, matrix, right_side)
 
 
-class Search:
-    """One search, from one start, within a time."""
+def _try(
+    now: Point, cost: Cost, deadline: Deadline, system: _System, damping: float, least_gain: float
+) -> tuple[Point, float, float]:
+    """Shorter and shorter steps until one leads down: the last point, its gain in cost, damping."""
+    matrix = system.matrix
+    for _ in range(TRIES):
+        added = damping * np.diag(matrix) + REGULAR * np.trace(matrix) / len(matrix)
+        step = np.linalg.solve(matrix + np.diag(added), system.right_side)[: len(NAMES) + 1]
+        new = _moved(now, cost, step, least_gain)
+        value = cost.value(new)
+        if value < system.value or deadline.over():
+            break
+        damping *= STIFFENED
+    return new, system.value - value, damping
 
-    def __init__(self, target: Target, start: np.ndarray, out_of_time: Callable[[], bool]):
-        self.target, self.start, self.over = target, start, out_of_time
-        self.heard = start[: len(Theta._fields)]  # nu of the network
-        self.scale = None  # of bodies, so that the first has a peak of 1: the transform has a floor
-        self.prior = np.zeros(len(NAMES))
-        self.H = None  # of the last step: how the cost of the sound alone rises around it
 
-    def point(self, p, gain=None, attack_powers=None) -> Point:
-        """Parameters -> their sound; gain: by default the body's peak is 1."""
-        body = self._body(p)
-        if gain is None:
-            gain = -2 * np.log(max(np.abs(body).max(), 1e-9))
-        return Point(self.target, p, body, self.target.power(body), gain, attack_powers)
+def _moved(now: Point, cost: Cost, step: np.ndarray, least_gain: float) -> Point:
+    """The point after a step (parameters and gain,), with the attack that suits it."""
+    longest = LONGEST_STEP * (HIGH - LOW)
+    vector = np.clip(now.vector + np.clip(step[:-1], -longest, longest), LOW, HIGH)
+    gain = now.gain + np.clip(step[-1], -LONGEST_GAIN_STEP, LONGEST_GAIN_STEP)
+    if now.attack_powers is None:
+        return cost.point(vector, gain)
+    return solve_attack_powers(cost.point(vector, max(gain, least_gain), now.attack_powers), cost)
 
-    def _body(self, p) -> np.ndarray:
-        return self._scaled(drum.render_body(to_drum(p), SAMPLE_RATE, self.target.cqt.n_samples))
 
-    def run(self, now: Point, steps: int) -> Point:
-        """Steps downhill until they gain nothing, or the time is over."""
-        damping, floor = 1e-2, now.gain + 2 * np.log(SOFTEST_BODY)
-        exact = False
-        for _ in range(steps):
-            if self.over():
-                break
-            rows = self._derivatives(now, exact)
-            H, g = rows @ rows.T, rows @ now.residual
-            self.H = H.copy()
-            n = len(NAMES)
-            H[:n, :n] += np.diag(self.prior)
-            g[:n] -= self.prior * (now.p - self.start)
-            before = self.cost(now)
-            for _ in range(TRIES):
-                D = damping * np.diag(H) + 1e-9 * np.trace(H) / len(H)
-                step = np.linalg.solve(H + np.diag(D), g)[: n + 1]
-                new = self._moved(now, step, floor)
-                if self.cost(new) < before or self.over():
-                    break
-                damping *= 4
-            gained = before - self.cost(new)
-            if gained > 0:
-                now, damping = new, max(damping / 5, 1e-5)
-            if gained < ROUGHLY_ENOUGH * before and not exact:
-                exact, damping = True, 1e-2
-            elif gained < ENOUGH * before:
-                break
-        return now
+def _linear_attack_powers(now: Point, cost: Cost) -> np.ndarray:
+    """The attack powers (attack_powers,) that are best where the model is linear in them.
 
-    def cost(self, point: Point) -> float:
-        """What is made least."""
-        away = self.prior * (point.p - self.start) ** 2
-        return float(np.sum(point.residual**2) + np.sum(away))
-
-    def deviation(self, point: Point) -> np.ndarray | None:
-        """Standard deviation of each of theta: the residual's variance on the inverse of H."""
-        if self.H is None:
-            return None
-        variance = np.sum(point.residual**2) / len(point.residual)
-        scale = np.sqrt(np.maximum(np.diag(self.H), SMALL))
-        correlation = self.H / np.outer(scale, scale) + 1e-6 * np.eye(len(scale))
-        diagonal = np.diag(np.linalg.inv(correlation)) / scale**2
-        return np.clip(np.sqrt(variance * diagonal[: len(self.heard)]), 1e-5, 1)
-
-    def solve_attack_powers(self, now: Point, rounds: int = 2) -> Point:
-        """The attack's best attack_powers beside this body."""
-        for _ in range(rounds):
-            use = self.target.usable
-            rows = now.by_attack_powers()[use]
-            scale = np.sqrt(np.einsum("ij,ij->i", rows, rows)) + 1e-30
-            rows = rows / scale[:, None]
-            H = rows @ rows.T + 1e-5 * np.eye(len(rows))
-            L = np.linalg.cholesky(H)
-            wanted = rows @ (now.residual + (now.attack_powers[use] * scale) @ rows)
-            if np.any(self.target.noise):
-                wanted -= BY_CHANCE * np.sqrt(rows**2 @ now.by_chance() ** 2)
-            attack_powers = np.zeros(len(now.attack_powers))
-            try:
-                attack_powers[use] = nnls()(L.T, np.linalg.solve(L, wanted))[0] / scale
-            except RuntimeError:  # it did not converge
-                break
-            found = now
-            for share in (1.0, 0.5, 0.2, 0.05):
-                new = now.with_(
-                    attack_powers=now.attack_powers + share * (attack_powers - now.attack_powers)
-                )
-                if self.cost(new) < self.cost(found):
-                    found = new
-                    break
-            if found is now:
-                break
-            now = found
-        return now
-
-    def sketch(self, p) -> Point:
-        """What `point` gives, nearly, from mode_power alone: to choose among many."""
-        found = to_drum(p)
-        early = self._early(found)
-        gain = -2 * np.log(max(np.abs(early).max(), 1e-9))
-        return Point(self.target, p, early, self._mode_power(found), gain, None)
-
-    def _near(self, p, now: Point, powers: np.ndarray) -> Point:
-        """`point` next to now, whose mode_power is `powers`: what changes it takes from there."""
-        found = to_drum(p)
-        share = np.minimum(now.body_power / np.maximum(powers, SMALLEST), 1)
-        power = np.maximum(now.body_power + share * (self._mode_power(found) - powers), 0)
-        return Point(self.target, p, self._early(found), power, now.gain, now.attack_powers)
-
-    def _early(self, found: Drum) -> np.ndarray:
-        return self._scaled(drum.render_body(found, SAMPLE_RATE, EARLY))
-
-    def _scaled(self, body: np.ndarray) -> np.ndarray:
-        """A body (samples,) as the transform shall hear it."""
-        if self.scale is None:
-            self.scale = np.float32(1 / max(float(np.abs(body).max()), 1e-9))
-        body *= self.scale
-        if self.target.ends_in_hit:
-            body[len(self.target.clip) :] = 0
-        return body
-
-    def _mode_power(self, found: Drum) -> np.ndarray:
-        """mode_power on the scale of bodies, (values,)."""
-        powers = mode_power(found, self.target.cqt, self.target.frames.stop)
-        return powers.ravel() * float(self.scale) ** 2
-
-    def _derivatives(self, now: Point, exact: bool) -> np.ndarray:
-        """(parameters, gain and the attack powers in use, values)."""
-        steps = np.where(now.p + STEP <= HIGH, STEP, -STEP)
-        near = now.p + np.diag(steps)  # (parameters, parameters)
-        if exact:
-            bodies = np.stack([self._body(p) for p in near])
-            points = [
-                Point(self.target, p, body, power, now.gain, now.attack_powers)
-                for p, body, power in zip(near, bodies, self.target.power(bodies))
-            ]
-        else:
-            powers = self._mode_power(to_drum(now.p))
-            points = [self._near(p, now, powers) for p in near]
-        rows = [(now.residual - point.residual) / step for point, step in zip(points, steps)]
-        rows.append(now.by_gain())
-        if now.attack_powers is not None:
-            used = now.attack_powers > SMALL
-            rows += list(now.by_attack_powers()[used] * now.attack_powers[used, None])
-        return np.array(rows)
-
-    def _moved(self, now: Point, step: np.ndarray, floor: float) -> Point:
-        longest = LONGEST_STEP * (HIGH - LOW)
-        p = np.clip(now.p + np.clip(step[:-1], -longest, longest), LOW, HIGH)
-        gain = now.gain + np.clip(step[-1], -1, 1)
-        if now.attack_powers is None:
-            return self.point(p, gain)
-        return self.solve_attack_powers(self.point(p, max(gain, floor), now.attack_powers))
+    Least squares in the normal equations: with H = L L^T, ||J^T x - r||^2 is ||L^T x - L^-1 J r||^2
+    and a constant. In noise a power has to explain more than the background does by chance.
+    """
+    use = cost.target.usable
+    rows = cost.by_attack_powers(now)[use]
+    scale = np.sqrt(np.einsum("ij,ij->i", rows, rows)) + SMALLEST
+    rows = rows / scale[:, None]
+    L = np.linalg.cholesky(rows @ rows.T + ATTACK_REGULAR * np.eye(len(rows)))
+    wanted = rows @ (cost.residual(now) + (now.attack_powers[use] * scale) @ rows)
+    if np.any(cost.target.noise):
+        wanted -= BY_CHANCE * np.sqrt(rows**2 @ cost.noise_deviation(now) ** 2)
+    attack_powers = np.zeros(len(now.attack_powers))
+    attack_powers[use] = nnls()(L.T, np.linalg.solve(L, wanted))[0] / scale
+    return attack_powers

@@ -9,7 +9,6 @@ from matcher.physics import attack, ftm, modal
 from matcher.physics.parameters import HARD_HZ, PARAMETERS
 from matcher.physics.theta import Theta
 
-TENSION = (PARAMETERS["tension"].low, PARAMETERS["tension"].high)
 BRIGHTER = 0.2  # exponent of force in a mallet's cutoff: the duration of contact after Hertz
 STRIKE = ("x1", "x2")  # parameters of the strike point
 OF_DRUM = (*Theta._fields, *STRIKE, "mallet_hz", "tension")  # parameters that a Drum holds

@@ -7,7 +7,7 @@ import scipy.fft
 
 from matcher.matching import features
 from matcher.matching.features import DISTANCE, N_SAMPLES, SAMPLE_RATE, distance
-from matcher.matching.hear import to_analysis_rate
+from matcher.matching.hear import analysed
 from training.dataset import Recipe
 
 ENCODER = Recipe().features
@@ -50,7 +50,7 @@ def test_against_the_full_rate_definition(cqt, bin_):
 def test_the_distance_sees_a_hit_and_silence_as_defined(matches):
     """Where silence follows a hit, the logarithm shows what an approximation leaves there."""
     match = matches["kick_heavy_clipped.flac"]
-    clip = features.normalise(to_analysis_rate(match.hit, match.sample_rate))
+    clip = features.normalise(analysed(match.hit))
     bins = [0, 10, 30, 60, 90]
     expected = np.log1p(np.stack([full_rate(DISTANCE, clip, b) for b in bins]) / 1e-3)
     error = np.linalg.norm(DISTANCE(clip)[bins] - expected) / np.linalg.norm(expected)
@@ -82,7 +82,7 @@ def pooled_librosa(x):
 def test_agrees_with_librosa_on_recordings(matches):
     correlations = []
     for match in matches.values():
-        clip = features.normalise(to_analysis_rate(match.hit, match.sample_rate))
+        clip = features.normalise(analysed(match.hit))
         ours, theirs = ENCODER.magnitude(clip)[:COMPARED], pooled_librosa(clip)
         gain = np.sum(ours * theirs, axis=1) / np.sum(theirs**2, axis=1)  # a gain per bin
         ours, theirs = (np.log1p(c / features.FLOOR) for c in (ours, theirs * gain[:, None]))

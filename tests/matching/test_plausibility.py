@@ -36,7 +36,7 @@ def test_margins_are_in_units_that_a_drummer_knows():
     }  # fmt: skip
 
 
-def test_the_interval_is_where_the_spread_ends():
+def test_the_interval_is_as_wide_as_the_spread():
     spread = (0.02, 0.1, 0.1, 0.1, 0.1)
     around = confidence.interval(TOM, spread)
     for name, (low, high) in around.items():
@@ -47,7 +47,7 @@ def test_the_interval_is_where_the_spread_ends():
         )
 
 
-def test_what_was_moved_far_or_is_far_is_less_sure():
+def test_a_theta_that_moved_far_or_a_distant_match_is_less_sure():
     deviation = np.full(5, 0.01)
     sure = confidence.spread(deviation, 0.1, np.zeros(5))
     moved = confidence.spread(deviation, 0.1, np.full(5, 0.5))

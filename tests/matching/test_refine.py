@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from matcher.matching import refine
-from matcher.matching.descent import RANGE
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, distance
 from matcher.matching.match import to_analysis_rate
 from matcher.physics import attack, drum
 from matcher.physics.drum import Drum
+from matcher.physics.theta import LIVE
 from tests.conftest import TOM, near, sound
 
-LONG_S = 30.0  # a budget that nothing here exhausts
+LONG_S = 30.0  # s, a budget that nothing here exhausts
 
 
 def test_a_drum_is_found_again_from_a_guess_beside_it():
@@ -59,7 +59,7 @@ def test_recordings_come_much_nearer(matches):
         clip = to_analysis_rate(match.hit, match.sample_rate)
         stages = refine.refine(clip, match.theta, match.ends_in_hit, budget_s=LONG_S)
         gained.append(stages[-1].distance / stages[0].distance)
-        RANGE.check(stages[-1].drum.theta)
+        LIVE.check(stages[-1].drum.theta)
     assert np.median(gained) < 0.65
 
 
@@ -79,9 +79,9 @@ def test_it_stops_when_told_and_when_the_time_is_over(monkeypatch):
 
     whole = sounds(budget_s=LONG_S)
     asked = iter([False, False])
-    told = sounds(budget_s=LONG_S, stopped=lambda: next(asked, True))
+    interrupted = sounds(budget_s=LONG_S, stopped=lambda: next(asked, True))
     late = sounds(budget_s=1e-6)
-    assert told < whole / 2 and late < whole / 2
+    assert interrupted < whole / 2 and late < whole / 2
 
 
 def test_silence_is_refused():
@@ -119,9 +119,9 @@ def test_a_short_clip_gets_no_attack_that_outlasts_it():
     attack_powers[8, 1] = 0.3
     clip = sound(Drum(TOM, attack_powers=tuple(map(tuple, attack_powers))))[: SAMPLE_RATE // 16]
     found = refine.refine(clip, near(TOM, 0.05), ends_in_hit=True, budget_s=LONG_S)[-1].drum
-    heard = np.array(attack.DECAYS_S) <= 1 / 16
+    observable = np.array(attack.DECAYS_S) <= 1 / 16
     assert np.sum(found.attack_powers) > 0
-    assert not np.array(found.attack_powers)[:, ~heard].any()
+    assert not np.array(found.attack_powers)[:, ~observable].any()
 
 
 def test_in_noise_the_attack_comes_nearer_to_the_drum_too():
@@ -142,15 +142,17 @@ def test_what_is_kept_is_there_before_the_clock_runs():
     """In a process of its own, where nothing was matched yet."""
     code = """
 import numpy as np
-from matcher.matching import descent, features, mode_power, refine
+from matcher.matching import features, mode_power, refine
+from matcher.physics.theta import LIVE
+from matcher.matching.target import WINDOWS
 from matcher.physics import drum
 refine.prepare()
-compiled = (mode_power._add, features._cut_out, features._square, drum.modal.add_gliding)
+compiled = (mode_power._add_modes, features._cut_out, features._square, drum.modal.add_gliding)
 before = [len(kernel.signatures) for kernel in compiled]
 assert min(before) > 0
-assert all("_plan" in vars(cqt) for cqt in (*descent.WINDOWS, features.DISTANCE))
-clip = drum.render(drum.Drum(descent.RANGE.from_nu(np.zeros(5))), features.SAMPLE_RATE, 1.5)
-refine.refine(clip, descent.RANGE.from_nu(np.full(5, 0.1)))
+assert all("_plan" in vars(cqt) for cqt in (*WINDOWS, features.DISTANCE))
+clip = drum.render(drum.Drum(LIVE.from_nu(np.zeros(5))), features.SAMPLE_RATE, 1.5)
+refine.refine(clip, LIVE.from_nu(np.full(5, 0.1)))
 assert [len(kernel.signatures) for kernel in compiled] == before
 """
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -21,7 +21,8 @@ from threadpoolctl import threadpool_limits
 from matcher.matching import refine
 from matcher.matching.encoder import SHIPPED, Encoder
 from matcher.matching.features import DISTANCE, N_SAMPLES, SAMPLE_RATE, distance_from
-from matcher.matching.match import match_file, to_analysis_rate
+from matcher.matching.hear import to_analysis_rate
+from matcher.matching.match import match_file
 from matcher.physics import drum
 from matcher.recording import save_atomically
 from training import command, jobs, recordings
