@@ -75,10 +75,10 @@ def test_exact_derivatives_are_those_of_each_sound():
     cost = cost_of(STRUCK, Drum(near(TOM, 0.1), (0.5, 0.4), 2000.0, 0.1))
     point = cost.point(cost.start)
     rows = descent.derivatives(point, cost, True)
-    for i, row in enumerate(parameters.PARAMETERS):
+    for i, row in enumerate(search_space.PARAMETERS):
         step = -row.difference if row.name == "x1" else row.difference  # x1 is as high as may be
         moved = cost.start.copy()
-        moved[parameters.index(row.name)] += step
+        moved[search_space.index(row.name)] += step
         beside = cost.point(moved, point.gain)
         expected = (cost.residual(point) - cost.residual(beside)) / step
         np.testing.assert_allclose(rows[i], expected, atol=2e-2 * np.abs(expected).max())
@@ -97,10 +97,10 @@ def test_a_drum_and_its_vector_are_the_same():
     np.testing.assert_allclose(again.theta, STRUCK.theta)
     assert again.strike == STRUCK.strike and again.tension == STRUCK.tension
     assert again.mallet_hz == pytest.approx(STRUCK.mallet_hz)
-    assert [vector[parameters.index(name)] for name in ("x1", "x2", "tension")] == [0.3, 0.2, 0.2]
-    assert vector[parameters.index("dullness")] == pytest.approx((110 / 800) ** 2)
+    assert [vector[search_space.index(name)] for name in ("x1", "x2", "tension")] == [0.3, 0.2, 0.2]
+    assert vector[search_space.index("dullness")] == pytest.approx((110 / 800) ** 2)
     hard = search_space.of_drum(Drum(TOM))
-    assert hard[parameters.index("dullness")] == 0
+    assert hard[search_space.index("dullness")] == 0
     start = search_space.start_of(TOM)
     assert all(start >= search_space.LOW) and all(start <= search_space.HIGH)
 
@@ -122,7 +122,7 @@ def test_another_floor_prior_or_start_makes_another_cost():
     point = cost.point(search_space.of_drum(STRUCK))
     before = cost.value(point)
     bound, coarse = cost.with_prior(10.0), cost.with_floors(refine.ROUGH_FLOORS)
-    away = np.sum((point.vector - start)[parameters.THETA] ** 2)
+    away = np.sum((point.vector - start)[search_space.THETA] ** 2)
     assert bound.value(point) == pytest.approx(before + 10 * away)
     assert bound.with_start(point.vector).value(point) == pytest.approx(before)
     assert coarse.value(point) != before

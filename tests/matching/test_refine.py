@@ -6,7 +6,7 @@ import pytest
 
 from matcher.matching import refine
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, distance
-from matcher.matching.match import to_analysis_rate
+from matcher.matching.hear import analysed
 from matcher.physics import attack, drum
 from matcher.physics.drum import Drum
 from matcher.physics.theta import LIVE
@@ -46,8 +46,8 @@ def test_noise_goes_into_the_attack_and_not_into_the_body():
 
 def test_no_stage_is_worse_than_the_one_before(matches):
     for name, match in matches.items():
-        clip = to_analysis_rate(match.hit, match.sample_rate)
-        stages = refine.refine(clip, match.theta, match.ends_in_hit, budget_s=0.1)
+        clip = analysed(match.hit)
+        stages = refine.refine(clip, match.theta, match.hit.ended, budget_s=0.1)
         distances = [stage.distance for stage in stages]
         assert distances == sorted(distances, reverse=True), name
         assert distances[0] == pytest.approx(match.log_cqt_distance, abs=1e-6)
@@ -56,8 +56,8 @@ def test_no_stage_is_worse_than_the_one_before(matches):
 def test_recordings_come_much_nearer(matches):
     gained = []
     for match in list(matches.values())[::3]:
-        clip = to_analysis_rate(match.hit, match.sample_rate)
-        stages = refine.refine(clip, match.theta, match.ends_in_hit, budget_s=LONG_S)
+        clip = analysed(match.hit)
+        stages = refine.refine(clip, match.theta, match.hit.ended, budget_s=LONG_S)
         gained.append(stages[-1].distance / stages[0].distance)
         LIVE.check(stages[-1].drum.theta)
     assert np.median(gained) < 0.65
