@@ -75,7 +75,7 @@ def test_exact_derivatives_are_those_of_each_sound():
     cost = cost_of(STRUCK, Drum(near(TOM, 0.1), (0.5, 0.4), 2000.0, 0.1))
     point = cost.point(cost.start)
     rows = descent.derivatives(point, cost, True)
-    for i, row in enumerate(search_space.PARAMETERS):
+    for i, row in enumerate(search_space.SEARCHED):
         step = -row.difference if row.name == "x1" else row.difference  # x1 is as high as may be
         moved = cost.start.copy()
         moved[search_space.index(row.name)] += step

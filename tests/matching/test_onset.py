@@ -3,7 +3,7 @@ import pytest
 import soundfile
 
 from matcher.matching import onset
-from matcher.matching.match import match_file
+from matcher.matching.match import MatchOptions, match_file
 from matcher.physics import modal
 from matcher.physics.theta import Theta
 
@@ -58,7 +58,7 @@ def test_recordings_begin_where_the_list_says(hits, matches):
 def test_a_later_hit_can_be_chosen(tmp_path):
     soundfile.write(tmp_path / "take.wav", take([0.3, 1.1], [0.4, 0.8]), RATE)
     assert match_file(tmp_path / "take.wav").onset_s == pytest.approx(1.1, abs=0.002)
-    first = match_file(tmp_path / "take.wav", hit=1)
+    first = match_file(tmp_path / "take.wav", MatchOptions(hit=1))
     assert first.onset_s == pytest.approx(0.3, abs=0.002)
     assert len(first.hit) / RATE == pytest.approx(0.8, abs=0.005)  # until the next
     with pytest.raises(ValueError, match="has no hit 3; allowed is 1 to 2"):
