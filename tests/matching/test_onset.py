@@ -62,4 +62,4 @@ def test_a_later_hit_can_be_chosen(tmp_path):
     assert first.onset_s == pytest.approx(0.3, abs=0.002)
     assert len(first.hit) / RATE == pytest.approx(0.8, abs=0.005)  # until the next
     with pytest.raises(ValueError, match="has no hit 3; allowed is 1 to 2"):
-        match_file(tmp_path / "take.wav", hit=3)
+        match_file(tmp_path / "take.wav", MatchOptions(hit=3))
