@@ -1,6 +1,6 @@
 """The study of docs/study.md: what each loss is worth at equal training time.
 
-    python -m studies.study --minutes 10            all models, one after the other, then tables
+    python -m training.study --minutes 10            all models, one after the other, then tables
     python -m training.study --minutes 10 --tables   only the tables of what is there
     python -m training.study --minutes 10 --metrics  only what each metric of PNP is worth
     python -m training.study --minutes 10 --figures docs    and the figures of what is there

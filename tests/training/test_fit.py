@@ -297,7 +297,8 @@ def test_two_processes_give_the_gradient_of_two_half_batches(
     monkeypatch.setenv("DRUM_MATCHER_CACHE", str(cache))
     environment = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29541"}
     script = (
-        "import sys; from pathlib import Path; from tests.test_fit import half_batches_gradient; "
+        "import sys; from pathlib import Path; "
+        "from tests.training.test_fit import half_batches_gradient; "
         "half_batches_gradient(Path(sys.argv[1]), Path(sys.argv[2]))"
     )
     processes = [

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import torch
 
+from training import study
 from training.config import Config
 from training.encoder import Encoder
-from training.studies import figures, study
+from training.studies import figures
 from training.studies import metric_quality as worth
 from training.study import LOSSES, PITCH, VARIANTS, Study, results
 
