@@ -40,9 +40,12 @@ def mean_and_error(values: np.ndarray) -> dict[str, float]:
 
 
 @torch.no_grad()
-def clip_distances(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Distances, by NAMES, of two clips (N_SAMPLES,) at the analysis rate."""
-    x, y = (torch.from_numpy(clip)[None].float() for clip in (x, y))
+def clip_distances(*, guess: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """Distances, by NAMES, of two clips (N_SAMPLES,) at the analysis rate.
+
+    The multi-resolution STFT is relative to the truth: it matters which is which.
+    """
+    x, y = (torch.from_numpy(clip)[None].float() for clip in (guess, truth))
     jtfs = torch.linalg.norm(shared_phi()(x) - shared_phi()(y)).item()
     return jtfs, _stft()(x[:, None], y[:, None]).item()
 
@@ -53,8 +56,10 @@ def _distances(nu_hat: np.ndarray, nu: np.ndarray, preset: str) -> np.ndarray:
     torch.set_num_threads(1)
     rows = []
     for pair in zip(nu_hat, nu):
-        x, y = (render(torch.from_numpy(n).float()[None], PRESETS[preset]) for n in pair)
-        rows.append(clip_distances(x[0].numpy(), y[0].numpy()))
+        guess, truth = (
+            render(torch.from_numpy(n).float()[None], PRESETS[preset])[0].numpy() for n in pair
+        )
+        rows.append(clip_distances(guess=guess, truth=truth))
     return np.array(rows).T
 
 

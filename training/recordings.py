@@ -138,7 +138,7 @@ def _match(task: Task) -> dict:
         padded[: len(clip)] = normalise(clip)
         for stage in stages:
             twin = drum.render(stage.drum, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
-            for name, value in zip(NAMES, clip_distances(padded, twin)):
+            for name, value in zip(NAMES, clip_distances(guess=twin, truth=padded)):
                 row[f"{stage.name} {name}"] = value
             row[f"{stage.name} pitch, Hz"] = float(stage.drum.theta.pitch_hz)
             row[f"{stage.name} partial, Hz"] = low_partial(twin)

@@ -1,11 +1,14 @@
 import shutil
 
+import auraloss
 import numpy as np
 import pytest
+import torch
 
 from matcher.matching.encoder import SHIPPED
-from matcher.matching.features import SAMPLE_RATE
-from matcher.matching.match import shipped_encoder
+from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, normalise
+from matcher.matching.match import match_file, shipped_encoder, to_analysis_rate
+from matcher.physics import drum
 from matcher.physics.theta import PRESETS, Theta
 from tests.conftest import DATA, draw
 from training import confidence, evaluate, recordings
@@ -60,6 +63,22 @@ def test_a_folder_of_recordings(tmp_path, capsys, monkeypatch):
     assert 0 < float(row["CMA-ES 1000"]) < float(row["network"])
     assert float(row["attack JTFS"]) > 0 and float(row["attack multi-resolution STFT"]) > 0
     assert f"| tom | 1 | {row['network']} | {row['body']} |" in summary
+
+
+def test_the_twin_is_the_guess_and_the_recording_the_truth(monkeypatch):
+    """Spectral convergence is relative to the truth, so that the loss is not symmetric."""
+    found = match_file(DATA / "tom_low.flac")
+    stage = recordings.refine.Refined(found.drum, 0.0, "network")
+    monkeypatch.setattr(recordings.refine, "refine", lambda *arguments: [stage])
+    row = recordings._match(recordings.Task(DATA / "tom_low.flac", "tom", SHIPPED, 0.3, 0))
+    clip = normalise(to_analysis_rate(found.hit, found.sample_rate))
+    truth = torch.zeros(1, 1, N_SAMPLES)
+    truth[0, 0, : len(clip)] = torch.from_numpy(clip)
+    twin = drum.render(found.drum, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
+    guess = torch.from_numpy(twin)[None, None]
+    loss = auraloss.freq.MultiResolutionSTFTLoss()
+    assert row["network multi-resolution STFT"] == pytest.approx(loss(guess, truth).item())
+    assert loss(guess, truth).item() != pytest.approx(loss(truth, guess).item(), rel=0.01)
 
 
 def test_a_folder_without_a_list(tmp_path):
