@@ -21,7 +21,8 @@ from matcher.matching.encoder import SHIPPED, Encoder
 from matcher.matching.features import N_SAMPLES
 from matcher.physics.theta import Theta
 from training import command, jobs
-from training.dataset import VERSION, Recipe, make_clip
+from training.cached_rows import cached_row, file_digest
+from training.dataset import Recipe, make_clip
 from training.evaluate import SEED, UNITS, natural_errors
 from training.markdown import table
 
@@ -46,8 +47,8 @@ def refine_sounds(model: Path, count: int, augmented: bool, workers: int) -> lis
 
 
 def _refine(task: Task) -> dict:
-    given = [VERSION, task.augmented, task.index, BUDGET_S, jobs.digest(task.model)]
-    return jobs.kept("confidence", given, lambda: _match(task))
+    inputs = [SEED, task.augmented, task.index, BUDGET_S, file_digest(task.model)]
+    return cached_row("confidence", inputs, lambda: _match(task))
 
 
 def _match(task: Task) -> dict:

@@ -5,8 +5,6 @@ whole or not at all.
 """
 
 import argparse
-import hashlib
-import json
 import os
 from collections.abc import Callable
 from concurrent.futures import (
@@ -18,7 +16,7 @@ from concurrent.futures import (
 )
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import cache, partial
+from functools import partial
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from threading import Thread
@@ -29,10 +27,6 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from matcher import recording
-from matcher.matching import descent, features, mode_power, onset, refine
-from matcher.matching import match as matching
-from matcher.physics import attack, drum, ftm, modal, theta
 from matcher.physics.theta import PRESETS
 from matcher.recording import save_atomically
 from training.dataset import cache_folder, nu_of
@@ -40,11 +34,6 @@ from training.jtfs import Phi, shared_phi
 from training.progress import progress
 
 ROWS = 64  # sounds
-
-
-# of all matches: what cuts hits out, what sounds, what compares
-CODE = (recording, onset, matching, features, theta, ftm, modal, drum, attack)
-CODE += (mode_power, descent, refine)
 LOST = "a worker died; the same command goes on from there"
 
 
@@ -111,33 +100,6 @@ def _read(path: Path):
     except (OSError, ValueError, EOFError):
         return None  # not there, or damaged: made anew
     return rows if len(rows) == ROWS else None
-
-
-def kept(kind: str, given: list, make: Callable[[], dict]) -> dict:
-    """make(), which is made of `given` (as JSON); kept in the cache folder from then on.
-
-    It is made anew when the code that sounds and matches drums, CODE, has changed.
-    """
-    name = hashlib.sha256(json.dumps([_code(), *given]).encode()).hexdigest()[:16]
-    path = cache_folder() / kind / f"{name}.json"
-    if path.is_file():
-        return json.loads(path.read_text())
-    made = make()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_atomically(path, lambda file: file.write(json.dumps(made).encode()))
-    return made
-
-
-@cache
-def _code() -> str:
-    sources = [Path(module.__file__).read_bytes() for module in CODE]
-    return hashlib.sha256(b"".join(sources)).hexdigest()
-
-
-@cache
-def digest(path: Path) -> str:
-    """Of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def each(work: Callable, tasks: list, workers: int, words: str) -> list:

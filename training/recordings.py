@@ -14,6 +14,7 @@ from matcher.matching.features import DISTANCE, N_SAMPLES, SAMPLE_RATE, distance
 from matcher.matching.match import match_file, to_analysis_rate
 from matcher.physics import drum
 from training import jobs
+from training.cached_rows import cached_row, file_digest
 from training.distances import NAMES, clip_distances
 
 SOUNDS = {".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3"}
@@ -119,9 +120,9 @@ def pitch_rows(rows: list[dict]) -> list[dict]:
 
 
 def _evaluate(task: Task) -> dict:
-    given = [task.path.name, task.instrument, task.budget_s, task.patience]
-    given += [jobs.digest(task.path), jobs.digest(task.model)]
-    return jobs.kept("recordings", given, lambda: _match(task))
+    inputs = [task.path.name, task.instrument, task.budget_s, task.patience]
+    inputs += [file_digest(task.path), file_digest(task.model)]
+    return cached_row("recordings", inputs, lambda: _match(task))
 
 
 def _match(task: Task) -> dict:
@@ -144,8 +145,8 @@ def _match(task: Task) -> dict:
             row[f"{stage.name} partial, Hz"] = low_partial(twin)
         if task.patience:
             start = descent.start_of(heard.theta)
-            given = [jobs.digest(task.path), jobs.digest(task.model), task.patience]
-            row |= jobs.kept("patience", given, lambda: patience(clip, start, task.patience))
+            inputs = [file_digest(task.path), file_digest(task.model), task.patience]
+            row |= cached_row("patience", inputs, lambda: patience(clip, start, task.patience))
         return row
 
 

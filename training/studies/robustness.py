@@ -25,13 +25,13 @@ from matcher.matching.match import match_file, to_analysis_rate
 from matcher.physics import drum
 from matcher.recording import save_atomically
 from training import command, jobs, recordings
+from training.cached_rows import cached_row, file_digest
 from training.markdown import table
 from training.studies import figures
 
 BUDGET_S = 0.3  # for body and attack, each: the default of match
 STEPS_OF_16_BITS = 2**15
 PHONE_HZ = (300.0, 3400.0)
-VERSION = 3  # raise it when a recording would be spoiled otherwise
 
 
 def heard(x, seconds):
@@ -109,9 +109,9 @@ def measure(tasks: list[Task], workers: int) -> list[dict]:
 
 
 def _measure(task: Task) -> dict:
-    given = [VERSION, task.path.name, CURVES[task.curve].spoil.__name__, task.value, BUDGET_S]
-    given += [jobs.digest(task.model), jobs.digest(task.path)]
-    return jobs.kept("robustness", given, lambda: _match(task))
+    inputs = [task.path.name, CURVES[task.curve].spoil.__name__, task.value, BUDGET_S]
+    inputs += [file_digest(task.model), file_digest(task.path)]
+    return cached_row("robustness", inputs, lambda: _match(task))
 
 
 def _match(task: Task) -> dict:
