@@ -25,7 +25,7 @@ ONLY_IN = {  # package: the folders or files that may import it
         "training/fit.py",
         "training/trainer.py",
         "training/bench.py",
-        "training/study.py",
+        "training/studies/experiment.py",
     ),
     "auraloss": ("training/distances.py",),
     "cma": ("training/recordings.py",),

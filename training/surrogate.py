@@ -193,14 +193,14 @@ def main(argv=None) -> None:
         made = load_table(arguments.table or arguments.preset)
         if made.job.preset != arguments.preset:
             raise ValueError(f"the table is of {made.job.preset}, not of {arguments.preset}")
-        network, worth = learn_metric(arguments.preset, made.nu, made.R)
+        network, report = learn_metric(arguments.preset, made.nu, made.R)
     else:
         job = PhiRows(arguments.preset, arguments.seed)
         with jobs.executor(arguments.workers, arguments.scheduler) as pool:
             rows = jobs.run(job, arguments.count, pool)
-        network, worth = learn_phi(job.preset, jobs.sounds(job, len(rows)), rows)
+        network, report = learn_phi(job.preset, jobs.sounds(job, len(rows)), rows)
     network.save(arguments.out)
-    print(worth)
+    print(report)
 
 
 if __name__ == "__main__":

@@ -38,8 +38,8 @@ def test_a_logarithm_gives_the_metric_back(nu):
 
 def test_it_learns_a_smooth_metric(nu):
     R = smooth_factor(nu)
-    network, worth = learn_metric("live", nu, R)
-    assert worth.startswith("120 sounds held out")
+    network, report = learn_metric("live", nu, R)
+    assert report.startswith("120 sounds held out")
     M = network(torch.from_numpy(nu).float()).double().numpy()
     truth = np.swapaxes(R, 1, 2) @ R
     error = np.linalg.norm(M - truth, axis=(1, 2)) / np.linalg.norm(truth, axis=(1, 2))
