@@ -28,7 +28,7 @@ ONLY_IN = {  # package: the folders or files that may import it
         "training/studies/experiment.py",
     ),
     "auraloss": ("training/distances.py",),
-    "cma": ("training/recordings.py",),
+    "cma": ("training/cma_search.py",),
     "tomli_w": ("matcher/kits/kit.py",),
     "sounddevice": ("matcher/live/devices.py",),
     "rtmidi": ("matcher/live/midi.py",),

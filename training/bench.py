@@ -99,7 +99,7 @@ def metric_rate() -> float:
 
 def main(argv=None) -> int:
     """The command line."""
-    parser = command.parser("bench", __doc__)
+    parser = command.parser("training.bench", __doc__)
     parser.parse_args(argv)
     keep_freed_memory()
     print(table(analysis_rows()), end="\n\n")

@@ -32,7 +32,7 @@ SMOKE = {"epochs": 2, "shards_per_epoch": 1, "distinct_shards": 2}
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command.parser("fit", __doc__)
+    parser = command.parser("training.fit", __doc__)
     default = Config()
     parser.add_argument("--run", help="folder, or name in the cache folder (default: the preset)")
     parser.add_argument(

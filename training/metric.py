@@ -110,10 +110,10 @@ def _full(upper: np.ndarray) -> np.ndarray:
     return R
 
 
-@command.named("metric")
+@command.entry_point("training.metric")
 def main(argv=None) -> None:
     """The command line."""
-    parser = command.parser("metric", __doc__)
+    parser = command.parser("training.metric", __doc__)
     jobs.add_arguments(parser, count=4096)
     parser.add_argument("--step", type=float, default=0.0, help="of secants, in nu; 0: tangents")
     parser.add_argument("--validation", type=int, default=SHARD, help=f"sounds; default {SHARD}")

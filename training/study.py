@@ -23,16 +23,16 @@ from training.studies.results import result_rows, save_figures
 from training.studies.settings import PITCH
 
 
-@command.named("study")
+@command.entry_point("training.study")
 def main(argv=None) -> None:
     """The command line."""
-    parser = command.parser("study", __doc__)
+    parser = command.parser("training.study", __doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="of each run; default 10")
     parser.add_argument("--pitch", choices=PITCH, help="train this setting alone; default both")
     parser.add_argument("--tables", action="store_true", help="train nothing")
     parser.add_argument("--metrics", action="store_true", help="only the quality of each metric")
     parser.add_argument("--figures", type=Path, help="folder for study-*.png; train nothing")
-    parser.add_argument("--workers", type=int, default=2, help="processes that compare sounds")
+    command.add_workers(parser, "compare sounds")
     arguments = parser.parse_args(argv)
     if not arguments.minutes > 0:
         raise ValueError(f"minutes is {arguments.minutes}, allowed is above 0")

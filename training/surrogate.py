@@ -179,10 +179,10 @@ def learn_phi(preset: str, nu: np.ndarray, phi: np.ndarray) -> tuple[PhiNetwork,
     )
 
 
-@command.named("surrogate")
+@command.entry_point("training.surrogate")
 def main(argv=None) -> None:
     """The command line."""
-    parser = command.parser("surrogate", __doc__)
+    parser = command.parser("training.surrogate", __doc__)
     parser.add_argument("of", choices=("metric", "phi"), help="what to learn")
     jobs.add_arguments(parser, count=20000)
     parser.add_argument("--table", help="of training.metric; default: the preset's shipped one")

@@ -124,7 +124,7 @@ def test_octaves_are_counted():
     assert (line["octaves off"], line["elsewhere"]) == (2, 1)
 
 
-def test_spoiled_recordings_are_matched_and_kept(tmp_path, monkeypatch):
+def test_degraded_recordings_are_matched_and_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("DRUM_MATCHER_CACHE", str(tmp_path))
     task = robustness.Task(DATA / "tom_high.flac", SHIPPED, 0, 0.3)
     (row,) = robustness.measure([task], 1)
@@ -135,18 +135,18 @@ def test_spoiled_recordings_are_matched_and_kept(tmp_path, monkeypatch):
     assert robustness.measure([task], 1) == [{"network": 1, "body": 2, "attack": 3}]
 
 
-@pytest.mark.parametrize("curve", robustness.CURVES, ids=lambda curve: curve.spoil.__name__)
-def test_each_way_to_spoil_has_a_strength_that_changes_nothing_much(curve):
+@pytest.mark.parametrize("curve", robustness.CURVES, ids=lambda curve: curve.degrade.__name__)
+def test_each_way_to_degrade_has_a_strength_that_changes_nothing_much(curve):
     x = np.random.default_rng(1).standard_normal(8000).astype(np.float32)
     changes = []
     for value in curve.values:
-        y = curve.spoil(x, value)
+        y = curve.degrade(x, value)
         assert np.isfinite(y).all() and np.any(y)
         n = min(len(x), len(y))
         alike = np.dot(x[:n], y[:n]) / np.linalg.norm(x) / np.linalg.norm(y[:n])
         changes.append(1 - alike)
     assert -1e-5 < min(changes) < 0.01
-    assert max(changes) > (1e-6 if curve.spoil is robustness.level else 0.01)
+    assert max(changes) > (1e-6 if curve.degrade is robustness.level else 0.01)
 
 
 def test_what_refining_gains_on_sounds_whose_theta_is_known(tmp_path, capsys, monkeypatch):
@@ -184,12 +184,12 @@ def test_a_list_without_its_columns_is_said(tmp_path):
 def test_a_late_onset_does_not_make_a_clip_that_was_cut_off(monkeypatch):
     cut, refine = [], robustness.refine.refine
 
-    def heard(x, theta, ends_in_hit, budget_s):
+    def note_cut(x, theta, ends_in_hit, budget_s):
         if budget_s > 0:
             cut.append(ends_in_hit)
         return refine(x, theta, ends_in_hit, 0.0)
 
-    monkeypatch.setattr(robustness.refine, "refine", heard)
+    monkeypatch.setattr(robustness.refine, "refine", note_cut)
     for curve, value in ((0, 0.1), (2, 10.0), (2, -10.0)):
         robustness._match(robustness.Task(DATA / "tom_low.flac", SHIPPED, curve, value))
     assert cut == [True, False, False]
