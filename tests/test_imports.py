@@ -19,7 +19,7 @@ ONLY_IN = {  # package: the folders or files that may import it
     "onnxruntime": ("matcher/matching/encoder.py",),
     "matplotlib": ("matcher/matching/picture.py", "training/studies/figures.py"),
     "soundfile": ("matcher/recording.py",),
-    "kymatio": ("training/jtfs.py",),
+    "kymatio": ("training/jtfs.py", "training/jtfs_frequency.py"),
     "dask": ("training/jobs.py",),
     "lightning_fabric": (
         "training/fit.py",

@@ -22,7 +22,7 @@ MATCHER_CODE = (
 )
 TRAINING_CODE = {  # kind of row: the modules of training that make it
     "confidence": ("confidence.py", "dataset.py", "augment.py", "jobs.py"),
-    "recordings": ("recordings.py", "distances.py", "jtfs.py", "jobs.py"),
+    "recordings": ("recordings.py", "distances.py", "jtfs.py", "jtfs_frequency.py", "jobs.py"),
     "patience": ("cma_search.py", "jobs.py"),
     "robustness": ("studies/robustness.py", "jobs.py"),
 }

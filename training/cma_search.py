@@ -1,7 +1,7 @@
 """CMA-ES on the parameters of the body: what a patient search reaches on a recording.
 
 Source: Hansen and Ostermeier, "Completely Derandomized Self-Adaptation in Evolution Strategies",
-Evolutionary Computation 9 (2001), as the package cma has it.
+Evolutionary Computation 9 (2001); the package is cma.
 """
 
 import numpy as np

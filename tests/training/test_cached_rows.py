@@ -50,6 +50,7 @@ def test_all_code_of_matching_changes_the_key(tree, kind):
         ("recordings", "training/recordings.py"),
         ("recordings", "training/distances.py"),
         ("recordings", "training/jtfs.py"),
+        ("recordings", "training/jtfs_frequency.py"),
         ("patience", "training/cma_search.py"),
         ("robustness", "training/studies/robustness.py"),
     ],

@@ -20,6 +20,7 @@ from training.config import Config
 from training.dataset import SHARD, Shards
 from training.distances import sound_distances
 from training.evaluate import SEED
+from training.memory import keep_freed_memory
 from training.metric import Metric, load_table, make_table
 from training.studies import metric_quality
 from training.studies.settings import (
@@ -36,7 +37,7 @@ from training.studies.settings import (
     WARM_SHARDS,
 )
 from training.surrogate import MetricNetwork, PhiNetwork, PhiRows, learn_metric, learn_phi
-from training.trainer import Trainer, keep_freed_memory
+from training.trainer import Trainer
 
 CACHE_GB = 8.0  # GB; the shards of both pitch settings together
 BATCH = 128  # sounds; of an encoder without gradients

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from matcher.matching.refine import STAGES
 
-# blue and orange, told apart in any kind of colour vision; grey for what is compared with
+# blue and orange, told apart in any kind of colour vision; grey for references
 COLOURS = ("#0b6fb8", "#d1480f")
 GREY, BAND = "#555555", "#c9d6e2"
 
