@@ -36,6 +36,7 @@ from training.jtfs import Phi, shared_phi
 from training.progress import progress
 
 ROWS = 64  # sounds in a shard; half a minute of work, which is all that a kill loses
+CONNECT_S = 10  # s to wait for a cluster's scheduler
 LOST = "a worker died; the same command continues where it was"
 
 
@@ -186,7 +187,7 @@ def _cluster(scheduler: str):
     from dask.distributed import Client, KilledWorker
 
     try:
-        client = Client(scheduler, timeout="10s")
+        client = Client(scheduler, timeout=CONNECT_S)
     except (OSError, ValueError) as error:
         raise ValueError(
             f"no dask.distributed scheduler at {scheduler}; give an address like tcp://host:8786"

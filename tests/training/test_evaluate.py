@@ -32,7 +32,7 @@ def test_on_fresh_sounds():
     assert rows[-1]["MSE"] < 0.1
 
 
-def test_distances_are_nothing_for_the_truth_and_less_for_the_model_than_for_others():
+def test_distances_are_nothing_for_the_truth_and_less_for_the_model_than_for_others(in_process):
     guess, truth = evaluate.infer_sounds(shipped_encoder(), 8, augmented=False)
     same, near, far = (
         evaluate.distance_rows(nu, truth, PRESETS["live"], workers=1)
@@ -124,7 +124,7 @@ def test_octaves_are_counted():
     assert (line["octaves off"], line["elsewhere"]) == (2, 1)
 
 
-def test_degraded_recordings_are_matched_and_kept(tmp_path, monkeypatch):
+def test_degraded_recordings_are_matched_and_kept(tmp_path, monkeypatch, in_process):
     monkeypatch.setenv("DRUM_MATCHER_CACHE", str(tmp_path))
     task = robustness.Task(DATA / "tom_high.flac", SHIPPED, 0, 0.3)
     (row,) = robustness.measure([task], 1)
@@ -149,12 +149,15 @@ def test_each_way_to_degrade_has_a_strength_that_changes_nothing_much(curve):
     assert max(changes) > (1e-6 if curve.degrade is robustness.level else 0.01)
 
 
-def test_what_refining_gains_on_sounds_whose_theta_is_known(tmp_path, capsys, monkeypatch):
+def test_what_refining_gains_on_sounds_whose_theta_is_known(
+    tmp_path, capsys, monkeypatch, in_process
+):
     monkeypatch.setenv("DRUM_MATCHER_CACHE", str(tmp_path))
+    monkeypatch.setattr(confidence, "BUDGET_S", 0.1)
     assert confidence.main(["--count", "8", "--workers", "1"]) == 0
-    said = capsys.readouterr().out
-    assert "8 clean sounds" in said and "8 augmented sounds" in said
-    assert said.count("| omega | cents |") == 2
+    output = capsys.readouterr().out
+    assert "8 clean sounds" in output and "8 augmented sounds" in output
+    assert output.count("| omega | cents |") == 2
     assert len(list((tmp_path / "confidence").iterdir())) == 16
     assert confidence.main(["--count", "1"]) == 2
     assert "allowed is 8 or more" in capsys.readouterr().err
@@ -165,17 +168,17 @@ def test_confidence_is_such_that_its_share_of_errors_is_within():
     rows = []
     for _ in range(2000):
         deviation = 10 ** rng.uniform(-3, -1, 5)
-        nu, heard = rng.uniform(-0.5, 0.5, (2, 5))
+        nu, inferred = rng.uniform(-0.5, 0.5, (2, 5))
         rows.append({
-            "nu": nu, "network": heard, "attack": nu + 3 * deviation * rng.standard_normal(5),
+            "nu": nu, "network": inferred, "attack": nu + 3 * deviation * rng.standard_normal(5),
             "deviation": deviation, "distances": [0.5, 0.3],
         })  # fmt: skip
     weights, shares = confidence.fit(rows)
-    np.testing.assert_allclose(weights[:, 1], 1, atol=0.15)  # of the deviation's logarithm
+    np.testing.assert_allclose(weights[:, 1], 1, atol=0.15)  # for the logarithm of the deviation
     np.testing.assert_allclose(shares, 0.68, atol=0.05)
 
 
-def test_a_list_without_its_columns_is_said(tmp_path):
+def test_a_list_without_its_columns_is_an_error(tmp_path):
     (tmp_path / "hits.csv").write_text("file,is_drum\nx.wav,1\n")
     with pytest.raises(ValueError, match=r"hits.csv has no column instrument; it needs file"):
         recordings.drums(tmp_path)
