@@ -24,8 +24,8 @@ from training.runs import load_checkpoint, summary
 
 HEAD_RATE = 10  # times the learning rate; the scale of the head grows as the network learns
 WARM_UP = 0.05  # share of the steps over which the learning rate rises
-EVALUATION_BATCH = 128  # sounds; without gradients more fit than in training
-SEED_STRIDE = 1_000_003  # a prime, so that seed and epoch together make distinct seeds
+EVALUATION_BATCH = 128  # sounds; a divisor of SHARD
+SEED_STRIDE = 1_000_003  # above any number of epochs: each seed and epoch has a seed of its own
 
 
 def learning_rate(config: Config, step: int) -> float:
