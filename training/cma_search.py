@@ -31,10 +31,8 @@ def search(clip: np.ndarray, start: np.ndarray, evaluations: int) -> dict[str, f
     """
     import cma  # of development only
 
-    middle, half = (
-        (search_space.HIGH + search_space.LOW) / 2,
-        (search_space.HIGH - search_space.LOW) / 2,
-    )
+    low, high = search_space.LOW, search_space.HIGH
+    middle, half = (high + low) / 2, (high - low) / 2
     nearest = _Nearest(clip)
 
     def cost(u):
