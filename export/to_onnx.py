@@ -1,4 +1,4 @@
-"""A run of training.fit -> one self-describing ONNX file."""
+"""Export a run of training.fit as one self-describing ONNX file."""
 
 import io
 import json
@@ -20,34 +20,49 @@ from training.encoder import Encoder
 from training.runs import load_checkpoint, summary
 from training.synth import theta_from_nu
 
-OPSET = 17
-LICENCE = "GPL-3.0-or-later"  # of the weights, as of the rest
-CHECKED_SOUNDS = 16
-TOLERANCE = 1e-4  # largest difference in nu between torch and ONNX Runtime, both float32
+OPSET = 17  # of ONNX; ONNX Runtime reads it from 1.12 on
+LICENCE = "GPL-3.0-or-later"  # of the weights, as of the code
+CHECKED_SOUNDS = 16  # some seconds of work
+TOLERANCE = 1e-4  # nu, between torch and ONNX Runtime in float32; forty times what was measured
 
 
 class NaturalUnits(nn.Module):
-    """Encoder plus the way back from nu: features -> nu (batch, 5), one (batch,) a parameter."""
+    """The encoder, and its nu converted to natural units.
+
+    Args:
+        encoder: Infers nu.
+        preset: The ranges of nu.
+    """
 
     def __init__(self, encoder: Encoder, preset: Preset):
         super().__init__()
         self.encoder, self.preset = encoder, preset
 
     def forward(self, features: torch.Tensor):
-        """Features (batch, 2, bins, frames) -> nu, then Theta's fields."""
+        """nu (batch, 5), then Theta's fields (batch,), from features (batch, 2, bins, frames)."""
         nu = self.encoder(features)
         return nu, *theta_from_nu(nu, self.preset)
 
 
 def load_run(run: Path) -> tuple[Config, Encoder, dict]:
-    """A run's settings, its encoder in evaluation mode, and what the metadata says of it."""
+    """Read a run.
+
+    Args:
+        run: The folder.
+
+    Returns:
+        Its configuration, its encoder in evaluation mode, and the "training" of the metadata.
+
+    Raises:
+        ValueError: There is no checkpoint, or the encoder needs the pitch as an input.
+    """
     state = load_checkpoint(run)
     config = Config.from_dict(json.loads(state["config"]))
     if config.pitch == "known":
-        raise ValueError(f"{run} needs to be told the pitch; allowed is a run with pitch unknown")
+        raise ValueError(f"{run} needs the pitch as an input; allowed is a run with pitch unknown")
     encoder = Encoder(config.recipe.features.n_bins)
     encoder.load_state_dict(state["model"])
-    runs = [*state["earlier"], summary(state)]  # each went on from the one before
+    runs = [*state["earlier"], summary(state)]  # each continued from the one before
     training = {
         "sounds": sum(run["sounds"] for run in runs),
         "sounds_are": "synthetic, rendered by drum-matcher",
@@ -58,10 +73,18 @@ def load_run(run: Path) -> tuple[Config, Encoder, dict]:
 
 
 def export(run: Path, path: Path) -> float:
-    """Write the model of a run to path, whole or not at all; the largest difference in nu.
+    """Write the model of a run, whole or not at all.
 
-    Raises ValueError for a folder that holds no run, and where ONNX Runtime does not give what
-    torch gives on CHECKED_SOUNDS sounds.
+    Args:
+        run: The folder of the run.
+        path: The ONNX file to write.
+
+    Returns:
+        The largest difference in nu between torch and ONNX Runtime on CHECKED_SOUNDS sounds.
+
+    Raises:
+        ValueError: The folder holds no run that can be exported, or the difference is above
+            TOLERANCE.
     """
     config, encoder, training = load_run(run)
     preset, cqt = PRESETS[config.recipe.preset], config.recipe.features
@@ -82,9 +105,9 @@ def export(run: Path, path: Path) -> float:
 
 
 def _graph(module: NaturalUnits, cqt: LogCqt) -> bytes:
-    """The ONNX file of a module that takes features, any batch size."""
+    """The ONNX file of a module that takes features, in batches of any size."""
     names, buffer = (runtime.INPUT, *runtime.OUTPUTS), io.BytesIO()
-    with warnings.catch_warnings():  # torch's newer exporter would need one more package
+    with warnings.catch_warnings():  # torch's newer exporter would need another package
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
             module.eval(),
@@ -102,7 +125,20 @@ def _graph(module: NaturalUnits, cqt: LogCqt) -> bytes:
 def check_parity(
     encoder: Encoder, session: runtime.Encoder, config: Config, n_sounds: int
 ) -> float:
-    """Largest difference in nu, torch to ONNX Runtime, over test sounds; at most TOLERANCE."""
+    """Compare ONNX Runtime with torch on test sounds.
+
+    Args:
+        encoder: The encoder in torch.
+        session: The exported model.
+        config: The run.
+        n_sounds: Sounds.
+
+    Returns:
+        The largest difference in nu.
+
+    Raises:
+        ValueError: It is above TOLERANCE.
+    """
     cqt, worst = config.recipe.features, 0.0
     for i in range(n_sounds):
         _, clip = make_clip(config.recipe, config.seed, "test", i)

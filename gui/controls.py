@@ -1,5 +1,6 @@
 """Controls that several panels share: knobs, a level meter, panels, a slider that can be read."""
 
+import math
 import time
 from collections.abc import Callable
 
@@ -301,6 +302,9 @@ def parameter_knob(row: Parameter) -> "Knob":
     knob = Knob(row.label, (row.to_share, value_at), row.format, default, sentence, zero=zero,
                 learnable=True)  # fmt: skip
     knob.typed = (row.display_unit, row.display_scale)
+    # a key moves it by no less than one step, or it would be rounded back to where it was
+    share = row.step / (row.high - row.low)
+    knob.dial.setSingleStep(max(knob.dial.singleStep(), math.ceil(STEPS * share)))
     return knob
 
 

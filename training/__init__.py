@@ -3,7 +3,7 @@
 import os
 import warnings
 
-# Read when torch loads: a thread that waits leaves its core to the process that makes sounds.
+# Read when torch loads: a waiting thread leaves its core to the process that renders sounds.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# Torch's own use of what it has deprecated, at the first forward-mode derivative.
+# Torch calls its own deprecated function at the first forward-mode derivative.
 warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=FutureWarning)

@@ -2,7 +2,8 @@
 
     python -m training.bench
 
-Each time is the best of a few, after a first that does not count. Ratios are of one run.
+Each time is the best of several, after a first that does not count. Ratios compare times of the
+same run.
 """
 
 import sys
@@ -21,18 +22,20 @@ from training.config import LOSSES, Config
 from training.dataset import Recipe
 from training.jtfs import Phi
 from training.markdown import table
+from training.memory import keep_freed_memory
 from training.metric import Metric, jacobian
 from training.surrogate import COMPONENTS, PhiNetwork
 from training.synth import render, render_with_tangents
-from training.trainer import Trainer, keep_freed_memory
+from training.trainer import Trainer
 
 PRESET = "paper"
-METRIC_SEED, METRIC_SOUNDS = 2**31 - 1, 4 * jobs.ROWS  # a seed that no table has
-REPEATS = 5
+METRIC_SEED = 2**31 - 1  # a seed that no table has, so that its shards can be deleted
+METRIC_SOUNDS = 4 * jobs.ROWS  # sounds; two shards for each of two processes
+REPEATS = 5  # times; other work on the machine rarely disturbs all of them
 
 
 def best(function, repeats: int = REPEATS) -> float:
-    """Seconds that function() takes, the best of `repeats` after a first one."""
+    """Seconds that function() takes: the best of `repeats` calls after a first one."""
     function()
     times = []
     for _ in range(repeats):
@@ -43,7 +46,16 @@ def best(function, repeats: int = REPEATS) -> float:
 
 
 def seconds_per_sound(config: Config, fabric: Fabric, repeats: int = 2) -> float:
-    """Seconds a sound takes to learn from by the loss of a run, without making or loading it."""
+    """Training time per sound with a run's loss, without rendering or loading the sound.
+
+    Args:
+        config: The run.
+        fabric: The device.
+        repeats: Steps that are timed; the best one counts.
+
+    Returns:
+        s.
+    """
     trainer = Trainer(replace(config, epochs=1), Path(), fabric)
     trainer.model.train()
     shard, batch = trainer.train[config.first_shard], np.arange(config.batch_size)
@@ -58,7 +70,7 @@ def seconds_per_sound(config: Config, fabric: Fabric, repeats: int = 2) -> float
 
 @torch.no_grad()
 def analysis_rows() -> list[dict]:
-    """Times of one clip: rendered, its tangents, Phi, J."""
+    """Table rows: ms to render one clip, its tangents, Phi and J, and their ratios to Phi."""
     nu, preset, phi = torch.full((1, 5), 0.1), PRESETS[PRESET], Phi()
     x = render(nu, preset)
     clip = best(lambda: phi(x))
@@ -72,7 +84,7 @@ def analysis_rows() -> list[dict]:
 
 
 def loss_seconds() -> dict[str, float]:
-    """Training time per 1,000 sounds of each loss; `proxy` of a network that nobody trained."""
+    """Training time per 1,000 sounds with each loss, s; `proxy` with an untrained network."""
     fabric = Fabric(accelerator="cpu", devices=1)
     with TemporaryDirectory() as folder:
         network = Path(folder) / "phi.pt"
@@ -86,12 +98,12 @@ def loss_seconds() -> dict[str, float]:
 
 
 def metric_rate() -> float:
-    """Sounds a minute of training.metric with two processes, once they have started."""
+    """Sounds per minute of training.metric with two processes, once they have started."""
     job = Metric(PRESET, METRIC_SEED)
     for shard in job.folder.glob("*.npy"):
         shard.unlink()
     with jobs.executor(2) as pool:
-        jobs.run(job, 2 * jobs.ROWS, pool)  # the processes start
+        jobs.run(job, 2 * jobs.ROWS, pool)  # starts the processes
         start = time.perf_counter()
         jobs.run(job, 2 * jobs.ROWS + METRIC_SOUNDS, pool)
     return 60 * METRIC_SOUNDS / (time.perf_counter() - start)
@@ -99,7 +111,7 @@ def metric_rate() -> float:
 
 def main(argv=None) -> int:
     """The command line."""
-    parser = command.parser("bench", __doc__)
+    parser = command.parser("training.bench", __doc__)
     parser.parse_args(argv)
     keep_freed_memory()
     print(table(analysis_rows()), end="\n\n")

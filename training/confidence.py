@@ -1,10 +1,11 @@
-"""What refining gains on synthetic sounds, whose theta is known, and how sure it may be of it.
+"""What refining gains on synthetic sounds, whose theta is known, and how sure it may be of theta.
 
     python -m training.confidence --count 300
 
-Prints errors in natural units, of the network and refined, on clean and augmented sounds; then
-WEIGHTS of matching.confidence, fitted on half of all sounds, and how many errors of the other half
-are within the spread that they give. Rows that are done are kept in the cache folder.
+Prints the errors of the network and after refining, in natural units, on clean and on augmented
+sounds; then the WEIGHTS of matching.confidence, fitted on half of all sounds, and the share of
+errors in the other half that are within the spread that these weights give. Rows that are done are
+kept in the cache folder.
 """
 
 import sys
@@ -12,27 +13,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from scipy.optimize import minimize
-from threadpoolctl import threadpool_limits
 
 from matcher.matching import confidence, refine
-from matcher.matching.encoder import SHIPPED, Encoder
+from matcher.matching.encoder import Encoder
 from matcher.matching.features import N_SAMPLES
 from matcher.physics.theta import LIVE, Theta
 from training import command, jobs
-from training.dataset import VERSION, Recipe, make_clip
+from training.cached_rows import cached_row, file_digest
+from training.dataset import Recipe, make_clip
 from training.evaluate import SEED, UNITS, natural_errors
 from training.markdown import table
 
-BUDGET_S = 1.0  # for body and attack, each
-FLAT = 1e-3  # of the weights' squares: what nothing speaks for stays small
-SMALLEST = 1e-4  # nu
+BUDGET_S = 1.0  # s, for body and attack each; three times the default, so that little is left
+WHOLE = 0.999  # of the window's samples; a shorter clip counts as cut off
+PENALTY = 1e-3  # of the weights' squares; keeps weights small that no sound needs
+SMALLEST = 1e-4  # nu, added to errors; below it their logarithm tells nothing
 
 
 @dataclass(frozen=True)
 class Task:
-    """A sound."""
+    """A sound of the test split to refine."""
 
     model: Path
     augmented: bool
@@ -40,24 +41,32 @@ class Task:
 
 
 def refine_sounds(model: Path, count: int, augmented: bool, workers: int) -> list[dict]:
-    """A row for each sound: nu, of the network, and of each stage; deviation, distances."""
+    """Refine test sounds.
+
+    Args:
+        model: The ONNX file of the encoder.
+        count: Sounds.
+        augmented: Whether the sounds are augmented.
+        workers: Processes.
+
+    Returns:
+        For each sound "nu", the nu of each of refine.STAGES by its name, "distances" of the stages
+        and "deviation", None where there is none.
+    """
     tasks = [Task(model, augmented, i) for i in range(count)]
     return jobs.each(_refine, tasks, workers, "augmented" if augmented else "clean")
 
 
 def _refine(task: Task) -> dict:
-    given = [VERSION, task.augmented, task.index, BUDGET_S, jobs.digest(task.model)]
-    return jobs.kept("confidence", given, lambda: _match(task))
+    inputs = [SEED, task.augmented, task.index, BUDGET_S, file_digest(task.model)]
+    return cached_row("confidence", inputs, lambda: _match(task))
 
 
 def _match(task: Task) -> dict:
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        recipe = Recipe(augmented=float(task.augmented))
-        nu, clip = make_clip(recipe, SEED, "test", task.index)
-        theta = Encoder(task.model)(clip)
-        cut = len(clip) < 0.999 * N_SAMPLES
-        stages = refine.refine(clip, theta, cut, BUDGET_S)
+    recipe = Recipe(augmented=float(task.augmented))
+    nu, clip = make_clip(recipe, SEED, "test", task.index)
+    theta = Encoder(task.model)(clip)
+    stages = refine.refine(clip, theta, len(clip) < WHOLE * N_SAMPLES, BUDGET_S)
     row = {"nu": nu.tolist(), "distances": [stage.distance for stage in stages]}
     row |= {s.name: np.clip(LIVE.to_nu(s.drum.theta), -1, 1).tolist() for s in stages}
     deviation = stages[-1].deviation
@@ -66,7 +75,7 @@ def _match(task: Task) -> dict:
 
 
 def error_rows(rows: list[dict]) -> list[dict]:
-    """Median errors in natural units, of each stage."""
+    """Median errors of each stage: a table row for each parameter, in natural units."""
 
     def theta(name):
         return LIVE.from_nu(np.array([row[name] for row in rows]))
@@ -80,50 +89,56 @@ def error_rows(rows: list[dict]) -> list[dict]:
 
 
 def fit(rows: list[dict]) -> tuple[np.ndarray, np.ndarray]:
-    """WEIGHTS (5, 4) by quantile regression on every other sound; of the others, the share within.
+    """Fit the weights by quantile regression on every other sound.
 
-    share: (5,), which shall be confidence.SHARE.
+    Source: Koenker and Bassett, "Regression Quantiles", Econometrica 46 (1978).
+
+    Args:
+        rows: As `refine_sounds` returns them.
+
+    Returns:
+        WEIGHTS (5, 4) of matching.confidence, and the share (5,) of errors of the other sounds that
+        are within the spread, which should be confidence.SHARE.
     """
     rows = [row for row in rows if row["deviation"] is not None]
-    nu, found, heard = (
+    nu, refined, inferred = (
         np.array([row[name] for row in rows]) for name in ("nu", refine.STAGES[-1], "network")
     )
-    known = np.array([
-        confidence.evidence(row["deviation"], row["distances"][-1], np.abs(to - at))
-        for row, to, at in zip(rows, found, heard)
+    evidence = np.array([
+        confidence.evidence(row["deviation"], row["distances"][-1], np.abs(after - before))
+        for row, after, before in zip(rows, refined, inferred)
     ])  # fmt: skip
-    logs = np.log(np.abs(found - nu) + SMALLEST)
+    log_errors = np.log(np.abs(refined - nu) + SMALLEST)
     weights, shares = [], []
     for i in range(len(Theta._fields)):
-        x, y = known[:, i], logs[:, i]
+        x, y = evidence[:, i], log_errors[:, i]
         weights.append(_quantile(x[::2], y[::2]))
         shares.append(np.mean(y[1::2] < x[1::2] @ weights[-1]))
     return np.array(weights), np.array(shares)
 
 
 def _quantile(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Weights of x (sounds, columns) at which SHARE of y (sounds,) is below their sum."""
+    """Weights of x (sounds, columns) for which SHARE of y (sounds,) is below x @ weights."""
     q = confidence.SHARE
 
     def cost(w):
         above = y - x @ w
-        return np.mean(np.maximum(q * above, (q - 1) * above)) + FLAT * np.sum(w[1:] ** 2)
+        return np.mean(np.maximum(q * above, (q - 1) * above)) + PENALTY * np.sum(w[1:] ** 2)
 
     first = np.r_[np.quantile(y, q), np.zeros(x.shape[1] - 1)]
     return minimize(cost, first, method="Powell", options={"maxiter": 10000}).x
 
 
-@command.named("confidence")
+@command.entry_point("training.confidence")
 def main(argv=None) -> None:
     """The command line."""
-    parser = command.parser("confidence", __doc__)
-    parser.add_argument("--model", type=Path, default=SHIPPED, help="default: the shipped model")
+    parser = command.parser("training.confidence", __doc__)
+    command.add_model(parser)
     parser.add_argument("--count", type=int, default=300, help="sounds of each kind; default 300")
-    parser.add_argument("--workers", type=int, default=2, help="processes; default 2")
+    command.add_workers(parser)
     arguments = parser.parse_args(argv)
-    if arguments.count < 8:
-        raise ValueError(f"count is {arguments.count}, allowed is 8 or more")
-    Encoder(arguments.model)
+    command.check_at_least(arguments, count=8)
+    Encoder(arguments.model)  # a wrong model is one sentence, not an error of each worker
     rows = []
     for augmented in (False, True):
         sounds = refine_sounds(arguments.model, arguments.count, augmented, arguments.workers)

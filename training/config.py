@@ -1,4 +1,4 @@
-"""Everything that the result of a training run depends on."""
+"""The configuration of a training run: its fields, what each allows, and how it is read."""
 
 from dataclasses import asdict, dataclass, field, fields
 
@@ -21,28 +21,32 @@ CHOICES = {
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that the result of a run depends on."""
+    """Everything that the result of a training run depends on.
+
+    Raises:
+        ValueError: A field has a value that is not allowed.
+    """
 
     recipe: Recipe = field(default_factory=Recipe)
     epochs: int = 40
     shards_per_epoch: int = 10  # of SHARD sounds each
-    distinct_shards: int = 160  # after these the training sounds come round again
-    first_shard: int = 0  # of them
+    distinct_shards: int = 160  # after these the training sounds are repeated
+    first_shard: int = 0  # where the distinct shards begin
     batch_size: int = 64
-    learning_rate: float = 5e-4  # the highest; it rises over WARM_UP, then falls as a cosine
+    learning_rate: float = 5e-4  # its maximum: a linear warm-up, then half a cosine
     weight_decay: float = 1e-2
     seed: int = 0
     loss: str = "p"  # p, pnp, mss, jtfs or proxy
-    pitch: str = "unknown"  # known: the encoder is told it and infers the other four
-    metric: str = "table"  # of pnp: the table's own sounds, or any sound by a network
-    table: str = ""  # of training.metric; none: the preset's shipped one
-    network: str = ""  # of training.surrogate: of pnp where the metric is one, and of proxy
-    power: int = 2  # of the distance that is minimised (not by mss); 1: the distance itself
-    clip: float = 1.0  # eigenvalues of M above this quantile of the largest count as it
+    pitch: str = "unknown"  # known: an input, and the encoder infers the other four
+    metric: str = "table"  # of pnp: from the table, for its sounds; or from a network, for any
+    table: str = ""  # file of training.metric; "": the one that ships with the preset
+    network: str = ""  # file of training.surrogate: for metric network, and for loss proxy
+    power: int = 2  # of the distance that is minimised: 1, or 2, its square; not used by mss
+    clip: float = 1.0  # eigenvalues of M are clipped at this quantile of the sounds' largest
     damping: str = "scheduled"  # of pnp and proxy: constant, scheduled or adaptive
-    damping_start: float = 0.0  # lambda; 0: the largest eigenvalue met, and none for proxy
+    damping_start: float = 0.0  # lambda; 0: the largest clipped eigenvalue; for proxy no damping
     damping_matrix: str = "identity"  # or diagonal
-    warm_start: str = ""  # the run whose weights this one began with
+    warm_start: str = ""  # the run whose weights this one begins with
 
     def __post_init__(self):
         for name, allowed in CHOICES.items():
@@ -80,12 +84,19 @@ class Config:
 
     @property
     def steps(self) -> int:
-        """Optimiser steps of the whole run."""
+        """Optimiser steps in the whole run."""
         return self.epochs * self.shards_per_epoch * SHARD // self.batch_size
 
     @classmethod
     def from_dict(cls, values: dict) -> "Config":
-        """From asdict's form; ValueError names a key that is not one of its fields."""
+        """Read a configuration from what asdict gave, or from part of it.
+
+        Args:
+            values: Fields; those that are missing have their defaults.
+
+        Raises:
+            ValueError: A key is unknown, or a value is not allowed.
+        """
         values = _mapping("config", values)
         recipe = _mapping("recipe", values.pop("recipe", {}))
         cqt = _mapping("features", recipe.pop("features", {}))

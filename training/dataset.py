@@ -1,7 +1,7 @@
-"""Sounds to learn from: seeded theta, rendered, augmented and analysed by matcher itself.
+"""Training sounds: seeded theta, rendered, augmented and analysed by the code of matcher.
 
 Sound i of a split depends on the recipe, the seed, the split and i, on nothing else. Sounds come
-in shards of SHARD; a shard is kept on disk while the cache has room, and made again where not.
+in shards of SHARD; a shard is kept on disk while the cache has room, and made again otherwise.
 """
 
 import hashlib
@@ -22,15 +22,20 @@ from matcher.physics.theta import PRESETS, Theta
 from matcher.recording import save_atomically
 from training.augment import augment, log_uniform
 
-SHARD = 1024  # sounds
-VERSION = 2  # raise it when a sound of the same recipe and seed would come out otherwise
+SHARD = 1024  # sounds; 11 MB of features, several seconds of work
+VERSION = 2  # raise it when a sound of the same recipe and seed would differ
 SPLITS = {"train": 0, "validation": 1, "test": 2}
-# of the augmented sounds: what is beside theta, each with its chance; else it is as in Drum
-STRIKE_CHANCE, STRIKE_RANGE = 0.5, (0.05, 0.5)
-MALLET_CHANCE, DULL_RANGE = 0.5, (1e-4, 0.3)  # (pitch / cutoff)^2
-TENSION_CHANCE, TENSION_RANGE = 0.4, (0.01, 1.0)
-ATTACK_CHANCE, ATTACK_DB = 0.6, (-35.0, 3.0)  # power of all bands over the body's peak squared
-ATTACK_OCTAVES = (0.5, 3.0)  # width of its spectrum
+# Augmented sounds vary more than theta, each quantity with its probability; else it is as in Drum.
+STRIKE_PROBABILITY = 0.5
+STRIKE_RANGE = (0.05, 0.5)  # of the sides; from the rim to the middle
+MALLET_PROBABILITY = 0.5
+DULL_RANGE = (1e-4, 0.3)  # (pitch / cutoff)^2; from a stick to a soft mallet
+TENSION_PROBABILITY = 0.4
+TENSION_RANGE = (0.01, 1.0)  # as Drum's; from a glide that is barely audible to a hard hit
+ATTACK_PROBABILITY = 0.6
+ATTACK_DB = (-35.0, 3.0)  # dB, power of all bands over the square of the body's peak
+ATTACK_OCTAVES = (0.5, 3.0)  # octaves, width of the attack's spectrum
+ATTACK_FLOOR = 1e-12  # power; every band has some, so that decibels are finite
 
 
 def cache_folder() -> Path:
@@ -41,13 +46,13 @@ def cache_folder() -> Path:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a sound is made of."""
+    """How a sound is made: the ranges of theta, augmentation, and the features."""
 
     preset: str = "live"
     augmented: float = 0.6  # share of the sounds that are augmented
     features: LogCqt = field(
         default_factory=lambda: LogCqt(
-            f_min=40 * 2 ** (-10 / BINS_PER_OCTAVE),  # 22.4 Hz; the bins of the distance stay bins
+            f_min=40 * 2 ** (-10 / BINS_PER_OCTAVE),  # 22.4 Hz, below the lowest pitch
             n_bins=108,
             bandwidth=0.85,
             n_frames=48,
@@ -57,9 +62,19 @@ class Recipe:
 
 
 def make_clip(recipe: Recipe, seed: int, split: str, index: int):
-    """One sound: nu (5,) and its clip (samples,) float32 at SAMPLE_RATE, from the onset."""
+    """Make one sound.
+
+    Args:
+        recipe: How it is made.
+        seed: Of the sounds.
+        split: One of SPLITS.
+        index: Which sound of the split.
+
+    Returns:
+        nu (5,) and the clip (samples,) float32 at SAMPLE_RATE from the onset.
+    """
     rng = np.random.default_rng([seed, SPLITS[split], index])
-    nu = rng.uniform(-1, 1, 5)  # first, as in nu_of
+    nu = rng.uniform(-1, 1, 5)  # drawn first, as in nu_of
     augmented = rng.random() < recipe.augmented
     theta = PRESETS[recipe.preset].from_nu(nu)
     struck = _any_strike(theta, rng) if augmented else Drum(theta)
@@ -68,34 +83,34 @@ def make_clip(recipe: Recipe, seed: int, split: str, index: int):
 
 
 def _any_strike(theta: Theta, rng: np.random.Generator) -> Drum:
-    """Theta as it may be struck: anywhere, by any mallet, hard, with noise."""
+    """A drum of this theta, struck anywhere, by any mallet, with any force and attack."""
     struck = Drum(theta)
-    if rng.random() < STRIKE_CHANCE:
+    if rng.random() < STRIKE_PROBABILITY:
         struck = struck._replace(strike=tuple(rng.uniform(*STRIKE_RANGE, 2)))
-    if rng.random() < MALLET_CHANCE:
+    if rng.random() < MALLET_PROBABILITY:
         cutoff = theta.pitch_hz / np.sqrt(log_uniform(rng, *DULL_RANGE))
         struck = struck._replace(mallet_hz=min(float(cutoff), drum.HARD_HZ))
-    if rng.random() < TENSION_CHANCE:
+    if rng.random() < TENSION_PROBABILITY:
         struck = struck._replace(tension=float(log_uniform(rng, *TENSION_RANGE)))
-    if rng.random() < ATTACK_CHANCE:
+    if rng.random() < ATTACK_PROBABILITY:
         struck = struck._replace(attack_powers=_any_attack(rng))
     return struck
 
 
 def _any_attack(rng: np.random.Generator):
-    """Levels of attack: a hump over the bands that dies away sooner at one end."""
+    """Powers of an attack (bands, decays): a hump over the bands, longer decays at one end."""
     band = np.arange(attack.N_BANDS)[:, None]
     octave = attack.OCTAVES / attack.N_BANDS
     middle, width = rng.uniform(0, attack.N_BANDS), rng.uniform(*ATTACK_OCTAVES) / octave
     hump = np.exp(-0.5 * ((band - middle) / width) ** 2)
     slow = rng.uniform(-0.5, attack.N_DECAYS) + rng.uniform(-0.2, 0.1) * (band - middle)
-    attack_powers = hump * np.exp(-0.5 * (np.arange(attack.N_DECAYS) - slow) ** 2) + 1e-12
+    attack_powers = hump * np.exp(-0.5 * (np.arange(attack.N_DECAYS) - slow) ** 2) + ATTACK_FLOOR
     attack_powers *= 10 ** (rng.uniform(*ATTACK_DB) / 10) / attack_powers.sum()
     return tuple(tuple(map(float, row)) for row in attack_powers)
 
 
 def nu_of(seed: int, split: str, index: int) -> np.ndarray:
-    """The nu (5,) of a sound, whatever its recipe."""
+    """nu (5,) of a sound, which does not depend on the recipe."""
     return np.random.default_rng([seed, SPLITS[split], index]).uniform(-1, 1, 5)
 
 
@@ -104,7 +119,13 @@ class Shards:
     """A split as a sequence of shards: shards[i] is (nu, log_cqt, observed).
 
     nu: (SHARD, 5) float32. log_cqt: (SHARD, bins, frames) float16. observed: (SHARD, frames)
-    float16. Rounded to float16 whether they come from the cache or not.
+    float16. They are rounded to float16 whether they come from the cache or not.
+
+    Args:
+        recipe: How the sounds are made.
+        seed: Of the sounds.
+        split: One of SPLITS.
+        cache_bytes: Size up to which the shards of all recipes together are kept.
     """
 
     recipe: Recipe
@@ -118,7 +139,7 @@ class Shards:
             with np.load(path, allow_pickle=False) as kept:
                 return kept["nu"], kept["log_cqt"], kept["observed"]
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-            pass  # not there, or damaged: made anew
+            pass  # missing or damaged: made again
         shard = self._make(index)
         self.folder.mkdir(parents=True, exist_ok=True)
         size = sum(array.nbytes for array in shard)
@@ -130,7 +151,7 @@ class Shards:
 
     @property
     def folder(self) -> Path:
-        """Where this split is cached; named by everything its sounds depend on."""
+        """Where this split is cached; its name depends on all that the sounds depend on."""
         key = json.dumps([VERSION, asdict(self.recipe), self.seed], sort_keys=True)
         name = f"{self.recipe.preset}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
         return cache_folder() / "shards" / name / self.split
@@ -140,7 +161,7 @@ class Shards:
         nu = np.empty((SHARD, 5), np.float32)
         log_cqt = np.empty((SHARD, cqt.n_bins, cqt.n_frames), np.float16)
         observed = np.empty((SHARD, cqt.n_frames), np.float16)
-        with threadpool_limits(1):  # small products in many processes: BLAS threads only collide
+        with threadpool_limits(1):  # BLAS threads of many processes would compete for the cores
             for i in range(SHARD):
                 nu[i], x = make_clip(self.recipe, self.seed, self.split, index * SHARD + i)
                 log_cqt[i], observed[i] = cqt(x), cqt.observed(len(x))
@@ -148,7 +169,15 @@ class Shards:
 
 
 def channels(log_cqt: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """float16 arrays of a shard -> what the encoder takes, (sounds, 2, bins, frames) float32."""
+    """The input of the encoder.
+
+    Args:
+        log_cqt: (sounds, bins, frames) float16, from a shard.
+        observed: (sounds, frames) float16, from a shard.
+
+    Returns:
+        (sounds, 2, bins, frames) float32.
+    """
     return stack(log_cqt.astype(np.float32), observed.astype(np.float32))
 
 

@@ -1,4 +1,4 @@
-"""How far the sounds of two sets of parameters are apart."""
+"""Distances of sounds: joint time-frequency scattering, and multi-resolution STFT."""
 
 from functools import cache
 
@@ -11,14 +11,23 @@ from training import jobs
 from training.jtfs import shared_phi
 from training.synth import render
 
-CHUNK = 16  # sounds a worker takes at a time
+CHUNK = 16  # sounds in one task of a worker; some seconds, so that workers end together
 NAMES = ("JTFS", "multi-resolution STFT")
 
 
-def sound_distances(nu_hat, nu, preset: Preset, workers: int = 2) -> dict[str, np.ndarray]:
-    """nu_hat, nu (sounds, 5) -> distances (sounds,) of their sounds, by NAMES.
+def sound_distances(
+    nu_hat: np.ndarray, nu: np.ndarray, preset: Preset, workers: int = 2
+) -> dict[str, np.ndarray]:
+    """Distances of the sounds of inferred parameters from those of the true ones.
 
-    JTFS: the L2 norm of Phi(g(nu_hat)) - Phi(g(nu)). Multi-resolution STFT: auraloss as it comes.
+    Args:
+        nu_hat: The guess, (sounds, 5).
+        nu: The truth, (sounds, 5).
+        preset: The ranges of nu.
+        workers: Processes.
+
+    Returns:
+        {name: (sounds,)} for each of NAMES, as `clip_distances` defines them.
     """
     chunks = [slice(i, i + CHUNK) for i in range(0, len(nu), CHUNK)]
     with jobs.executor(workers) as pool:
@@ -30,7 +39,7 @@ def sound_distances(nu_hat, nu, preset: Preset, workers: int = 2) -> dict[str, n
 
 
 def mean_and_error(values: np.ndarray) -> dict[str, float]:
-    """Mean, standard deviation and standard error of the mean."""
+    """Mean, standard deviation and standard error of the mean of values (sounds,)."""
     deviation = float(np.std(values, ddof=1))
     return {
         "mean": float(np.mean(values)),
@@ -40,21 +49,35 @@ def mean_and_error(values: np.ndarray) -> dict[str, float]:
 
 
 @torch.no_grad()
-def clip_distances(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Distances, by NAMES, of two clips (N_SAMPLES,) at the analysis rate."""
-    x, y = (torch.from_numpy(clip)[None].float() for clip in (x, y))
+def clip_distances(*, guess: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """Distances of two clips.
+
+    JTFS is the L2 norm of Phi(guess) - Phi(truth). Multi-resolution STFT is auraloss with its
+    defaults (Steinmetz and Reiss 2020), whose spectral convergence is relative to the truth: the
+    two clips must not be swapped.
+
+    Args:
+        guess: (N_SAMPLES,) at the rate of the analysis.
+        truth: Likewise.
+
+    Returns:
+        The distances in the order of NAMES.
+    """
+    x, y = (torch.from_numpy(clip)[None].float() for clip in (guess, truth))  # (1, samples)
     jtfs = torch.linalg.norm(shared_phi()(x) - shared_phi()(y)).item()
     return jtfs, _stft()(x[:, None], y[:, None]).item()
 
 
 @torch.no_grad()
 def _distances(nu_hat: np.ndarray, nu: np.ndarray, preset: str) -> np.ndarray:
-    """(len(NAMES), sounds)."""
+    """Distances (len(NAMES), sounds) of some sounds, on one thread."""
     torch.set_num_threads(1)
     rows = []
     for pair in zip(nu_hat, nu):
-        x, y = (render(torch.from_numpy(n).float()[None], PRESETS[preset]) for n in pair)
-        rows.append(clip_distances(x[0].numpy(), y[0].numpy()))
+        guess, truth = (
+            render(torch.from_numpy(n).float()[None], PRESETS[preset])[0].numpy() for n in pair
+        )
+        rows.append(clip_distances(guess=guess, truth=truth))
     return np.array(rows).T
 
 

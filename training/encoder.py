@@ -5,16 +5,19 @@ from torch import nn
 from torchvision.models import efficientnet_b0
 
 N_PARAMETERS = 5
-HEAD_SCALE = 0.2  # before it knows anything, the network says little
+HEAD_SCALE = 0.2  # an untrained network stays near the middle of the ranges
 
 
 class Encoder(nn.Module):
     """Features (batch, 2, bins, frames) -> nu (batch, 5) in (-1, 1).
 
     BatchNorm2d -> EfficientNet-B0 -> linear without bias -> BatchNorm1d -> tanh. A third input
-    channel, made here, tells each bin its place: pooling over frequency would forget it, and pitch
-    is a place. Where the pitch is known, places count from it, and it is handed through. Every
-    sound is fresh, so B0's dropout and stochastic depth are off.
+    channel, made here, holds the position of each bin: pooling over frequency would lose it, and
+    pitch is a position. If the pitch is known, positions are relative to it, and it is passed on
+    to the output. Sounds hardly repeat in training, so B0's dropout and stochastic depth are off.
+
+    Args:
+        n_bins: Bins of the features.
     """
 
     def __init__(self, n_bins: int):
@@ -28,7 +31,15 @@ class Encoder(nn.Module):
         nn.init.constant_(self.head.weight, HEAD_SCALE)
 
     def forward(self, features: torch.Tensor, pitch: torch.Tensor | None = None) -> torch.Tensor:
-        """Features (batch, 2, bins, frames), pitch (batch,) in nu if known -> nu (batch, 5)."""
+        """Infer parameters.
+
+        Args:
+            features: (batch, 2, bins, frames).
+            pitch: The first of nu where it is known, (batch,).
+
+        Returns:
+            nu (batch, 5); the first is the known pitch.
+        """
         place = self.place.expand(features.shape[0], 1, -1, features.shape[3])
         if pitch is not None:
             place = place - pitch[:, None, None, None]

@@ -1,14 +1,14 @@
 """Train the encoder.
 
     python -m training.fit                       the shipped model's warm start, in the cache folder
-    python -m training.fit --smoke               everything in about a minute
+    python -m training.fit --smoke               a tiny run of about a minute
     python -m training.fit --run mine --preset paper --epochs 20
     python -m training.fit --run mine --resume
     python -m training.fit --run better --warm-start mine --loss pnp --power 1 --clip 0.1
     python -m training.fit --run big --devices 4 --precision bf16-mixed
 
-A run is a folder: config.json, checkpoint.pt (each epoch, written whole or not at all) and log.csv.
-A run that was killed goes on with --resume from its last epoch, to the same end.
+A run is a folder: config.json, checkpoint.pt (after each epoch, written whole or not at all) and
+log.csv. --resume continues a killed run from its last epoch, and it ends with the same numbers.
 """
 
 import argparse
@@ -24,20 +24,19 @@ from matcher.physics.theta import PRESETS
 from matcher.recording import save_atomically
 from training import command
 from training.config import Config
+from training.memory import keep_freed_memory
 from training.objective import Objective
 from training.runs import load_checkpoint, run_folder
-from training.trainer import Trainer, keep_freed_memory
+from training.trainer import Trainer
 
 SMOKE = {"epochs": 2, "shards_per_epoch": 1, "distinct_shards": 2}
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command.parser("fit", __doc__)
+    parser = command.parser("training.fit", __doc__)
     default = Config()
     parser.add_argument("--run", help="folder, or name in the cache folder (default: the preset)")
-    parser.add_argument(
-        "--resume", action="store_true", help="go on with a run from its last epoch"
-    )
+    parser.add_argument("--resume", action="store_true", help="continue a run from its last epoch")
     parser.add_argument("--smoke", action="store_true", help=f"a tiny run: {SMOKE}")
     parser.add_argument("--config", type=Path, help="JSON file with any fields of config.json")
     for f in fields(Config):
@@ -49,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--accelerator", default="auto", help="cpu, cuda, ...; default auto")
     parser.add_argument("--devices", type=int, default=1, help="processes, each with its device")
     parser.add_argument("--precision", default="32-true", help="of Fabric, such as bf16-mixed")
-    parser.add_argument("--workers", type=int, default=1, help="processes that make sounds")
+    parser.add_argument("--workers", type=int, default=1, help="processes that render sounds")
     parser.add_argument("--cache-gb", type=float, default=4.0, help="disk for shards; default 4")
     return parser
 
@@ -71,15 +70,20 @@ def _config(arguments) -> Config:
 
 
 def _settings(arguments) -> list[str]:
-    """Options that were given and say what a run is, not how it is computed."""
+    """Options given that are settings of the run itself, not of how it is computed."""
     names = {f.name for f in fields(Config)} | {"preset", "augmented", "config", "smoke"}
     values = {n: getattr(arguments, n, None) for n in sorted(names)}
-    given = [n for n, v in values.items() if v is not None and v is not False]  # 0 is given
+    given = [n for n, v in values.items() if v is not None and v is not False]  # 0 counts
     return [f"--{n.replace('_', '-')}" for n in given]
 
 
 def main(argv=None) -> int:
-    """The command line; 2 after a sentence on stderr where something given was wrong."""
+    """The command line.
+
+    Returns:
+        Exit status: 2 where an option or the machine was at fault, said in one sentence on stderr.
+        Errors of the training loop itself are raised, but for a full disk.
+    """
     arguments = _parser().parse_args(argv)
     try:
         config = _config(arguments)
@@ -108,14 +112,14 @@ def main(argv=None) -> int:
         return 2
     try:
         trainer.fit(arguments.workers)
-    except OSError as error:  # a full disk; a broken run goes on with --resume
+    except OSError as error:  # a full disk; --resume continues the run
         print(f"training.fit: {error}", file=sys.stderr)
         return 2
     return 0
 
 
 def _fabric(config: Config, arguments) -> Fabric:
-    """The processes and devices asked for, started; ValueError where they are not there."""
+    """Start the processes on their devices; ValueError where the machine lacks them."""
     keep_freed_memory()
     n = arguments.devices
     if n < 1 or config.shards_per_epoch % n or config.batch_size % n or config.batch_size < 2 * n:
@@ -124,13 +128,15 @@ def _fabric(config: Config, arguments) -> Fabric:
             f"and of half the batch_size ({config.batch_size})"
         )
     if n > 1:
-        Objective(config, torch.device("cpu"))  # what is missing is said once
+        Objective(
+            config, torch.device("cpu")
+        )  # a missing file is reported once, not by each process
     try:
         fabric = Fabric(accelerator=arguments.accelerator, devices=n,
                         strategy="ddp" if n > 1 else "auto",
                         precision=arguments.precision)  # fmt: skip
         fabric.launch()
-    except Exception as error:  # Fabric has several kinds for what a machine lacks
+    except Exception as error:  # Fabric raises several types for what a machine lacks
         raise ValueError(f"Fabric cannot start: {error}") from error
     return fabric
 

@@ -1,12 +1,10 @@
 """Numbers computed for each of many sounds: by several processes or a cluster, in kept shards.
 
-A killed job goes on where it stood: shards of ROWS sounds are in the cache folder, each written
+A killed job continues where it was: shards of ROWS sounds are in the cache folder, each written
 whole or not at all.
 """
 
 import argparse
-import hashlib
-import json
 import os
 from collections.abc import Callable
 from concurrent.futures import (
@@ -18,7 +16,7 @@ from concurrent.futures import (
 )
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import cache, partial
+from functools import partial
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from threading import Thread
@@ -28,31 +26,25 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import track
+from threadpoolctl import threadpool_limits
 
-from matcher import recording
-from matcher.matching import descent, features, mode_power, onset, refine
-from matcher.matching import match as matching
-from matcher.physics import attack, drum, ftm, modal, theta
 from matcher.physics.theta import PRESETS
 from matcher.recording import save_atomically
+from training import command
 from training.dataset import cache_folder, nu_of
 from training.jtfs import Phi, shared_phi
 from training.progress import progress
 
-ROWS = 64  # sounds
-
-
-# of all matches: what cuts hits out, what sounds, what compares
-CODE = (recording, onset, matching, features, theta, ftm, modal, drum, attack)
-CODE += (mode_power, descent, refine)
-LOST = "a worker died; the same command goes on from there"
+ROWS = 64  # sounds in a shard; half a minute of work, which is all that a kill loses
+CONNECT_S = 10  # s to wait for a cluster's scheduler
+LOST = "a worker died; the same command continues where it was"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A subclass says what a sound's row of numbers is; the sounds are the first ones of a split.
+    """Which sounds, and by the subclass which numbers; the sounds are the first ones of a split.
 
-    Raise a subclass's VERSION when its rows would come out otherwise.
+    Raise a subclass's VERSION when it would compute other numbers.
     """
 
     preset: str
@@ -62,7 +54,15 @@ class Job:
     VERSION: ClassVar[int]
 
     def row(self, nu: torch.Tensor, phi: Phi) -> np.ndarray:
-        """nu (1, 5) float32 -> a row (numbers,) float32."""
+        """The numbers of one sound.
+
+        Args:
+            nu: (1, 5) float32.
+            phi: The features that sounds are compared by.
+
+        Returns:
+            (numbers,) float32.
+        """
         raise NotImplementedError
 
     @property
@@ -73,7 +73,16 @@ class Job:
 
 
 def run(job: Job, count: int, executor) -> np.ndarray:
-    """Rows (count, numbers) of the first sounds; what the cache lacks is made by `executor`."""
+    """Rows of a job's first sounds.
+
+    Args:
+        job: The job.
+        count: Sounds.
+        executor: Computes the shards that the cache lacks.
+
+    Returns:
+        (count, numbers) float32.
+    """
     folder = job.folder
     paths = [folder / f"{i:06d}.npy" for i in range(-(-count // ROWS))]
     kept = {i: rows for i, path in enumerate(paths) if (rows := _read(path)) is not None}
@@ -98,7 +107,7 @@ def sounds(job: Job, count: int) -> np.ndarray:
 
 
 def _make_shard(job: Job, first: int, count: int) -> np.ndarray:
-    """Rows of so many sounds, on one thread: the same numbers whichever worker makes them."""
+    """Rows (count, numbers), on one thread: the same numbers whichever worker computes them."""
     torch.set_num_threads(1)
     with torch.no_grad():
         nu = sounds(job, first + count)[first:]
@@ -109,48 +118,46 @@ def _read(path: Path):
     try:
         rows = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
-        return None  # not there, or damaged: made anew
+        return None  # missing or damaged: computed again
     return rows if len(rows) == ROWS else None
 
 
-def kept(kind: str, given: list, make: Callable[[], dict]) -> dict:
-    """make(), which is made of `given` (as JSON); kept in the cache folder from then on.
+def each(work: Callable, tasks: list, workers: int, label: str) -> list:
+    """Do work(task) for every task in several processes of one thread each.
 
-    It is made anew when the code that sounds and matches drums, CODE, has changed.
+    Args:
+        work: A function of a module, so that it can be sent to a process.
+        tasks: Its arguments.
+        workers: Processes.
+        label: Stands beside the progress bar on stderr.
+
+    Returns:
+        The results, in the order of the tasks.
     """
-    name = hashlib.sha256(json.dumps([_code(), *given]).encode()).hexdigest()[:16]
-    path = cache_folder() / kind / f"{name}.json"
-    if path.is_file():
-        return json.loads(path.read_text())
-    made = make()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_atomically(path, lambda file: file.write(json.dumps(made).encode()))
-    return made
-
-
-@cache
-def _code() -> str:
-    sources = [Path(module.__file__).read_bytes() for module in CODE]
-    return hashlib.sha256(b"".join(sources)).hexdigest()
-
-
-@cache
-def digest(path: Path) -> str:
-    """Of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def each(work: Callable, tasks: list, workers: int, words: str) -> list:
-    """work(task) of every task by several processes, in order, with a bar on stderr."""
     with executor(workers) as pool:
-        return list(track(pool.map(work, tasks), words, len(tasks), console=Console(stderr=True)))
+        results = pool.map(partial(_on_one_thread, work), tasks)
+        return list(track(results, label, len(tasks), console=Console(stderr=True)))
+
+
+def _on_one_thread(work: Callable, task):
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        return work(task)
 
 
 @contextmanager
 def executor(workers: int, scheduler: str | None = None):
-    """An executor: processes here, or the dask.distributed cluster at the address `scheduler`.
+    """An executor of processes here, or of a dask.distributed cluster.
 
-    OSError where a worker is lost for good; what is queued then, or at Ctrl-C, is dropped.
+    Work that is still queued at an error or at Ctrl-C is dropped.
+
+    Args:
+        workers: Processes, unless there is a scheduler.
+        scheduler: Address of the cluster's scheduler.
+
+    Raises:
+        OSError: A worker was lost for good.
+        ValueError: There is no scheduler at the address.
     """
     if scheduler:
         with _cluster(scheduler) as pool:
@@ -166,7 +173,11 @@ def executor(workers: int, scheduler: str | None = None):
 
 
 def end_with_parent(worker: int = 0) -> None:
-    """Called in a worker process: it ends when the process that it works for was killed."""
+    """Make this worker process end when the process that it works for was killed.
+
+    Args:
+        worker: Not used; a DataLoader passes it.
+    """
     parent = parent_process()
     Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
@@ -176,7 +187,7 @@ def _cluster(scheduler: str):
     from dask.distributed import Client, KilledWorker
 
     try:
-        client = Client(scheduler, timeout="10s")
+        client = Client(scheduler, timeout=CONNECT_S)
     except (OSError, ValueError) as error:
         raise ValueError(
             f"no dask.distributed scheduler at {scheduler}; give an address like tcp://host:8786"
@@ -192,18 +203,25 @@ def _cluster(scheduler: str):
 
 
 def add_arguments(parser: argparse.ArgumentParser, count: int) -> None:
-    """The options of every command that runs a job."""
+    """Add the options of every command that runs a job.
+
+    Args:
+        parser: The parser of the command.
+        count: The default of --count.
+    """
     parser.add_argument("--preset", choices=PRESETS, default="live", help="default live")
     parser.add_argument("--count", type=int, default=count, help=f"sounds; default {count}")
     parser.add_argument("--seed", type=int, default=0, help="of the sounds; default 0")
-    parser.add_argument("--workers", type=int, default=2, help="processes; default 2")
+    command.add_workers(parser)
     parser.add_argument("--scheduler", help="address of a dask.distributed cluster to use instead")
 
 
-def check(arguments) -> None:
-    """ValueError where an option of add_arguments, or a place to write to, cannot be."""
-    for name, lowest in (("count", 1), ("workers", 1), ("seed", 0)):
-        if getattr(arguments, name) < lowest:
-            raise ValueError(f"{name} is {getattr(arguments, name)}, allowed is {lowest} or more")
+def check(arguments: argparse.Namespace) -> None:
+    """Check the options of add_arguments, and the file `out` to write.
+
+    Raises:
+        ValueError: A value is not allowed, or there is no folder to write to.
+    """
+    command.check_at_least(arguments, count=1, workers=1, seed=0)
     if arguments.out and not arguments.out.parent.is_dir():
         raise ValueError(f"there is no folder {arguments.out.parent} to write {arguments.out} to")

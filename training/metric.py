@@ -1,13 +1,13 @@
-"""The metric of PNP: M = J^T J, J the Jacobian of Phi o g, of a seed's training sounds.
+"""The metric of PNP for training sounds: M = J^T J, where J is the Jacobian of Phi o g.
 
     python -m training.metric --preset live --count 4096 -o training/tables/live.npz
     python -m training.metric --preset live --count 4096 --step 0.1 -o secants.npz
     python -m training.metric --preset paper --count 100000 --scheduler tcp://host:8786 -o big.npz
 
-With --step, J holds secants over nu +- step in place of tangents: the metric at the scale of an
-encoder's error. A killed run goes on where it stood. A table holds R, upper triangular with
-R^T R = M, by QR of J: M squares J's small singular values below what numbers hold, R does not. It
-holds validation sounds as well, to steer damping by.
+With --step, J holds secants over nu +- step instead of tangents: the metric at the scale of an
+encoder's error. A killed run continues where it was. A table holds R, upper triangular with
+R^T R = M, from the QR decomposition of J: M squares the small singular values of J below what
+numbers can hold, R does not. It holds validation sounds as well, for adaptive damping.
 """
 
 import json
@@ -28,17 +28,36 @@ from training.dataset import SHARD
 from training.jtfs import Phi
 from training.synth import render, render_with_tangents
 
-UPPER = np.triu_indices(5)
+UPPER = np.triu_indices(5)  # the order of the 15 numbers of a triangle
 
 
 def jacobian(nu: torch.Tensor, preset: Preset, phi: Phi) -> tuple[torch.Tensor, torch.Tensor]:
-    """nu (batch, 5) -> Phi(g(nu)) (batch, paths) and J (batch, paths, 5)."""
+    """Phi of sounds and its Jacobian.
+
+    Args:
+        nu: (batch, 5).
+        preset: The ranges of nu.
+        phi: The features.
+
+    Returns:
+        Phi(g(nu)) (batch, paths) and J (batch, paths, 5).
+    """
     value, tangents = phi.jvp(*render_with_tangents(nu, preset))
     return value, tangents.transpose(1, 2)
 
 
 def secants(nu: torch.Tensor, preset: Preset, phi: Phi, step: float) -> torch.Tensor:
-    """nu (batch, 5) -> slopes of Phi o g between nu +- step, both kept in [-1, 1]; as J."""
+    """Slopes of Phi o g over a finite step.
+
+    Args:
+        nu: (batch, 5).
+        preset: The ranges of nu.
+        phi: The features.
+        step: The slopes are between nu - step and nu + step, both clamped to [-1, 1].
+
+    Returns:
+        (batch, paths, 5), as J.
+    """
     columns = []
     for direction in torch.eye(5, dtype=nu.dtype, device=nu.device):
         ends = [(nu + s * direction).clamp(-1, 1) for s in (step, -step)]
@@ -48,37 +67,45 @@ def secants(nu: torch.Tensor, preset: Preset, phi: Phi, step: float) -> torch.Te
 
 
 def factor(J: torch.Tensor) -> torch.Tensor:
-    """J (batch, paths, 5) -> R (batch, 5, 5) float64, upper triangular, diagonal >= 0."""
+    """R (batch, 5, 5) float64, upper triangular with diagonal >= 0, from J (batch, paths, 5)."""
     R = torch.linalg.qr(J.double(), mode="r").R
     return R * torch.where(R.diagonal(dim1=1, dim2=2) < 0, -1.0, 1.0)[..., None]
 
 
 @dataclass(frozen=True)
 class Metric(jobs.Job):
-    """R of each sound, its upper triangle (15,)."""
+    """The upper triangle of R (15,) for each sound."""
 
-    step: float = 0.0  # of secants, in nu; 0: tangents
+    step: float = 0.0  # nu; of secants, 0 for tangents
 
     VERSION: ClassVar = 1
 
     def row(self, nu: torch.Tensor, phi: Phi) -> np.ndarray:
-        """nu (1, 5) -> R (15,)."""
+        """The upper triangle of R (15,) for nu (1, 5)."""
         preset = PRESETS[self.preset]
         J = secants(nu, preset, phi, self.step) if self.step else jacobian(nu, preset, phi)[1]
         return factor(J)[0].float().numpy()[UPPER]
 
 
 class Table(NamedTuple):
-    """M of the first sounds of a seed's training split, and of its validation split."""
+    """The metric of the first training and validation sounds of a seed."""
 
-    job: Metric  # of the training split
+    job: Metric  # that made the training sounds
     nu: np.ndarray  # (count, 5)
     R: np.ndarray  # (count, 5, 5) float64
-    validation: np.ndarray  # R of the validation split, (sounds, 5, 5)
+    validation: np.ndarray  # R of validation sounds, (sounds, 5, 5) float64
 
 
 def make_table(path: Path, job: Metric, count: int, n_validation: int, executor) -> None:
-    """Compute what the cache lacks of a table, and write it."""
+    """Compute a table and write it; shards that the cache holds are not computed again.
+
+    Args:
+        path: The file to write.
+        job: Preset, seed and step; its split is "train".
+        count: Training sounds.
+        n_validation: Validation sounds.
+        executor: As jobs.executor gives it.
+    """
     rows = {
         "R": jobs.run(job, count, executor),
         "validation": jobs.run(replace(job, split="validation"), n_validation, executor),
@@ -88,7 +115,14 @@ def make_table(path: Path, job: Metric, count: int, n_validation: int, executor)
 
 
 def load_table(source: Path | str) -> Table:
-    """A table of a file, or the shipped one of a preset. ValueError where it is none."""
+    """Read a table.
+
+    Args:
+        source: A file, or the name of a preset for the table that ships with it.
+
+    Raises:
+        ValueError: The file is not a table of this version.
+    """
     path = files("training") / "tables" / f"{source}.npz" if source in PRESETS else Path(source)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
@@ -104,16 +138,16 @@ def load_table(source: Path | str) -> Table:
 
 
 def _full(upper: np.ndarray) -> np.ndarray:
-    """(sounds, 15) -> upper triangular (sounds, 5, 5) float64."""
+    """Upper triangular matrices (sounds, 5, 5) float64 from their triangles (sounds, 15)."""
     R = np.zeros((len(upper), 5, 5))
     R[(slice(None), *UPPER)] = upper
     return R
 
 
-@command.named("metric")
+@command.entry_point("training.metric")
 def main(argv=None) -> None:
     """The command line."""
-    parser = command.parser("metric", __doc__)
+    parser = command.parser("training.metric", __doc__)
     jobs.add_arguments(parser, count=4096)
     parser.add_argument("--step", type=float, default=0.0, help="of secants, in nu; 0: tangents")
     parser.add_argument("--validation", type=int, default=SHARD, help=f"sounds; default {SHARD}")
@@ -122,8 +156,7 @@ def main(argv=None) -> None:
     jobs.check(arguments)
     if not 0 <= arguments.step <= 1:
         raise ValueError(f"step is {arguments.step}, allowed is 0 to 1")
-    if arguments.validation < 1:
-        raise ValueError(f"validation is {arguments.validation}, allowed is 1 or more")
+    command.check_at_least(arguments, validation=1)
     job = Metric(arguments.preset, arguments.seed, step=arguments.step)
     with jobs.executor(arguments.workers, arguments.scheduler) as pool:
         make_table(arguments.out, job, arguments.count, arguments.validation, pool)

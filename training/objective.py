@@ -13,16 +13,22 @@ from training.synth import render
 
 
 class Objective:
-    """The loss of a batch. Raises ValueError where its settings name what is not there.
+    """The loss of a batch.
 
-    Of config: loss, power, metric, table, network, clip, damping, damping_start, damping_matrix.
+    Args:
+        config: Config; used are recipe, seed, loss, power, metric, table, network, clip, damping,
+            damping_start and damping_matrix.
+        device: Where tensors are kept.
+
+    Raises:
+        ValueError: A table or network is missing, or is of another preset or seed.
     """
 
     def __init__(self, config, device: torch.device):
         self.config, self.device = config, device
         self.preset = PRESETS[config.recipe.preset]
         self.damping = losses.Damping("constant", 1.0)
-        self.n_shards = None  # of sounds whose metric is known; None where any sound will do
+        self.n_shards = None  # shards whose sounds have a metric; None: any sound has one
         if config.loss == "pnp":
             self._prepare_metric()
         elif config.loss == "jtfs":
@@ -32,14 +38,20 @@ class Objective:
             self.damping = losses.Damping(config.damping, config.damping_start)
 
     def __call__(self, nu_hat, nu, index) -> torch.Tensor:
-        """nu_hat, nu (batch, 5), index (batch,) of the sounds in their split -> a scalar."""
+        """The loss, a scalar.
+
+        Args:
+            nu_hat: What the encoder infers, (batch, 5).
+            nu: The truth, (batch, 5).
+            index: Of the sounds in the training split, (batch,).
+        """
         if self.config.loss == "pnp":
             M = self.table[index] if self.config.metric == "table" else self._learned_metric(nu)
             return self._pnp_loss(nu_hat, nu, M, self.damping.value)
         if self.config.loss == "mss":
             with torch.no_grad():
-                heard = render(nu, self.preset)
-            return losses.multi_scale_stft_loss(render(nu_hat, self.preset), heard)
+                truth = render(nu, self.preset)
+            return losses.multi_scale_stft_loss(render(nu_hat, self.preset), truth)
         if self.config.loss == "jtfs":
             return one_by_one(self._jtfs_loss, nu_hat, nu)
         if self.config.loss == "proxy":
@@ -47,7 +59,13 @@ class Objective:
         return losses.p_loss(nu_hat, nu, self.config.power)
 
     def watch(self, nu_hat, nu, index) -> torch.Tensor:
-        """The loss without damping, of validation sounds: what damping is steered by."""
+        """The loss of validation sounds without damping, which adaptive damping depends on.
+
+        Args:
+            nu_hat: What the encoder infers, (batch, 5).
+            nu: The truth, (batch, 5).
+            index: Of the sounds in the validation split, (batch,).
+        """
         if self.config.loss == "proxy":
             return self._proxy_loss(nu_hat, nu, 0.0)
         return self._pnp_loss(nu_hat, nu, self.validation[index], 0.0)
@@ -57,14 +75,14 @@ class Objective:
         return losses.pnp_loss(nu_hat, nu, M, damping, diagonal, power) / self.scale ** (power / 2)
 
     def _proxy_loss(self, nu_hat, nu, damping: float):
-        more = damping * (nu_hat - nu).square().sum(1)
-        return losses.feature_loss(self.network(nu_hat), self.network(nu), self.config.power, more)
+        penalty = damping * (nu_hat - nu).square().sum(1)
+        features = self.network(nu_hat), self.network(nu)
+        return losses.feature_loss(*features, self.config.power, penalty)
 
     def _prepare_metric(self):
         config = self.config
         table = load_table(config.table or config.recipe.preset)
-        asked = (config.recipe.preset, config.seed)
-        if (table.job.preset, table.job.seed) != asked:
+        if (table.job.preset, table.job.seed) != (config.recipe.preset, config.seed):
             raise ValueError(
                 f"the table is of preset {table.job.preset}, seed {table.job.seed}; "
                 f"the run is of {config.recipe.preset}, {config.seed}"
@@ -76,7 +94,7 @@ class Objective:
             )
         largest = np.linalg.svd(table.R, compute_uv=False)[:, 0] ** 2
         self.highest = float(np.quantile(largest, config.clip))
-        self.scale = self.highest  # keeps the loss about as large as P-loss
+        self.scale = self.highest  # makes the loss about as large as P-loss
         self.table, self.validation = map(self._clipped, (table.R, table.validation))
         if config.metric == "network":
             self.network = MetricNetwork.load(config.network, self.preset).to(self.device)
@@ -96,16 +114,25 @@ class Objective:
 
     def _jtfs_loss(self, nu_hat, nu):
         with torch.no_grad():
-            heard = self.phi(render(nu, self.preset))
-        return losses.feature_loss(self.phi(render(nu_hat, self.preset)), heard, self.config.power)
+            truth = self.phi(render(nu, self.preset))
+        return losses.feature_loss(self.phi(render(nu_hat, self.preset)), truth, self.config.power)
 
 
 def one_by_one(loss, nu_hat, nu) -> torch.Tensor:
-    """The mean of loss over the batch, with one sound's graph in memory at a time."""
+    """The mean of a loss over a batch, with the graph of one sound in memory at a time.
+
+    Args:
+        loss: Of nu_hat and nu (1, 5), a scalar.
+        nu_hat: (batch, 5), with a gradient.
+        nu: (batch, 5).
+
+    Returns:
+        A scalar with the gradient of the mean with respect to nu_hat.
+    """
     leaf, values = nu_hat.detach().requires_grad_(), []
     for i in range(len(nu)):
         value = loss(leaf[i : i + 1], nu[i : i + 1]) / len(nu)
         value.backward()
         values.append(value.detach())
-    linear = (leaf.grad * nu_hat).sum()  # the same gradient; its value is of no use
+    linear = (leaf.grad * nu_hat).sum()  # has the same gradient; its own value cancels
     return torch.stack(values).sum() + linear - linear.detach()

@@ -1,7 +1,9 @@
-"""The progress bar of everything that takes long."""
+"""The progress bar of long tasks."""
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+
+RATE_WINDOW_S = 120  # s over which the rate is averaged: several shards, whose times differ
 
 
 class _Rate(ProgressColumn):
@@ -14,7 +16,13 @@ class _Rate(ProgressColumn):
 
 
 def progress(unit: str = "sounds/s", seconds: float = 1.0, disable: bool = False) -> Progress:
-    """A bar on stderr with the rate, in `unit` of so many seconds, and the time left."""
+    """A bar on stderr with the rate and the time left.
+
+    Args:
+        unit: Name of the unit of the rate.
+        seconds: Its time, s: 60 for a rate per minute.
+        disable: Show nothing.
+    """
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -22,6 +30,6 @@ def progress(unit: str = "sounds/s", seconds: float = 1.0, disable: bool = False
         _Rate(unit, seconds),
         TimeRemainingColumn(),
         console=Console(stderr=True),
-        speed_estimate_period=120,
+        speed_estimate_period=RATE_WINDOW_S,
         disable=disable,
     )

@@ -1,48 +1,56 @@
-"""What each stage of matching reaches on real recordings, beside what patience buys."""
+"""What each stage of matching reaches on recordings of real drums, beside a patient search."""
 
 import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from threadpoolctl import threadpool_limits
 
 from matcher.matching import refine, search_space
 from matcher.matching.encoder import Encoder
-from matcher.matching.features import DISTANCE, N_SAMPLES, SAMPLE_RATE, distance_from, normalise
-from matcher.matching.hear import to_analysis_rate
-from matcher.matching.match import match_file
-from matcher.matching.target import last_audible, window_for
+from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, normalise
+from matcher.matching.hear import analysed
+from matcher.matching.match import MatchOptions, match_file
 from matcher.physics import drum
 from training import jobs
+from training.cached_rows import cached_row, file_digest
+from training.cma_search import search
 from training.distances import NAMES, clip_distances
 
-SOUNDS = {".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3"}
-PARTIAL = "partial, Hz"  # of the recording
+SOUNDS = (".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3")
+PARTIAL = "partial, Hz"  # column of a recording's strongest partial
+# columns that have a table of their own
 HIDDEN = (PARTIAL, *(f"{s} {what}, Hz" for s in refine.STAGES for what in ("pitch", "partial")))
-PARTIAL_HZ, PARTIAL_S = (30.0, 1500.0), (0.03, 0.5)  # where the strongest partial is looked for
-STANDS_OUT_DB, NEAR_CENTS = 20.0, 100
-CMA_STEP = 0.3  # of each parameter's range, which is 2
-CMA_MARKS = (1000, 10000)  # evaluations after which the best is noted
+PARTIAL_HZ = (30.0, 1500.0)  # Hz, where the strongest partial is looked for: a drum's low modes
+PARTIAL_S = (0.03, 0.5)  # s from the onset, behind the attack and before most drums have died away
+PARTIAL_DB = 20.0  # dB above the octaves around it, so that noise has no partial
+NEAR_CENTS = 100  # cents, a semitone: still the same pitch or octave
+FFT_SAMPLES = 2**17  # samples, zero-padded: lines 0.17 Hz apart, ten cents at the lowest partial
 
 
 @dataclass(frozen=True)
 class Task:
-    """A recording and what to do with it."""
+    """A recording and how to match it."""
 
     path: Path
     instrument: str
     model: Path
     budget_s: float
-    patience: int  # evaluations of CMA-ES
+    patience: int  # evaluations of CMA-ES; 0: none
 
 
 def drums(folder: Path) -> list[tuple[Path, str]]:
-    """The drum recordings of a folder, each with its instrument.
+    """The drum recordings of a folder.
 
-    Its hits.csv (columns file, instrument, is_drum), where there is one, says which are of drums;
-    without it all are. ValueError where there is none.
+    Args:
+        folder: Its hits.csv (columns file, instrument, is_drum), if there is one, says which
+            recordings are of drums; without it all are.
+
+    Returns:
+        Path and instrument of each; the instrument is "all" without hits.csv.
+
+    Raises:
+        ValueError: There is none, or hits.csv lacks a column.
     """
     listing = folder / "hits.csv"
     if listing.is_file():
@@ -63,12 +71,16 @@ def drums(folder: Path) -> list[tuple[Path, str]]:
 
 
 def evaluate(tasks: list[Task], workers: int) -> list[dict]:
-    """A row for each recording: file, instrument, and columns like "body JTFS"."""
+    """Match recordings.
+
+    Returns:
+        A row for each: file, instrument, and columns such as "body JTFS".
+    """
     return jobs.each(_evaluate, tasks, workers, "recordings")
 
 
 def summarise(rows: list[dict]) -> list[dict]:
-    """Medians for each instrument and for all, and for all the 90th percentiles."""
+    """Medians of `evaluate`'s rows by instrument and over all, then 90th percentiles over all."""
     kinds = dict.fromkeys(row["instrument"] for row in rows)
     groups = {kind: [row for row in rows if row["instrument"] == kind] for kind in kinds}
     if len(groups) > 1:
@@ -84,25 +96,36 @@ def summarise(rows: list[dict]) -> list[dict]:
 
 
 def low_partial(clip: np.ndarray) -> float:
-    """Hz of the strongest partial of a hit (samples,) behind its attack; NaN where none stands out.
+    """The strongest partial of a hit between PARTIAL_HZ, behind its attack.
 
-    Between PARTIAL_HZ, and STANDS_OUT_DB above the median of the octave on each side of it.
+    Args:
+        clip: (samples,) at SAMPLE_RATE from the onset.
+
+    Returns:
+        Hz; NaN where no partial is PARTIAL_DB above the median of the octave on each side of it.
     """
     first, last = (round(seconds * SAMPLE_RATE) for seconds in PARTIAL_S)
     x = clip[first : min(last, len(clip))]
     if len(x) < first:
         return np.nan
-    n = 2**17
-    level = 20 * np.log10(np.abs(np.fft.rfft(x * np.hanning(len(x)), n)) + 1e-9)
-    hz = np.fft.rfftfreq(n, 1 / SAMPLE_RATE)
+    level = 20 * np.log10(np.abs(np.fft.rfft(x * np.hanning(len(x)), FFT_SAMPLES)) + 1e-9)
+    hz = np.fft.rfftfreq(FFT_SAMPLES, 1 / SAMPLE_RATE)
     low = np.flatnonzero((hz >= PARTIAL_HZ[0]) & (hz <= PARTIAL_HZ[1]))
     at = low[np.argmax(level[low])]
     around = level[(hz >= hz[at] / 2) & (hz <= 2 * hz[at])]
-    return float(hz[at]) if level[at] - np.median(around) >= STANDS_OUT_DB else np.nan
+    return float(hz[at]) if level[at] - np.median(around) >= PARTIAL_DB else np.nan
 
 
 def pitch_rows(rows: list[dict]) -> list[dict]:
-    """How each stage's pitch, and the strongest partial of its sound, stand to the recording's."""
+    """How far the twins' pitches and strongest partials are from the partials of the recordings.
+
+    Args:
+        rows: As `evaluate` returns them; those without a partial do not count.
+
+    Returns:
+        For the pitch and the partial of each stage, the numbers of recordings within NEAR_CENTS,
+        one or more octaves off, and elsewhere.
+    """
     lines = []
     with_partial = [row for row in rows if not np.isnan(row[PARTIAL])]
     for stage in refine.STAGES:
@@ -121,72 +144,29 @@ def pitch_rows(rows: list[dict]) -> list[dict]:
 
 
 def _evaluate(task: Task) -> dict:
-    given = [task.path.name, task.instrument, task.budget_s, task.patience]
-    given += [jobs.digest(task.path), jobs.digest(task.model)]
-    return jobs.kept("recordings", given, lambda: _match(task))
+    inputs = [task.path.name, task.instrument, task.budget_s, task.patience]
+    inputs += [file_digest(task.path), file_digest(task.model)]
+    return cached_row("recordings", inputs, lambda: _match(task))
 
 
 def _match(task: Task) -> dict:
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        heard = match_file(task.path, encoder=Encoder(task.model))
-        clip = to_analysis_rate(heard.hit, heard.sample_rate)
-        stages = refine.refine(clip, heard.theta, heard.ends_in_hit, task.budget_s)
-        row = {"file": task.path.name, "instrument": task.instrument}
-        row[PARTIAL] = low_partial(clip)
-        row |= {stage.name: stage.distance for stage in stages}
-        row |= {f"{stage.name} ms": stage.elapsed_ms for stage in stages[1:]}
-        padded = np.zeros(N_SAMPLES, np.float32)
-        padded[: len(clip)] = normalise(clip)
-        for stage in stages:
-            twin = drum.render(stage.drum, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
-            for name, value in zip(NAMES, clip_distances(padded, twin)):
-                row[f"{stage.name} {name}"] = value
-            row[f"{stage.name} pitch, Hz"] = float(stage.drum.theta.pitch_hz)
-            row[f"{stage.name} partial, Hz"] = low_partial(twin)
-        if task.patience:
-            start = search_space.start_of(heard.theta)
-            given = [jobs.digest(task.path), jobs.digest(task.model), task.patience]
-            row |= jobs.kept("patience", given, lambda: patience(clip, start, task.patience))
-        return row
-
-
-def patience(clip: np.ndarray, start: np.ndarray, evaluations: int) -> dict[str, float]:
-    """The least log-CQT distance that CMA-ES finds with the body's parameters, from start on.
-
-    Noted after CMA_MARKS. The search hears drums as refining does, in the shortest window; what is
-    noted is the distance.
-    """
-    import cma  # of development only
-
-    middle, half = (
-        (search_space.HIGH + search_space.LOW) / 2,
-        (search_space.HIGH - search_space.LOW) / 2,
-    )
-    cqt = window_for(last_audible(normalise(clip)))
-    short, heard = cqt(clip), DISTANCE(clip)
-    near, nearest = np.inf, np.inf
-
-    def cost(u):
-        nonlocal near, nearest
-        found = search_space.to_drum(
-            np.clip(middle + half * u, search_space.LOW, search_space.HIGH)
-        )
-        body = drum.render_body(found, SAMPLE_RATE, cqt.n_samples)
-        away = float(np.linalg.norm(short - cqt(body)))
-        if away < near:
-            near = away
-            whole = drum.render(found, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
-            nearest = min(nearest, distance_from(heard, whole))
-        return away
-
-    options = {"bounds": [-1, 1], "maxfevals": evaluations, "seed": 1, "verbose": -9}
-    first = np.clip((start - middle) / half, -0.999, 0.999)
-    strategy, best = cma.CMAEvolutionStrategy(first, CMA_STEP, options), {}
-    while not strategy.stop():
-        tried = strategy.ask()
-        strategy.tell(tried, [cost(u) for u in tried])
-        for mark in CMA_MARKS:
-            if strategy.result.evaluations <= mark <= evaluations:
-                best[f"CMA-ES {mark}"] = nearest
-    return best
+    encoder = Encoder(task.model)
+    found = match_file(task.path, MatchOptions(encoder=encoder))
+    clip = analysed(found.hit)
+    stages = refine.refine(clip, found.theta, found.hit.ended, task.budget_s)
+    row = {"file": task.path.name, "instrument": task.instrument, PARTIAL: low_partial(clip)}
+    row |= {stage.name: stage.distance for stage in stages}
+    row |= {f"{stage.name} ms": stage.elapsed_ms for stage in stages[1:]}
+    truth = np.zeros(N_SAMPLES, np.float32)
+    truth[: len(clip)] = normalise(clip)
+    for stage in stages:
+        twin = drum.render(stage.drum, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
+        for name, value in zip(NAMES, clip_distances(guess=twin, truth=truth)):
+            row[f"{stage.name} {name}"] = value
+        row[f"{stage.name} pitch, Hz"] = float(stage.drum.theta.pitch_hz)
+        row[f"{stage.name} partial, Hz"] = low_partial(twin)
+    if task.patience:
+        start = search_space.start_of(found.theta)
+        inputs = [file_digest(task.path), file_digest(task.model), task.patience]
+        row |= cached_row("patience", inputs, lambda: search(clip, start, task.patience))
+    return row

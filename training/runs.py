@@ -10,12 +10,27 @@ from training.dataset import SHARD, cache_folder
 
 
 def run_folder(name: str) -> Path:
-    """A bare name is a run in the cache folder, anything with a separator is a path."""
+    """The folder of a run.
+
+    Args:
+        name: A bare name is a run in the cache folder; anything with a separator is a path.
+    """
     return cache_folder() / "runs" / name if Path(name).name == name else Path(name)
 
 
 def load_checkpoint(run: Path) -> dict:
-    """A run's config (JSON), model, optimiser and history; ValueError where there is none."""
+    """Read the checkpoint of a run.
+
+    Args:
+        run: The folder.
+
+    Returns:
+        "config" (JSON), "model", "optimiser", "history" (a dict for each epoch), "earlier"
+        (summaries of the runs that this one continues from) and what Trainer adds.
+
+    Raises:
+        ValueError: There is no checkpoint, or it cannot be read.
+    """
     path = Path(run) / "checkpoint.pt"
     if not path.is_file():
         raise ValueError(f"no checkpoint.pt in {run}; give the folder of a run that ended an epoch")
@@ -23,12 +38,19 @@ def load_checkpoint(run: Path) -> dict:
         state = torch.load(path, map_location="cpu", weights_only=True)
         Config.from_dict(json.loads(state["config"]))
         return state | {"earlier": state.get("earlier", [])}
-    except Exception as error:  # torch raises many kinds for a file that is not its own
+    except Exception as error:  # torch raises many types for a file that is not its own
         raise ValueError(f"{path} is not a checkpoint of training.fit, or is broken") from error
 
 
 def summary(state: dict) -> dict:
-    """What a checkpoint's training was, for those that come after it."""
+    """How a run was trained, for the runs and models that continue from it.
+
+    Args:
+        state: As `load_checkpoint` returns it.
+
+    Returns:
+        Loss, sounds, distinct sounds, hours and seed, as the metadata of a model holds them.
+    """
     config, history = Config.from_dict(json.loads(state["config"])), state["history"]
     sounds = history[-1]["sounds"]
     return {

@@ -1,11 +1,11 @@
-"""Small networks of nu that stand in for what is slow to compute: M, and Phi o g itself.
+"""Small networks of nu that replace what is slow to compute: M, and Phi o g itself.
 
-    python -m training.surrogate metric --preset live -o metric.pt        learns a table's M
+    python -m training.surrogate metric --preset live -o metric.pt        learns M of a table
     python -m training.surrogate phi --preset live --count 20000 -o phi.pt
 
-M by its matrix logarithm, so that what is predicted is always positive definite. Phi o g by its
-principal components: distances of its outputs are the distances of PNP at any scale, not only near
-nu. A fifth of the sounds is held out, and what the network is worth on it is printed.
+M is learned as its matrix logarithm, so that every prediction is positive definite. Phi o g is
+learned as its principal components: distances of the outputs approximate the distances of sounds at
+any scale, not only near nu. A fifth of the sounds is held out, and the errors on it are printed.
 """
 
 import sys
@@ -25,16 +25,25 @@ from training.jtfs import Phi
 from training.metric import UPPER, load_table
 from training.synth import render
 
-WIDTH, DEPTH = 256, 4
-WAVES = 4  # sines and cosines of each nu, up to as many half periods over its range
-STEPS, BATCH, LEARNING_RATE = 6000, 512, 2e-3
-FLOOR = 1.0  # eigenvalues of M below it count as it: damping covers them
-COMPONENTS = 64
-HELD_OUT = 5  # one sound of so many
+WIDTH = 256  # units of a layer
+DEPTH = 4  # residual layers
+WAVES = 4  # half periods over the range of nu; sines and cosines up to this frequency are inputs
+STEPS = 6000  # of the optimiser; a minute or two on two cores
+BATCH = 512  # sounds
+LEARNING_RATE = 2e-3  # maximum of the one-cycle schedule
+WEIGHT_DECAY = 1e-2  # of AdamW
+FLOOR = 1.0  # eigenvalues of M below it are raised to it: damping exceeds them anyway
+COMPONENTS = 64  # principal components of Phi that a network predicts
+HELD_OUT = 5  # one sound of so many is held out
 
 
 class Surrogate(nn.Module):
-    """nu (batch, 5) -> (batch, numbers): a residual network with its outputs' mean and scale."""
+    """A residual network, nu (batch, 5) -> (batch, outputs), which keeps their mean and scale.
+
+    Args:
+        n_outputs: Numbers that it predicts.
+        preset: Name of the preset whose nu it takes.
+    """
 
     def __init__(self, n_outputs: int, preset: str):
         super().__init__()
@@ -46,7 +55,7 @@ class Surrogate(nn.Module):
         self.register_buffer("scale", torch.ones(n_outputs))
 
     def forward(self, nu: torch.Tensor) -> torch.Tensor:
-        """nu (batch, 5) -> (batch, numbers)."""
+        """Predict (batch, outputs) from nu (batch, 5)."""
         angles = nu[..., None] * torch.arange(1, WAVES + 1).to(nu) * (np.pi / 2)  # (batch, 5, w)
         h = self.enter(torch.cat([nu, angles.sin().flatten(1), angles.cos().flatten(1)], dim=1))
         for layer in self.layers:
@@ -60,13 +69,24 @@ class Surrogate(nn.Module):
 
     @classmethod
     def load(cls, path: Path, preset: Preset) -> "Surrogate":
-        """A network that `save` wrote for this preset, frozen; ValueError where it is none."""
+        """Read a network that `save` wrote.
+
+        Args:
+            path: The file.
+            preset: Whose nu the network has to take.
+
+        Returns:
+            The network, frozen.
+
+        Raises:
+            ValueError: The file is no network, or one of another kind or preset.
+        """
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
             kind, of_preset = state["kind"], state["preset"]
             network = cls(len(state["model"]["mean"]), of_preset)
             network.load_state_dict(state["model"])
-        except Exception as error:  # torch raises many kinds for a file that is not its own
+        except Exception as error:  # torch raises many types for a file that is not its own
             raise ValueError(f"{path} is not a network of training.surrogate") from error
         if (kind, of_preset) != (cls.__name__, preset.name):
             raise ValueError(
@@ -83,7 +103,7 @@ class MetricNetwork(Surrogate):
     """nu (batch, 5) -> M (batch, 5, 5)."""
 
     def forward(self, nu: torch.Tensor) -> torch.Tensor:
-        """nu (batch, 5) -> M (batch, 5, 5)."""
+        """Predict M (batch, 5, 5) from nu (batch, 5)."""
         logarithm = torch.zeros(len(nu), 5, 5, dtype=nu.dtype, device=nu.device)
         upper = super().forward(nu)  # (batch, 15)
         logarithm[:, UPPER[0], UPPER[1]] = upper
@@ -92,7 +112,14 @@ class MetricNetwork(Surrogate):
 
 
 def log_metric(R: np.ndarray) -> np.ndarray:
-    """R (sounds, 5, 5) -> upper triangles (sounds, 15) of the logarithm of R^T R, floored."""
+    """Matrix logarithms of M = R^T R, with eigenvalues of at least FLOOR.
+
+    Args:
+        R: (sounds, 5, 5).
+
+    Returns:
+        Their upper triangles, (sounds, 15).
+    """
     _, s, vectors = np.linalg.svd(R)  # M = V s^2 V^T
     logarithm = np.log(np.maximum(s**2, FLOOR))[:, None] * np.swapaxes(vectors, 1, 2) @ vectors
     return logarithm[:, UPPER[0], UPPER[1]]
@@ -100,24 +127,35 @@ def log_metric(R: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class PhiRows(jobs.Job):
-    """Phi(g(nu)) of each sound, (paths,)."""
+    """Phi(g(nu)) (paths,) for each sound."""
 
     VERSION: ClassVar = 1
 
     def row(self, nu: torch.Tensor, phi: Phi) -> np.ndarray:
-        """nu (1, 5) -> Phi (paths,)."""
+        """Phi (paths,) for nu (1, 5)."""
         return phi(render(nu, PRESETS[self.preset]))[0].numpy()
 
 
 def train(kind: type[Surrogate], preset: str, nu, values, seed: int = 0) -> Surrogate:
-    """A network whose Surrogate outputs are values (sounds, numbers) by least squares."""
+    """Train a network by least squares.
+
+    Args:
+        kind: Its class.
+        preset: Name of the preset.
+        nu: (sounds, 5).
+        values: What Surrogate.forward has to predict, (sounds, outputs).
+        seed: Of the weights and batches.
+
+    Returns:
+        The network, frozen.
+    """
     nu, values = (torch.from_numpy(np.asarray(a, np.float32)) for a in (nu, values))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = kind(values.shape[1], preset)
         network.mean = values.mean(0)
         network.scale = (values - network.mean).std().expand(values.shape[1]).clone()
-        optimiser = torch.optim.AdamW(network.parameters(), weight_decay=1e-2)
+        optimiser = torch.optim.AdamW(network.parameters(), weight_decay=WEIGHT_DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, LEARNING_RATE, STEPS, pct_start=0.05
         )
@@ -133,12 +171,21 @@ def train(kind: type[Surrogate], preset: str, nu, values, seed: int = 0) -> Surr
 
 
 def held_out(count: int) -> np.ndarray:
-    """Which of so many sounds no network is trained on, (count,) bool."""
+    """Which of the first `count` sounds no network is trained on, (count,) bool."""
     return np.arange(count) % HELD_OUT == 0
 
 
 def learn_metric(preset: str, nu: np.ndarray, R: np.ndarray) -> tuple[MetricNetwork, str]:
-    """A network of M, trained on four fifths of a table, and what it is worth on the others."""
+    """Train a network of M on four fifths of a table.
+
+    Args:
+        preset: Name of the preset.
+        nu: (sounds, 5).
+        R: Of the table, (sounds, 5, 5).
+
+    Returns:
+        The network, and a sentence on its errors on the other sounds.
+    """
     out = held_out(len(nu))
     network = train(MetricNetwork, preset, nu[~out], log_metric(R[~out]))
     guess = network(torch.from_numpy(nu[out]).float()).double().numpy()
@@ -155,9 +202,18 @@ def learn_metric(preset: str, nu: np.ndarray, R: np.ndarray) -> tuple[MetricNetw
 
 
 def learn_phi(preset: str, nu: np.ndarray, phi: np.ndarray) -> tuple[PhiNetwork, str]:
-    """A network of Phi o g, trained on four fifths of the sounds, and its worth on the others.
+    """Train a network of Phi o g on four fifths of the sounds.
 
-    ValueError where there are fewer sounds than components.
+    Args:
+        preset: Name of the preset.
+        nu: (sounds, 5).
+        phi: Phi(g(nu)), (sounds, paths).
+
+    Returns:
+        The network, and a sentence on its errors on the other sounds.
+
+    Raises:
+        ValueError: There are fewer sounds than components.
     """
     out = held_out(len(nu))
     if (~out).sum() < COMPONENTS:
@@ -167,25 +223,25 @@ def learn_phi(preset: str, nu: np.ndarray, phi: np.ndarray) -> tuple[PhiNetwork,
     components = (phi - mean) @ axes[:COMPONENTS].T  # (sounds, COMPONENTS)
     network = train(PhiNetwork, preset, nu[~out], components[~out])
     guess = network(torch.from_numpy(nu[out]).float()).numpy()
-    lost = np.linalg.norm(guess - components[out], axis=1)
+    errors = np.linalg.norm(guess - components[out], axis=1)
     outside = np.linalg.norm(phi - mean - components @ axes[:COMPONENTS], axis=1)[out]
     pairs = [np.linalg.norm(a[1:] - a[:-1], axis=1) for a in (guess, phi[out])]
     correlation = np.corrcoef(*pairs)[0, 1]
     return network, (
-        f"{len(guess)} sounds held out: median distance of Phi_hat to Phi {np.median(lost):.2f}, "
+        f"{len(guess)} sounds held out: median distance of Phi_hat to Phi {np.median(errors):.2f}, "
         f"of Phi to its components {np.median(outside):.2f}, "
         f"of random pairs {np.median(pairs[1]):.2f}; "
         f"distances of pairs correlate by {correlation:.4f}"
     )
 
 
-@command.named("surrogate")
+@command.entry_point("training.surrogate")
 def main(argv=None) -> None:
     """The command line."""
-    parser = command.parser("surrogate", __doc__)
+    parser = command.parser("training.surrogate", __doc__)
     parser.add_argument("of", choices=("metric", "phi"), help="what to learn")
     jobs.add_arguments(parser, count=20000)
-    parser.add_argument("--table", help="of training.metric; default: the preset's shipped one")
+    parser.add_argument("--table", help="of training.metric; default: the one that ships")
     parser.add_argument("-o", dest="out", type=Path, required=True, help="the file to write")
     arguments = parser.parse_args(argv)
     jobs.check(arguments)
@@ -193,14 +249,14 @@ def main(argv=None) -> None:
         made = load_table(arguments.table or arguments.preset)
         if made.job.preset != arguments.preset:
             raise ValueError(f"the table is of {made.job.preset}, not of {arguments.preset}")
-        network, worth = learn_metric(arguments.preset, made.nu, made.R)
+        network, report = learn_metric(arguments.preset, made.nu, made.R)
     else:
         job = PhiRows(arguments.preset, arguments.seed)
         with jobs.executor(arguments.workers, arguments.scheduler) as pool:
             rows = jobs.run(job, arguments.count, pool)
-        network, worth = learn_phi(job.preset, jobs.sounds(job, len(rows)), rows)
+        network, report = learn_phi(job.preset, jobs.sounds(job, len(rows)), rows)
     network.save(arguments.out)
-    print(worth)
+    print(report)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The drum in torch, batched and differentiable: the twin of ftm and modal."""
+"""The drum in torch, batched and differentiable: the same laws as matcher.physics.ftm and modal."""
 
 import numpy as np
 import torch
@@ -7,11 +7,20 @@ from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.physics import ftm, modal
 from matcher.physics.theta import Preset, Theta
 
-COLUMN = 256  # samples; exp(z (a COLUMN + b)) is a product of one factor for a and one for b
+COLUMN = 256  # samples, about sqrt(N_SAMPLES): exp(z (a COLUMN + b)) = exp(z a COLUMN) exp(z b)
+INAUDIBLE = 1e-12  # shape of a mode with a node where the drum is struck; it is left out
 
 
 def theta_from_nu(nu: torch.Tensor, preset: Preset) -> Theta:
-    """nu (..., 5) in [-1, 1] -> Theta of tensors (...)."""
+    """The parameters in natural units.
+
+    Args:
+        nu: (..., 5) in [-1, 1].
+        preset: The ranges of nu.
+
+    Returns:
+        Fields (...).
+    """
     values = []
     for row, share in zip(preset.parameters, nu.unbind(-1)):
         log = row.scale == "log"
@@ -22,12 +31,19 @@ def theta_from_nu(nu: torch.Tensor, preset: Preset) -> Theta:
 
 
 def modes(theta: Theta, strike=ftm.STRIKE, n_modes: int = ftm.N_MODES) -> ftm.Modes:
-    """Theta (batch,) -> Modes (batch, modes), in the order of matcher.physics.ftm.modes.
+    """Decay rates, angular frequencies and amplitudes, as matcher.physics.ftm.modes.
 
-    strike: a pair of floats, or of tensors (batch,). Where it is floats, silent modes are left out.
+    Args:
+        theta: Fields (batch,).
+        strike: A pair of floats or of tensors (batch,). With floats, modes that have a node there
+            are left out.
+        n_modes: Modes along each side.
+
+    Returns:
+        Fields (batch, modes), in the order of matcher.physics.ftm.modes.
     """
     omega, tau, p, D, alpha = (v[:, None] for v in theta)  # (batch, 1)
-    m, k, shape = _heard(omega, strike, n_modes)
+    m, k, shape = _audible(omega, strike, n_modes)
     beta = alpha + 1 / alpha
     q = _excess(alpha, m, k)
     sigma = (1 + p * beta * q) / tau
@@ -36,8 +52,8 @@ def modes(theta: Theta, strike=ftm.STRIKE, n_modes: int = ftm.N_MODES) -> ftm.Mo
     return ftm.Modes(sigma, omega_mk, shape / (omega_mk * alpha))
 
 
-def _heard(omega, strike, n_modes):
-    """Indices m and k (modes,) of the modes that are not left out, and their shape (.., modes)."""
+def _audible(omega, strike, n_modes):
+    """Indices m and k (modes,) and the shape (batch or 1, modes) of modes that are struck."""
     m, k = (torch.arange(1, n_modes + 1).to(omega) for _ in range(2))
     m, k = m.repeat_interleave(n_modes), k.repeat(n_modes)
     x1, x2 = (
@@ -46,20 +62,29 @@ def _heard(omega, strike, n_modes):
     shape = torch.sin(m * np.pi * x1) ** 2 * torch.sin(k * np.pi * x2) ** 2
     if any(torch.is_tensor(x) for x in strike):
         return m, k, shape
-    heard = shape[0] > 1e-12
-    return m[heard], k[heard], shape[:, heard]
+    audible = shape[0] > INAUDIBLE
+    return m[audible], k[audible], shape[:, audible]
 
 
 def _excess(alpha, m, k):
-    """matcher.physics.ftm.excess of these modes, (batch, modes)."""
+    """matcher.physics.ftm.excess of the modes m, k (modes,) for alpha (batch, 1)."""
     return (alpha**2 * (m**2 - 1) + k**2 - 1) / (1 + alpha**2)
 
 
 def render(nu: torch.Tensor, preset: Preset, strike=ftm.STRIKE, n_samples: int = N_SAMPLES,
            sample_rate: float = SAMPLE_RATE) -> torch.Tensor:  # fmt: skip
-    """nu (batch, 5) -> x (batch, n_samples) of nu's type, each sound's largest |value| 1.
+    """Render sounds without tension: sums of damped sines.
 
-    Rotations are computed in float64 whatever the type. A sound that is silent stays so.
+    Args:
+        nu: (batch, 5).
+        preset: The ranges of nu.
+        strike: A pair of floats or of tensors (batch,).
+        n_samples: Length.
+        sample_rate: Hz.
+
+    Returns:
+        (batch, n_samples) with the type of nu, each with peak 1, or silent where no mode is struck.
+        Rotations are computed in float64 whatever the type.
     """
     sigma, omega, gain = modes(theta_from_nu(nu.double(), preset), strike)
     gain = gain * _fade(omega, sample_rate)
@@ -77,17 +102,28 @@ def render(nu: torch.Tensor, preset: Preset, strike=ftm.STRIKE, n_samples: int =
 def render_gliding(nu: torch.Tensor, preset: Preset, tension: torch.Tensor, strike=ftm.STRIKE,
                    mallet_hz: torch.Tensor | None = None, n_samples: int = N_SAMPLES,
                    sample_rate: float = SAMPLE_RATE) -> torch.Tensor:  # fmt: skip
-    """`render` of drums that are struck hard, as physics.drum.render_body but for the scale.
+    """Render drums whose pitch glides after a hard strike, as matcher.physics.drum.render_body.
 
-    tension, mallet_hz: (batch,), as in physics.drum.Drum. It takes n_samples * modes numbers for
-    each sound, many times what `render` does.
+    It computes n_samples * modes numbers for each sound, many times more than `render`.
+
+    Args:
+        nu: (batch, 5).
+        preset: The ranges of nu.
+        tension: As in matcher.physics.drum.Drum, (batch,).
+        strike: A pair of floats or of tensors (batch,).
+        mallet_hz: As in Drum, (batch,); a hard mallet by default.
+        n_samples: Length.
+        sample_rate: Hz.
+
+    Returns:
+        (batch, n_samples) with the type of nu, each with peak 1.
     """
     theta = theta_from_nu(nu.double(), preset)
     sigma, omega, gain = modes(theta, strike)  # (batch, modes) each
     gain = gain * _fade(omega, sample_rate)
     if mallet_hz is not None:
         gain = gain * torch.exp(-0.5 * (omega / (2 * np.pi * mallet_hz.double()[:, None])) ** 2)
-    m, k, _ = _heard(omega, strike, ftm.N_MODES)
+    m, k, _ = _audible(omega, strike, ftm.N_MODES)
     ratio = 1 + _excess(theta.alpha[:, None], m, k)
     weight = ratio * gain**2
     weight = weight / weight.sum(dim=1, keepdim=True)
@@ -113,7 +149,16 @@ def render_gliding(nu: torch.Tensor, preset: Preset, tension: torch.Tensor, stri
 
 
 def render_with_tangents(nu: torch.Tensor, preset: Preset, strike=ftm.STRIKE):
-    """nu (batch, 5) -> x (batch, N_SAMPLES) and dx / dnu (batch, 5, N_SAMPLES)."""
+    """Render sounds and their derivatives by forward-mode differentiation.
+
+    Args:
+        nu: (batch, 5).
+        preset: The ranges of nu.
+        strike: As in `render`.
+
+    Returns:
+        x (batch, N_SAMPLES) and dx / dnu (batch, 5, N_SAMPLES).
+    """
 
     def along(direction):
         return torch.func.jvp(
@@ -125,6 +170,6 @@ def render_with_tangents(nu: torch.Tensor, preset: Preset, strike=ftm.STRIKE):
 
 
 def _fade(omega, sample_rate):
-    """matcher.physics.modal.fade_out: 1 up to FADE of the Nyquist frequency, 0 above it."""
+    """Gain of matcher.physics.modal.fade_out: 1 up to FADE of the Nyquist frequency, 0 above it."""
     share = ((omega / (np.pi * sample_rate) - modal.FADE) / (1 - modal.FADE)).clamp(0, 1)
     return torch.where(share < 1, torch.cos(np.pi / 2 * share) ** 2, 0)

@@ -1,12 +1,10 @@
-"""The training loop: a run's encoder, its optimiser and objective, and how it goes on."""
+"""The training loop of a run: its encoder, optimiser and objective, and its checkpoints."""
 
 import copy
 import csv
-import ctypes
 import io
 import json
 import math
-import platform
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -14,23 +12,27 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch.utils.data import DataLoader
 
 from matcher.recording import save_atomically
 from training.config import DAMPED, Config
 from training.dataset import SHARD, Shards, channels
 from training.encoder import Encoder
-from training.jobs import end_with_parent
+from training.loader import shard_loader
 from training.objective import Objective
 from training.progress import progress
 from training.runs import load_checkpoint, summary
 
-HEAD_RATE = 10  # the head's scale has to keep up with how much the network knows
+HEAD_RATE = 10  # times the learning rate; the scale of the head grows as the network learns
 WARM_UP = 0.05  # share of the steps over which the learning rate rises
+EVALUATION_BATCH = 128  # sounds; a divisor of SHARD
+SEED_STRIDE = 1_000_003  # above any number of epochs: each seed and epoch has a seed of its own
 
 
 def learning_rate(config: Config, step: int) -> float:
-    """Linear warm-up, then half a cosine down to nothing at the last step."""
+    """The learning rate of a step: a linear warm-up, then half a cosine down to 0.
+
+    Source: Loshchilov and Hutter, "SGDR" (ICLR 2017), equation 5, without restarts.
+    """
     share = (step + 1) / config.steps
     if share < WARM_UP:
         return config.learning_rate * share / WARM_UP
@@ -38,9 +40,16 @@ def learning_rate(config: Config, step: int) -> float:
 
 
 class Trainer:
-    """A run: the encoder, its optimiser and objective, where it stands, and how it goes on.
+    """A run: the encoder, its optimiser and objective, and its progress.
 
-    Raises ValueError where the configuration names what is not there.
+    Args:
+        config: What the result depends on.
+        run: The folder of the run.
+        fabric: Processes and devices, launched.
+        cache_gb: Size up to which shards of sounds are kept on disk, GB.
+
+    Raises:
+        ValueError: The configuration names a file that is missing or does not fit.
     """
 
     def __init__(self, config: Config, run: Path, fabric: Fabric, cache_gb: float = 4.0):
@@ -66,7 +75,11 @@ class Trainer:
             raise ValueError(f"first_shard is {config.first_shard}, the table has {known} shards")
 
     def warm_start(self) -> None:
-        """Begin with the weights of another run. ValueError where it was of other inputs."""
+        """Begin with the weights of another run.
+
+        Raises:
+            ValueError: That run has another preset, other features or another pitch setting.
+        """
         state = load_checkpoint(self.config.warm_start)
         theirs = Config.from_dict(json.loads(state["config"]))
         for name, mine, other in (
@@ -80,7 +93,11 @@ class Trainer:
         self.earlier = [*state["earlier"], summary(state)]
 
     def resume(self) -> None:
-        """Go on where the run's checkpoint was written."""
+        """Continue from the checkpoint of the run.
+
+        Raises:
+            ValueError: There is none, or it is of an older version.
+        """
         state = load_checkpoint(self.run)
         if "best" not in state:
             raise ValueError(f"{self.run} is of an older version; name it as --warm-start instead")
@@ -91,11 +108,18 @@ class Trainer:
         self.objective.damping.value, self.objective.damping.best = state["damping"]
 
     def fit(self, workers: int = 1) -> list[dict]:
-        """Train to the last epoch; returns the history, one dict an epoch."""
+        """Train to the last epoch, and write a checkpoint after each.
+
+        Args:
+            workers: Processes that render sounds; 0 renders in this one.
+
+        Returns:
+            The history, a dict for each epoch.
+        """
         config, fabric, done = self.config, self.fabric, len(self.history)
         stream, sounds = iter(self._loader(workers)), config.shards_per_epoch * SHARD
         validation = self.validation[0]
-        if self._adaptive and not done:  # the weights that it begins with may be the best
+        if self._adaptive and not done:  # the first weights may be the best
             self.objective.damping.best = fabric.broadcast(self.evaluate(validation))[1]
             self._remember()
         with progress(disable=fabric.global_rank > 0) as bar:
@@ -120,9 +144,9 @@ class Trainer:
         return self.history
 
     def _train_epoch(self, epoch: int, stream, advance) -> float:
-        """One pass over shards_per_epoch shards; the mean loss."""
+        """Train on the next shards_per_epoch shards; returns the mean loss."""
         config, world = self.config, self.fabric.world_size
-        torch.manual_seed(config.seed * 1_000_003 + epoch)
+        torch.manual_seed(config.seed * SEED_STRIDE + epoch)
         self.model.train()
         size, total, n_batches = config.batch_size // world, 0.0, 0
         step = epoch * config.shards_per_epoch * SHARD // config.batch_size
@@ -141,16 +165,25 @@ class Trainer:
         return float(self.fabric.all_reduce(mean, reduce_op="mean"))
 
     def backward(self, index: int, shard, batch: np.ndarray) -> float:
-        """Gradients of the loss of a shard's sounds; with several processes, their mean's."""
+        """Compute gradients; with several processes, those of their mean loss.
+
+        Args:
+            index: Of the shard in the training split.
+            shard: Its arrays.
+            batch: Which of its sounds, (batch,).
+
+        Returns:
+            The loss.
+        """
         loss = self.objective(*self.predict(shard, batch), index * SHARD + batch)
         self.fabric.backward(loss)
         return loss.item()
 
     @torch.no_grad()
     def evaluate(self, shard) -> tuple[float, float]:
-        """Mean squared error in nu of a validation shard, and of DAMPED losses the undamped one."""
+        """Mean squared error in nu on a validation shard; the undamped loss if DAMPED, else 0."""
         self.model.eval()
-        mse, loss, batches = 0.0, 0.0, np.arange(SHARD).reshape(-1, 128)
+        mse, loss, batches = 0.0, 0.0, np.arange(SHARD).reshape(-1, EVALUATION_BATCH)
         for batch in batches:
             nu_hat, nu = self.predict(shard, batch)
             mse += (nu_hat - nu).square().mean().item() / len(batches)
@@ -159,7 +192,15 @@ class Trainer:
         return mse, loss
 
     def predict(self, shard, batch: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """nu_hat and nu (batch, 5) of these sounds of a shard."""
+        """What the encoder infers from sounds of a shard.
+
+        Args:
+            shard: nu, log_cqt and observed.
+            batch: Which of its sounds, (batch,).
+
+        Returns:
+            nu_hat and nu, (batch, 5) each, on the device.
+        """
         nu, log_cqt, observed = shard
         x = torch.from_numpy(channels(log_cqt[batch], observed[batch])).to(self.fabric.device)
         nu = torch.from_numpy(nu[batch]).to(self.fabric.device)
@@ -172,7 +213,7 @@ class Trainer:
         return self.config.loss in DAMPED and self.config.damping == "adaptive"
 
     def _damp(self, watched: float) -> None:
-        """Change lambda after an epoch; where it was refused, go back to the best weights."""
+        """Change lambda after an epoch; restore the best weights where it was refused."""
         accepted = self.objective.damping.update(watched)
         if self._adaptive and accepted:
             self._remember()
@@ -186,16 +227,12 @@ class Trainer:
         )
 
     def _loader(self, workers: int):
-        """This process's shards of the epochs still to come, made ahead by `workers` processes."""
-        n, world, rank = (
-            self.config.shards_per_epoch, self.fabric.world_size, self.fabric.global_rank,
-        )  # fmt: skip
-        order = np.arange(len(self.history) * n, self.config.epochs * n)[rank::world]
-        first = self.config.first_shard
-        order = (first + order % (self.n_shards - first)).tolist()
-        return DataLoader(_Numbered(self.train), batch_size=None, sampler=order,
-                          num_workers=workers, collate_fn=_as_is, worker_init_fn=end_with_parent,
-                          prefetch_factor=2 if workers else None)  # fmt: skip
+        """Shards of the remaining epochs for this process."""
+        n, first = self.config.shards_per_epoch, self.config.first_shard
+        order = np.arange(len(self.history) * n, self.config.epochs * n)
+        order = order[self.fabric.global_rank :: self.fabric.world_size]
+        order = first + order % (self.n_shards - first)
+        return shard_loader(self.train, order.tolist(), workers)
 
     def _save(self) -> None:
         if self.fabric.global_rank:
@@ -225,26 +262,3 @@ class Trainer:
             f"train {row['train_loss']:.4f}, validation {row['validation_mse']:.4f}"
             f"{damped if self.config.loss in DAMPED else ''}, {row['seconds']:.0f} s"
         )
-
-
-class _Numbered:
-    """Shards with their numbers: (index, nu, log_cqt, observed)."""
-
-    def __init__(self, shards: Shards):
-        self.shards = shards
-
-    def __getitem__(self, index: int):
-        return index, *self.shards[index]
-
-
-def _as_is(shard):
-    return shard
-
-
-def keep_freed_memory() -> None:
-    """Have glibc keep what a training step frees for the next one: a quarter less time on a CPU."""
-    if platform.libc_ver()[0] == "glibc":
-        trim_threshold, mmap_threshold = -1, -3  # mallopt(3)
-        libc = ctypes.CDLL(None)
-        libc.mallopt(mmap_threshold, 2**25)
-        libc.mallopt(trim_threshold, 2**31 - 1)

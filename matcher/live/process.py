@@ -5,6 +5,7 @@ thread, which calls `step` every millisecond (MIDI in, events out, devices watch
 live.worker, which turn a hit into a drum; one that writes to the pipe.
 """
 
+import contextlib
 import os
 import queue
 import signal
@@ -286,9 +287,11 @@ def serve(pipe, state: State, began: float) -> None:
     try:
         process = EngineProcess(state, to_send.put, began)
     except ValueError as error:
-        pipe.send(error)
+        with contextlib.suppress(OSError):  # the client is gone
+            pipe.send(error)
         return
-    pipe.send("started")
+    with contextlib.suppress(OSError):  # the client is gone: `poll` will find that out
+        pipe.send("started")
     threading.Thread(target=_send_all, args=(pipe, to_send), name="pipe", daemon=True).start()
     next_snapshot = 0.0
     while True:

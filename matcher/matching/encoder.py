@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +47,7 @@ class Contract:
                 "preset": self.preset.name,
                 "parameters": rows,
                 **CONSTANTS,
-                "features": vars(self.cqt) | {"channels": ["log_cqt", "observed"]},
+                "features": asdict(self.cqt) | {"channels": ["log_cqt", "observed"]},
                 "training": self.training,
                 "licence": self.licence,
             }

@@ -4,7 +4,9 @@ import shutil
 import numpy as np
 import pytest
 
-from matcher.kits.kit import Kit, save_kit
+from matcher.kits.kit import Kit
+from matcher.kits.kit_file import save_kit
+from matcher.physics.drum import Drum
 from matcher.physics.theta import Theta
 
 DRUM = Theta(2 * np.pi * 140, 0.1, 0.05, 0.01, 0.8)
@@ -20,7 +22,7 @@ def kit(tmp_path):
     """A kit file: four short drums on the first pads."""
     kit = Kit()
     for i in range(4):
-        kit = kit.with_pad(i, theta=DRUM._replace(omega=DRUM.omega * 1.4**i))
+        kit = kit.with_pad(i, drum=Drum(DRUM._replace(omega=DRUM.omega * 1.4**i)))
     path = tmp_path / "test.drumkit"
     save_kit(kit, path)
     return path

@@ -36,7 +36,7 @@ def open_window(qtbot, stack, home):  # noqa: F811
         qtbot.addWidget(window)
         stack.callback(window.session.link.close)
         window.show()
-        window.session.link.start()
+        window.session.start()
         qtbot.waitUntil(lambda: window.session.link.snapshot()["running"], timeout=60000)
         return window
 
@@ -48,7 +48,8 @@ def test_a_hit_becomes_a_pad_that_plays_and_is_there_again_after_a_restart(
 ):  # fmt: skip
     server = Server(128)
     stack.callback(server.stop)
-    window, session = (opened := open_window()), opened.session
+    window = open_window()
+    session, editor = window.session, window.session.editor
     cables = FarCables()
     stack.callback(cables.close)
     session.choose(EMPTY)
@@ -58,43 +59,43 @@ def test_a_hit_becomes_a_pad_that_plays_and_is_there_again_after_a_restart(
     play(qtbot, cables, sound=np.concatenate([np.zeros(4800), hit]), tail_s=3.0)
     qtbot.waitUntil(
         lambda: (
-            EMPTY in session.matched
-            and session.matched[EMPTY].stages[-1][0] == "attack"
-            and session.matched[EMPTY].stages[-1][1] > 0.9
+            EMPTY in editor.matched
+            and editor.matched[EMPTY].stages[-1].name == "attack"
+            and editor.matched[EMPTY].stages[-1].observed_s > 0.9
         ),
         timeout=30000,
     )
-    assert session.matched[EMPTY].words.startswith("0.10 s: network → ")
-    session.turn("attack", 0.0)  # its noise is another one each time
-    theta = session.pad.theta
+    assert editor.matched[EMPTY].words.startswith("0.10 s: network → ")
+    session.edit(editor.turn, "attack_mix", 0.0)  # its noise is another one each time
+    theta = editor.pad.theta
     assert window.drum.knobs["omega"].value == theta.omega
-    assert any(flag.hit for flag in window.listen.trace.flags)
-    qtbot.waitUntil(lambda: window.match.comparison is not None, timeout=20000)
-    assert 0 < window.match.comparison.distance < 1.2
+    assert any(flag.hit for flag in window.input.trace.history.flags)
+    qtbot.waitUntil(lambda: window.comparison.comparison is not None, timeout=20000)
+    assert 0 < window.comparison.comparison.distance < 1.2
 
-    note = [(1000, (NOTE_ON, session.pad.note, 127))]
+    note = [(1000, (NOTE_ON, editor.pad.note, 127))]
     out = play(qtbot, cables, notes=note, tail_s=1.0)
     first = np.flatnonzero(np.abs(out[:, 0]) > 1e-5)[0]
-    expected = drum.render(session.pad.drum, SAMPLE_RATE, 0.5, attack_mix=0.0)
+    expected = drum.render(editor.pad.drum, SAMPLE_RATE, 0.5, attack_mix=0.0)
     heard = out[first - 1 : first - 1 + len(expected), 0]
     alike = heard @ expected / np.linalg.norm(heard) / np.linalg.norm(expected)
     assert alike > 0.99
     assert np.abs(heard).max() == pytest.approx(np.sqrt(0.5) * 10 ** (-6 / 20), rel=0.02)
     qtbot.waitUntil(lambda: "Drum 16" in window.status.midi.text(), timeout=5000)
 
-    session.undo()
-    session.undo()
-    assert session.pad.theta is None
-    session.redo()
-    session.redo()
-    assert session.pad.theta == theta
+    session.edit(editor.undo)
+    session.edit(editor.undo)
+    assert editor.pad.theta is None
+    session.edit(editor.redo)
+    session.edit(editor.redo)
+    assert editor.pad.theta == theta
     assert session.save(home / "mine.drumkit")
     cables.close()
     window.close()
 
     again = open_window()
-    assert again.session.kit == session.kit
-    assert again.session.kit.pads[EMPTY].theta == theta
+    assert again.session.editor.kit == editor.kit
+    assert again.session.editor.kit.pads[EMPTY].theta == theta
     again.close()
 
 
@@ -111,7 +112,7 @@ def test_without_any_device_the_window_opens_says_so_and_goes_on_by_itself(
     qtbot.addWidget(window)
     window.show()
     stack.callback(window.session.link.close)
-    window.session.link.start()
+    window.session.start()
     qtbot.waitUntil(lambda: "audio" in window.notice.text.text().lower(), timeout=60000)
     assert window.notice.button.text() == "Rescan"
     server.start()

@@ -6,10 +6,22 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from matcher.live.live import STAGES_S
 
+from matcher.kits.kit_file import load_kit
+from matcher.live.engine import Engine
+from matcher.live.hits import PARTS_S
+from matcher.live.protocol import (
+    NOTE,
+    ControllerMoved,
+    Learn,
+    Learned,
+    NotePlayed,
+    Ready,
+    Setup,
+    State,
+)
 from matcher.matching.features import SAMPLE_RATE, distance
-from matcher.matching.match import to_analysis_rate
+from matcher.matching.hear import to_analysis_rate
 from matcher.physics import modal
 from matcher.physics.theta import PRESETS, Theta
 from tests.conftest import DATA
@@ -49,8 +61,8 @@ def test_a_hit_becomes_a_drum_that_a_note_plays(stage):
     app.wait_for("note", note=FIRST + 15, pad=None)
     hit = app.wait_for("hit", pad=16)
     assert 30 <= hit["velocity"] <= 100
-    stages = [app.wait_for("theta", pad=16) for _ in STAGES_S]
-    assert [round(row["observed_s"], 2) for row in stages] == [round(s, 2) for s in STAGES_S]
+    stages = [app.wait_for("theta", pad=16) for _ in PARTS_S]
+    assert [round(row["observed_s"], 2) for row in stages] == [round(s, 2) for s in PARTS_S]
     assert stages[-1]["stage"] == "full"
     out = cables.play(notes=[(4000, (NOTE_ON, FIRST + 15, 100))], tail_s=1.0)
     note = app.wait_for("note", note=FIRST + 15)
@@ -217,7 +229,7 @@ def test_a_controller_turns_the_drum(stage):
     assert np.abs(long).max() < np.abs(loud).max()
 
 
-def test_detection_is_set_by_listening(stage):
+def test_detection_is_calibrated_by_some_hits(stage):
     _, app, cables = stage("--listen", "--mode", "trigger")
     x = at(recording(peak=0.03), 0.5, 1.7, 2.9, 4.1)
     x += 1e-4 * np.random.default_rng(0).standard_normal(len(x)).astype(np.float32)
@@ -233,37 +245,32 @@ def test_detection_is_set_by_listening(stage):
 
 
 def test_notes_and_controllers_are_learned(stack, kit):
-    from matcher.live.live import Setup
-
-    from matcher.kits.kit import load_kit
-    from matcher.live.engine import Engine
     from tests.e2e.rig import Cables, Server
 
-    def told(kind: str) -> dict:
-        while (event := engine.events.get(timeout=30))["event"] != kind:
+    def wait_for(kind):
+        while not isinstance(event := engine.events.get(timeout=30), kind):
             pass
         return event
 
     stack.callback(Server().stop)
-    engine = stack.enter_context(Engine(Setup(kit=load_kit(kit)[0], armed=1)))
-    told("ready")
+    engine = stack.enter_context(Engine(State(Setup(armed=1), load_kit(kit)[0])))
+    wait_for(Ready)
     cables = Cables()
     stack.callback(cables.close)
     cables.wire()
-    engine.learn("note")
+    engine.send(Learn(NOTE))
     cables.play(notes=[(500, (NOTE_ON, 60, 90))], tail_s=0.3)
-    assert told("learned") | {"time_s": 0} == {
-        "event": "learned", "time_s": 0, "what": "note", "number": 60, "pad": 2,
-    }  # fmt: skip
-    assert engine.kit.pads[1].note == 60
+    learned = wait_for(Learned)
+    assert (learned.what, learned.number, learned.pad) == (NOTE, 60, 1)
+    assert engine.state.kit.pads[1].note == 60
     out = cables.play(notes=[(500, (NOTE_ON, 60, 90))], tail_s=0.3)
     assert out.any()
-    engine.learn("D")
+    engine.send(Learn("D"))
     cables.play(notes=[(500, (0xB0, 30, 0))], tail_s=0.3)
-    assert told("learned")["what"] == "D"
-    told("control")
-    assert engine.setup.controllers == {30: "D"}
+    assert wait_for(Learned).what == "D"
+    wait_for(ControllerMoved)
+    assert engine.state.setup.controllers == {30: "D"}
     lowest = PRESETS["live"]["D"].low
-    assert np.isclose(engine.kit.pads[1].theta.D, lowest)
-    became = [(m["event"], m["pad"]) for m in engine.messages()]
-    assert became[-2:] == [("note", 2), ("control", 2)]
+    assert np.isclose(engine.state.kit.pads[1].theta.D, lowest)
+    became = [(type(message), message.pad) for message in engine.messages()]
+    assert became[-2:] == [(NotePlayed, 1), (ControllerMoved, 1)]

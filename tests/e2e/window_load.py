@@ -33,15 +33,15 @@ def x_server() -> subprocess.Popen:
     return server
 
 
-def fill(play, kit_of, wait, voices) -> None:
-    """Let 256 voices ring: a new theta on each of 16 pads, struck, 16 times over."""
+def fill(play, change_kit, wait, voices) -> None:
+    """Let 256 voices ring: a new drum on each of 16 pads, struck, 16 times over."""
     for i in range(16):
-        kit_of(i)
+        change_kit(i)
         wait(0.4)
         for pad in range(16):
             play(pad)
         wait(0.2)
-        for pad in range(16):  # those whose theta came late joined a voice that rang
+        for pad in range(16):  # those whose drum came late joined a voice that rang
             if voices() < 16 * (i + 1):
                 wait(0.1)
                 play(pad)
@@ -50,23 +50,24 @@ def fill(play, kit_of, wait, voices) -> None:
 def ringing(kit, i: int):
     """The kit with long quiet tense drums on all pads but PAD, which has a short loud one."""
     from matcher.physics import attack
+    from matcher.physics.drum import Drum
     from matcher.physics.theta import Theta
 
     attack_powers = ((1e-3,) * attack.N_DECAYS,) * attack.N_BANDS
     for pad in range(16):
         theta = Theta(2 * np.pi * (80 + 9 * pad + 0.5 * i), 3.0, 1e-4, 1e-3, 0.9)
-        kit = kit.with_pad(
-            pad, theta=theta, gain_db=QUIET_DB, tension=0.2, attack_powers=attack_powers
-        )
+        drum = Drum(theta, tension=0.2, attack_powers=attack_powers)
+        kit = kit.with_pad(pad, drum=drum, gain_db=QUIET_DB)
     return kit
 
 
 def loud(kit):
     """The kit with a short loud drum on PAD."""
+    from matcher.physics.drum import Drum
     from matcher.physics.theta import Theta
 
     theta = Theta(2 * np.pi * 900, 0.02, 0.01, 0.01, 0.8)
-    return kit.with_pad(PAD, theta=theta, gain_db=6.0, tension=0.0, attack_powers=None)
+    return kit.with_pad(PAD, drum=Drum(theta), gain_db=6.0)
 
 
 def jitter(seconds: float, seed: int) -> tuple[np.ndarray, int]:
@@ -99,18 +100,20 @@ def report(name: str, delays, xruns: int, before: dict, after: dict) -> None:
 
 def headless(seconds: float, seed: int) -> None:
     """One run of the engine alone."""
-    from matcher.live.live import Setup
-
     from matcher.kits.kit import Kit
     from matcher.live.engine import Engine
+    from matcher.live.protocol import Setup, State, Strike
 
-    with Engine(Setup(block=64, armed=0)) as engine:
+    with Engine(State(Setup(block=64))) as engine:
         while not engine.snapshot()["running"]:
             time.sleep(0.1)
         kit = Kit()
-        fill(lambda pad: engine.strike(pad, 1.0), lambda i: engine.set_kit(ringing(kit, i)),
-             time.sleep, lambda: engine.snapshot()["voices"])  # fmt: skip
-        engine.set_kit(loud(ringing(kit, 16)))
+        fill(
+            lambda pad: engine.send(Strike(pad, 1.0)),
+            lambda i: engine.replace_kit(ringing(kit, i)),
+            time.sleep, lambda: engine.snapshot()["voices"],
+        )  # fmt: skip
+        engine.replace_kit(loud(ringing(kit, 16)))
         time.sleep(0.5)
         before = engine.snapshot()
         report("headless", *jitter(seconds, seed), before, engine.snapshot())
@@ -126,20 +129,20 @@ def windowed(seconds: float, seed: int) -> None:
     window = make_window(Preferences(block=64))
     link = window.session.link
     frames = {"trace": 0}
-    paint = type(window.listen.trace).paintEvent
+    paint = type(window.input.trace).paintEvent
 
     def counted(self, event):
         frames["trace"] += 1
         paint(self, event)
 
-    window.listen.trace.paintEvent = counted.__get__(window.listen.trace)
+    window.input.trace.paintEvent = counted.__get__(window.input.trace)
     window.show()
-    link.start()
+    window.session.start()
     while not link.snapshot()["running"]:
         QTest.qWait(100)
     run_in_window(window, frames, seconds, seed)
     if seed == RUNS - 1:
-        link.ask("silence")
+        window.session.silence()
         QTest.qWait(4000)
         me = psutil.Process()
         cpu, began = sum(me.cpu_times()[:2]), time.monotonic()
@@ -160,11 +163,11 @@ def run_in_window(window, frames: dict, seconds: float, seed: int) -> None:
     kit = Kit()
     fill(
         lambda pad: session.play(pad, 1.0),
-        lambda i: session.edit("load", ringing(kit, i)),
+        lambda i: session.edit(session.editor.edit, "load", ringing(kit, i)),
         lambda seconds: QTest.qWait(round(1000 * seconds)),
         lambda: link.snapshot()["voices"],
     )
-    session.edit("load", loud(ringing(kit, 16)))
+    session.edit(session.editor.edit, "load", loud(ringing(kit, 16)))
     session.choose(0)  # a drum that rings, for the membrane
     QTest.qWait(500)
     before = link.snapshot()

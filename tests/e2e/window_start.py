@@ -27,11 +27,11 @@ remembered = preferences.load()
 theme.apply(remembered.theme, remembered.text_scale)
 window = make_window(remembered)
 window.show()
-window.session.link.start()
+window.session.start()
 QTimer.singleShot(0, lambda: print(f"window {time.time() - began:.2f} s", end=", "))
 def look():
     if window.session.link.snapshot()["running"]:
-        print(f"hears and plays {time.time() - began:.2f} s", flush=True)
+        print(f"input and sound {time.time() - began:.2f} s", flush=True)
         window.session.close()
         os._exit(0)
 timer = QTimer()

@@ -46,7 +46,7 @@ def take(folder: Path) -> None:
     def shots(scene: str) -> None:
         for name, scale, size in LOOKS:
             theme.apply(name, scale)
-            window.match.restyle()
+            window.comparison.restyle()
             window.resize(*size)
             window._arrange()
             QTest.qWait(200)
@@ -56,7 +56,7 @@ def take(folder: Path) -> None:
 
     def play(what: str) -> None:
         theme.apply("dark", 100)
-        window.match.restyle()
+        window.comparison.restyle()
         window.resize(1280, 800)
         thread = threading.Thread(target=lambda: cables.play(**SOUNDS[what]()))
         thread.start()
@@ -67,7 +67,7 @@ def take(folder: Path) -> None:
     server = Server(128)
     server.kill()
     window.show()
-    link.start()
+    session.start()
     while window.notice.kind != "missing":
         QTest.qWait(100)
     shots("no-devices")
@@ -78,7 +78,9 @@ def take(folder: Path) -> None:
     QTest.qWait(500)
     shots("first-start")
     play("hit")
-    while len(window.match.stages.text().split("→")) < 4 or window.match.comparison is None:
+    while (
+        len(window.comparison.stages.text().split("→")) < 4 or window.comparison.comparison is None
+    ):
         QTest.qWait(50)
     QTest.qWait(1000)
     shots("after-a-hit")

@@ -6,7 +6,8 @@ from PyQt6.QtGui import QWheelEvent
 from PyQt6.QtWidgets import QApplication, QInputDialog
 
 from gui.background import Background
-from gui.controls import Knob, Meter, linear
+from gui.controls import Knob, Meter, linear, parameter_knob
+from matcher.physics.parameters import PARAMETERS
 
 
 @pytest.fixture
@@ -79,19 +80,54 @@ def test_the_meter_holds_peaks_and_its_clip_light(qtbot):
     meter = Meter("Input level")
     qtbot.addWidget(meter)
     meter.show()
-    meter.show_level(-6.0)
-    meter.show_level(-60.0)
+    meter.show_level(-6.0, 10.0)
+    meter.show_level(-60.0, 10.05)
     assert meter.peak == -6.0
     assert -9.0 < meter.level < -6.0
     assert not meter.clipped
-    meter.show_level(0.0)
-    for _ in range(200):
-        meter.show_level(-60.0)
+    meter.show_level(0.0, 10.1)
+    for i in range(1, 200):
+        meter.show_level(-60.0, 10.1 + i / 100)
     assert meter.clipped
     assert meter.peak == -60.0
     assert "clipped" in meter.accessibleDescription()
     qtbot.mouseClick(meter, Qt.MouseButton.LeftButton)
     assert not meter.clipped
+
+
+@pytest.mark.parametrize("updates", [1, 3, 50])
+def test_the_meter_falls_as_fast_however_often_it_is_shown(qtbot, updates):
+    meter = Meter("Input level")
+    qtbot.addWidget(meter)
+    meter.show_level(0.0, 10.0)
+    for i in range(1, updates + 1):
+        meter.show_level(-60.0, 10.0 + i / updates)  # for one second
+    assert meter.level == pytest.approx(-Meter.FALL)
+    assert meter.peak == 0.0  # is held yet
+    meter.show_level(-60.0, 10.0 + Meter.HOLD_S)
+    assert meter.peak == -60.0
+
+
+def test_the_meter_takes_the_time_by_itself(qtbot, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    meter = Meter("Input level")
+    qtbot.addWidget(meter)
+    meter.show_level(-6.0)
+    now[0] += 0.5
+    meter.show_level(-60.0)
+    assert meter.level == pytest.approx(-6.0 - 0.5 * Meter.FALL)
+
+
+def test_a_key_moves_every_parameter(qtbot):
+    for row in PARAMETERS.values():
+        knob = parameter_knob(row)
+        qtbot.addWidget(knob)
+        knob.set_value(row.from_share(0.5))
+        before = knob.value
+        qtbot.keyClick(knob.dial, Qt.Key.Key_Up)
+        knob.set_value(knob.value)  # as the window shows it
+        assert knob.value > before, row.name
 
 
 def test_of_jobs_that_wait_only_the_newest_is_done(qtbot):

@@ -4,7 +4,8 @@ import pytest
 from PyQt6.QtCore import Qt
 
 from gui import preferences
-from gui.preferences import Preferences, PreferencesDialog
+from gui.panels.preferences_dialog import PreferencesDialog
+from gui.preferences import Preferences
 
 
 def test_what_is_saved_is_loaded():

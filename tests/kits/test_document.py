@@ -1,3 +1,4 @@
+import ast
 import os
 import random
 import signal
@@ -5,14 +6,13 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 
 from matcher.kits.document import N_STEPS, Document
-from matcher.kits.kit import Kit, load_kit, save_kit
-from matcher.physics.theta import Theta
-
-TOM = Theta(2 * np.pi * 110, 0.4, 0.02, 0.01, 0.8)
+from matcher.kits.kit import Kit
+from matcher.kits.kit_file import load_kit, save_kit
+from matcher.physics.drum import Drum
+from tests.conftest import TOM
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_steps_that_are_kept_are_limited(document):
 def test_save_open_and_the_mark(document, tmp_path):
     with pytest.raises(ValueError, match="no file yet"):
         document.save()
-    document.edit("theta", document.kit.with_pad(0, theta=TOM))
+    document.edit("theta", document.kit.with_pad(0, drum=Drum(TOM)))
     assert document.edited
     document.save(tmp_path / "mine.drumkit")
     assert not document.edited
@@ -87,7 +87,7 @@ def test_save_open_and_the_mark(document, tmp_path):
 
 
 def test_a_kit_that_is_refused_leaves_the_old_one(document, tmp_path):
-    document.edit("theta", document.kit.with_pad(0, theta=TOM))
+    document.edit("theta", document.kit.with_pad(0, drum=Drum(TOM)))
     (tmp_path / "new.drumkit").write_text("schema = 2\n")
     with pytest.raises(ValueError, match="schema 2"):
         document.open(tmp_path / "new.drumkit")
@@ -97,14 +97,14 @@ def test_a_kit_that_is_refused_leaves_the_old_one(document, tmp_path):
 
 def test_a_damaged_kit_is_to_be_saved_again(document, tmp_path):
     path = tmp_path / "cut.drumkit"
-    save_kit(Kit("Cut").with_pad(0, theta=TOM), path)
+    save_kit(Kit("Cut").with_pad(0, drum=Drum(TOM)), path)
     path.write_text(path.read_text()[:-200])
     assert document.open(path)
     assert document.edited
 
 
 def test_what_a_crash_left_behind_comes_back(document, tmp_path):
-    document.edit("theta", document.kit.with_pad(0, theta=TOM))
+    document.edit("theta", document.kit.with_pad(0, drum=Drum(TOM)))
     document.save(tmp_path / "mine.drumkit")
     document.edit("gain", document.kit.with_pad(0, gain_db=-6.0))
     after = Document(document.recovery)
@@ -123,10 +123,75 @@ def test_a_kit_as_it_was_saved_needs_no_recovery(document):
     assert not document.recovery.exists()
 
 
-def test_a_recovery_file_that_is_garbage_is_left_alone(document):
+def test_a_recovery_file_that_is_garbage_is_kept_under_another_name(document, tmp_path):
+    for number in (1, 2):
+        document.recovery.write_bytes(b"\xff garbage")
+        assert not document.recover()
+        assert document.kit == Kit()
+        aside = tmp_path / f"recovery-damaged-{number}.drumkit"
+        assert aside.read_bytes() == b"\xff garbage"
+        assert str(aside) in document.problem
+    document.edit("gain", document.kit.with_pad(0, gain_db=-6.0))  # and kept safe as ever
+    assert document.problem == ""
+    assert load_kit(document.recovery)[0] == document.kit
+    document.discard()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "recovery-damaged-1.drumkit", "recovery-damaged-2.drumkit"
+    ]  # fmt: skip
+
+
+def test_what_is_damaged_of_a_recovery_file_is_kept_as_a_whole(document, tmp_path):
+    kit = Kit("Mine").with_pad(0, gain_db=-6.0, drum=Drum(TOM)).with_pad(1, pan=0.5)
+    document.edit("all", kit)
+    whole = document.recovery.read_text(encoding="utf-8")
+    damaged = whole.replace("gain_db = -6.0", "gain_db = -600.0")
+    document.recovery.write_text(damaged, encoding="utf-8")
+    after = Document(document.recovery)
+    assert after.recover()  # what can be read of it
+    assert after.kit == kit.with_pad(0, gain_db=0.0)
+    assert after.edited
+    aside = tmp_path / "recovery-damaged-1.drumkit"
+    assert aside.read_text(encoding="utf-8") == damaged
+    assert str(aside) in after.problem
+
+
+def test_a_recovery_file_that_cannot_be_set_aside_stays_as_it_is(document, monkeypatch):
     document.recovery.write_bytes(b"\xff garbage")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("matcher.kits.document.shutil.move", full)
+    kept = document.recovery
     assert not document.recover()
-    assert document.kit == Kit()
+    assert "No space left on device" in document.problem
+    document.edit("gain", document.kit.with_pad(0, gain_db=-6.0))
+    document.discard()
+    assert kept.read_bytes() == b"\xff garbage"
+
+
+RECOVER = """
+import sys
+from pathlib import Path
+from matcher.kits.document import Document
+document = Document(Path(sys.argv[1]))
+found = document.recover()
+print(ascii((found, document.kit.name, str(document.path), document.problem)))
+"""
+
+
+def test_kits_are_recovered_whatever_the_code_page_of_the_system(tmp_path):
+    folder = tmp_path / "\u0431\u0430\u0440\u0430\u0431\u0430\u043d\u044b"
+    folder.mkdir()
+    document = Document(folder / "recovery.drumkit")
+    document.edit("name", Kit("\u041c\u043e\u0439 \u043d\u0430\u0431\u043e\u0440"))
+    document.save(folder / "\u043c\u043e\u0439.drumkit")
+    document.edit("gain", document.kit.with_pad(0, gain_db=-6.0))
+    plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    command = [sys.executable, "-c", RECOVER, str(document.recovery)]
+    done = subprocess.run(command, env=os.environ | plain, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert ast.literal_eval(done.stdout) == (True, document.kit.name, str(document.path), "")
 
 
 def test_a_folder_that_cannot_be_written_loses_no_edit(tmp_path):

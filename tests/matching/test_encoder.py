@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 
-from matcher.matching.encoder import METADATA_KEY, SHIPPED, Encoder
+from matcher.matching.encoder import METADATA_KEY, SHIPPED, Contract, Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.matching.match import shipped_encoder
 from matcher.physics import modal
@@ -88,6 +88,15 @@ def test_the_shipped_model_says_how_it_was_trained():
     assert contract.preset == PRESETS["live"]
     assert contract.training["sounds"] >= 400_000
     assert shipped_encoder().provider == "CPUExecutionProvider"
+
+
+def test_a_contract_can_be_written_after_its_features_were_computed():
+    """The transform caches its arrays in the dataclass; the metadata holds its settings alone."""
+    contract = Contract.from_json(shipped_encoder().contract.to_json())
+    before = contract.to_json()
+    contract.cqt.features(np.zeros(1, np.float32))
+    assert contract.to_json() == before
+    assert Contract.from_json(before) == contract
 
 
 def test_the_shipped_model_hears_theta():

@@ -22,7 +22,10 @@ from training.runs import load_checkpoint
 from training.trainer import Trainer, learning_rate
 
 TINY = {
-    "recipe": {"features": {"f_min": 40.0, "n_bins": 24, "n_frames": 8, "growth": 1.3}},
+    "recipe": {
+        "augmented": 0.1,  # augmented sounds take six times as long to make
+        "features": {"f_min": 40.0, "n_bins": 24, "n_frames": 8, "growth": 1.3},
+    },
     "epochs": 8,
     "shards_per_epoch": 1,
     "distinct_shards": 2,
@@ -58,6 +61,7 @@ def uninterrupted(cache):
     return cache / "whole"
 
 
+@pytest.mark.slow
 def test_killed_five_times_and_resumed_it_ends_the_same(cache, uninterrupted):
     environment = os.environ | {"DRUM_MATCHER_CACHE": str(cache)}
     run, dice = cache / "killed", random.Random(10)
@@ -207,7 +211,8 @@ def pnp_run(cache, uninterrupted, name, *more):
     return command(cache / name, *arguments, *more)
 
 
-def test_pnp_goes_on_from_a_warm_start_and_outlives_a_kill(cache, uninterrupted):
+@pytest.mark.slow
+def test_pnp_continues_from_a_warm_start_and_survives_a_kill(cache, uninterrupted):
     environment = os.environ | {"DRUM_MATCHER_CACHE": str(cache)}
     subprocess.run(pnp_run(cache, uninterrupted, "pnp"), env=environment, check=True)
     process = subprocess.Popen(pnp_run(cache, uninterrupted, "pnp-killed"), env=environment)
@@ -267,6 +272,7 @@ def test_a_warm_start_of_other_inputs_is_refused(uninterrupted, tmp_path, capsys
     assert capsys.readouterr().err.startswith(f"training.fit: {sentence}")
 
 
+@pytest.mark.slow
 def test_two_processes_train_to_one_end(cache, uninterrupted):
     environment = os.environ | {"DRUM_MATCHER_CACHE": str(cache)}
     more = ["--devices", "2", "--shards-per-epoch", "2", "--epochs", "2"]
@@ -291,13 +297,15 @@ def half_batches_gradient(folder, result):
         torch.save([p.grad for p in trainer.model.parameters()], result)
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_gradient_of_two_half_batches(
     cache, uninterrupted, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("DRUM_MATCHER_CACHE", str(cache))
     environment = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29541"}
     script = (
-        "import sys; from pathlib import Path; from tests.test_fit import half_batches_gradient; "
+        "import sys; from pathlib import Path; "
+        "from tests.training.test_fit import half_batches_gradient; "
         "half_batches_gradient(Path(sys.argv[1]), Path(sys.argv[2]))"
     )
     processes = [

@@ -51,8 +51,9 @@ def test_coefficients_are_those_of_the_reference(jtfs, reference, signal, F, nam
             assert error <= allowed
 
 
-def test_tangents_are_slopes(phi64):
-    nu, preset = sounds("paper", 20, seed=40)
+@pytest.mark.parametrize("count", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_tangents_are_slopes(phi64, count):
+    nu, preset = sounds("paper", count, seed=40)
     worst = 0.0
     for n in nu:
         x, dx = render_with_tangents(n[None], preset)

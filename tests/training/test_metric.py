@@ -1,5 +1,6 @@
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,9 +55,14 @@ def shards(folder) -> dict:
 def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("metric")
     make(folder)
+    return folder
+
+
+def table_of(folder) -> bytes:
     return (folder / "table.npz").read_bytes()
 
 
+@pytest.mark.slow
 def test_killed_five_times_the_table_is_the_same(uninterrupted, tmp_path):
     dice, kept = random.Random(3), {}
     for _ in range(5):
@@ -69,9 +75,10 @@ def test_killed_five_times_the_table_is_the_same(uninterrupted, tmp_path):
         assert all(shards(tmp_path)[path] == time for path, time in kept.items())  # not made again
         kept = shards(tmp_path)
     make(tmp_path)
-    assert (tmp_path / "table.npz").read_bytes() == uninterrupted
+    assert table_of(tmp_path) == table_of(uninterrupted)
 
 
+@pytest.mark.slow
 def test_on_a_cluster_that_loses_a_worker_it_is_the_same(uninterrupted, tmp_path):
     from dask.distributed import LocalCluster
 
@@ -82,20 +89,24 @@ def test_on_a_cluster_that_loses_a_worker_it_is_the_same(uninterrupted, tmp_path
             assert process.poll() is None
         os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
         assert process.wait() == 0
-    assert (tmp_path / "table.npz").read_bytes() == uninterrupted
+    assert table_of(tmp_path) == table_of(uninterrupted)
 
 
-def test_a_damaged_shard_is_made_anew(uninterrupted, tmp_path):
-    make(tmp_path)
-    damaged = sorted((tmp_path / "jobs").rglob("*.npy"))[1]
+def test_a_damaged_shard_is_made_again_and_no_other(uninterrupted, tmp_path):
+    shutil.copytree(uninterrupted / "jobs", tmp_path / "jobs")
+    before = shards(tmp_path)
+    damaged = sorted(before)[1]
     damaged.write_bytes(damaged.read_bytes()[:50])
     make(tmp_path)
-    assert (tmp_path / "table.npz").read_bytes() == uninterrupted
+    after = shards(tmp_path)
+    assert {path for path in before if after[path] != before[path]} == {damaged}
+    assert table_of(tmp_path) == table_of(uninterrupted)
 
 
-def test_m_is_that_of_differences(phi64):
+@pytest.mark.parametrize("count", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_m_is_that_of_differences(phi64, count):
     preset, worst = PRESETS["paper"], 0.0
-    for nu in draw(20, seed=70):
+    for nu in draw(count, seed=70):
         nu = nu[None]
         M = _gram(factor(jacobian(nu.float(), preset, shared_phi())[1]))[0]
         columns = []
@@ -171,6 +182,7 @@ def test_the_shipped_tables(preset, phi64):
 )
 def test_wrong_arguments(arguments, sentence, capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("DRUM_MATCHER_CACHE", str(tmp_path))
+    monkeypatch.setattr(jobs, "CONNECT_S", 0.5)
     assert metric.main(["-o", str(tmp_path / "table.npz"), *arguments]) == 2
     assert f"training.metric: {sentence}" in capsys.readouterr().err
 

@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 import torch
 
+from training import study
 from training.config import Config
+from training.distances import NAMES
 from training.encoder import Encoder
-from training.studies import figures, study
-from training.studies import metric_quality as worth
-from training.study import LOSSES, PITCH, VARIANTS, Study, results
+from training.studies import figures, metric_quality, settings
+from training.studies.experiment import Study
+from training.studies.results import result_rows, save_figures
+from training.studies.settings import LOSSES, PITCH, VARIANTS
 
 
 @pytest.fixture
@@ -39,7 +42,7 @@ def test_runs_have_folders_of_their_own(small):
 
 
 def test_fresh_sounds_are_not_those_of_the_warm_start():
-    assert study.FRESH["first_shard"] >= study.WARM_SHARDS
+    assert settings.FRESH["first_shard"] >= settings.WARM_SHARDS
 
 
 def finish(small, name: str, far: np.ndarray) -> None:
@@ -52,26 +55,28 @@ def finish(small, name: str, far: np.ndarray) -> None:
     state = {"config": json.dumps(asdict(config)), "model": encoder.state_dict()}
     torch.save(state | {"history": history}, run / "checkpoint.pt")
     nu = np.zeros((len(far), 5))
-    np.savez(run / "test.npz", nu=nu, nu_hat=nu, **dict.fromkeys(study.NAMES, far))
+    np.savez(run / "test.npz", nu=nu, nu_hat=nu, **dict.fromkeys(NAMES, far))
 
 
 def test_results_of_what_is_there(small):
     far = np.linspace(1, 3, 100)
     finish(small, "P", far)
-    (row,) = results(small, "unknown")
+    (row,) = result_rows(small, "unknown")
     assert row["model"] == "P"
     error = far.std(ddof=1) / 10
     assert row["JTFS"] == f"2.000 ± {error:.3f} ({far.std(ddof=1):.2f})"
     assert row["minutes"] == pytest.approx(1.0)
-    assert results(small, "known") == []
+    assert result_rows(small, "known") == []
 
 
 def test_figures_of_what_is_there(small, tmp_path):
     finish(small, "P", np.linspace(1, 3, 100))
     finish(small, "PNP", np.linspace(1, 2, 100))
-    quantiles = {name: [[0.5, 1, 2, 0.3]] * len(worth.STEPS) for name in worth.METRICS}
+    quantiles = {
+        name: [[0.5, 1, 2, 0.3]] * len(metric_quality.STEPS) for name in metric_quality.METRICS
+    }
     (tmp_path / "reach.json").write_text(json.dumps(quantiles))
-    study.save_figures(small, tmp_path / "docs")
+    save_figures(small, tmp_path / "docs")
     pictures = {path.name: path.read_bytes() for path in (tmp_path / "docs").iterdir()}
     names = ("JTFS", "multi-resolution", "lambda", "reach")
     assert set(pictures) == {f"study-{name}.png" for name in names}

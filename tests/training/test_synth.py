@@ -59,7 +59,7 @@ def test_tangents_are_slopes():
         assert torch.minimum(*errors).max() < 1e-3
 
 
-def test_where_no_mode_is_heard_there_is_silence():
+def test_where_no_mode_is_struck_there_is_silence():
     nu = torch.tensor([[1.0, 0, 0, 0, 0]])
     x = synth.render(nu, PRESETS["live"], (0.0, 0.0))
     assert (x == 0).all()
@@ -75,15 +75,15 @@ def test_on_a_gpu():
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_tension_and_mallet_are_the_instruments(dtype):
     nu, preset = draw(4, seed=54), PRESETS["live"]
-    nu[:, 0] *= 0.5  # nothing near the ends of hearing
+    nu[:, 0] *= 0.5  # no pitch near the ends of the range
     tension, mallet_hz = np.array([0.03, 0.3, 1.0, 0.3]), np.array([800.0, 3000.0, 600.0, 20000.0])
     strike = np.array([[0.4, 0.3, 0.2, 0.4], [0.4, 0.45, 0.3, 0.4]])
-    heard = synth.render_gliding(
+    glided = synth.render_gliding(
         torch.from_numpy(nu).to(dtype), preset, torch.from_numpy(tension),
         torch.from_numpy(strike), torch.from_numpy(mallet_hz),
     )  # fmt: skip
-    assert heard.dtype == dtype
-    for i, x in enumerate(heard.numpy()):
+    assert glided.dtype == dtype
+    for i, x in enumerate(glided.numpy()):
         theta = preset.from_nu(nu[i])
         body = drum.Drum(theta, tuple(strike[:, i]), mallet_hz[i], tension[i])
         played = drum.render(body, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)

@@ -1,1 +1,1 @@
-"""The study and its figures."""
+"""What only the study of the losses (docs/study.md) and the figures of the docs need."""

@@ -5,14 +5,18 @@ from matplotlib.figure import Figure
 
 from matcher.matching.refine import STAGES
 
+# blue and orange, told apart in any kind of colour vision; grey for references
 COLOURS = ("#0b6fb8", "#d1480f")
 GREY, BAND = "#555555", "#c9d6e2"
 
 
-def distances(measured: dict[str, dict[str, tuple[float, float]]], of: str) -> Figure:
-    """Mean distance and standard error of each model, {pitch: {model: (mean, error)}}.
+def distances(measured: dict[str, dict[str, tuple[float, float]]], name: str) -> Figure:
+    """Mean distance of each model, with bars of two standard errors either way.
 
-    Bars are two standard errors either way. The models stand in the order of the first pitch.
+    Args:
+        measured: {pitch setting: {model: (mean, standard error)}}; models are drawn in the order of
+            the first setting.
+        name: Of the distance.
     """
     names = list(dict.fromkeys(name for models in measured.values() for name in models))
     figure = Figure(figsize=(9, 0.8 + 0.32 * len(names)), layout="constrained")
@@ -24,7 +28,7 @@ def distances(measured: dict[str, dict[str, tuple[float, float]]], of: str) -> F
                       markersize=5, capsize=2)  # fmt: skip
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
-    axes.set_xlabel(f"{of} distance of 1,024 test sounds, mean ± 2 standard errors")
+    axes.set_xlabel(f"{name} distance of 1,024 test sounds, mean ± 2 standard errors")
     axes.grid(axis="x", color="#dddddd")
     axes.set_axisbelow(True)
     axes.legend(frameon=False)
@@ -32,9 +36,11 @@ def distances(measured: dict[str, dict[str, tuple[float, float]]], of: str) -> F
 
 
 def damping(runs: dict[str, list[dict]], eigenvalues: np.ndarray) -> Figure:
-    """lambda and what PNP does by it, {run: its history}, beside eigenvalues (sounds, 5) of M.
+    """lambda over the epochs, and the undamped loss of PNP on validation sounds.
 
-    The bands are the 10th to the 90th percentile of each eigenvalue, the lines in them medians.
+    Args:
+        runs: {run: history, one dict an epoch}.
+        eigenvalues: Of M, (sounds, 5). Bands are their 10th to 90th percentiles, lines medians.
     """
     figure = Figure(figsize=(9, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -58,7 +64,12 @@ def damping(runs: dict[str, list[dict]], eigenvalues: np.ndarray) -> Figure:
 
 
 def reach(quantiles: dict[str, np.ndarray], steps) -> Figure:
-    """How |dPhi|^2 as a metric predicts it compares with the truth; quantiles: of worth.reach."""
+    """How |dPhi|^2 as each metric predicts it compares with the truth.
+
+    Args:
+        quantiles: As metric_quality.reach returns them.
+        steps: |d| of each quantile, in nu.
+    """
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     panels = figure.subplots(1, len(quantiles), sharey=True)
     for axes, (name, values) in zip(panels, quantiles.items()):
@@ -66,13 +77,18 @@ def reach(quantiles: dict[str, np.ndarray], steps) -> Figure:
         axes.fill_between(steps, low, high, color=BAND)
         axes.plot(steps, middle, "o-", color=COLOURS[0], markersize=4)
         axes.axhline(1, color=GREY, lw=0.8)
-        axes.set(title=name, xscale="log", yscale="log", xlabel="|d|, of nu")
+        axes.set(title=name, xscale="log", yscale="log", xlabel="|d|, in nu")
     panels[0].set_ylabel("predicted / true squared distance")
     return figure
 
 
 def robustness(lines: list[dict], curves: dict[str, tuple[float, ...]]) -> Figure:
-    """Distances of studies.robustness.summarise over the values of each curve, by its axis."""
+    """Distances of each stage over the strength of each degradation.
+
+    Args:
+        lines: As robustness.summarise returns them.
+        curves: {axis label: values}.
+    """
     figure = Figure(figsize=(12, 6.5), layout="constrained")
     for axes, (axis, values) in zip(figure.subplots(2, 3, sharey=True).flat, curves.items()):
         rows = [line for line in lines if line["curve"] == axis]

@@ -1,11 +1,11 @@
-"""How matches of recordings hold when they are short, noisy, late, soft, clipped or narrow.
+"""How well recordings are matched that are short, noisy, late, quiet, clipped or band-limited.
 
     python -m training.studies.robustness --folder recordings
     python -m training.studies.robustness --folder recordings --figure curves.png
 
-Each recording is spoiled and matched, by the network alone and refined, body and attack; the
-distance of the match is that from the recording as it was. Rows that are done are kept in the cache
-folder, so that a killed run goes on from there.
+Each recording is degraded and matched: by the network, then with the body refined, then with the
+attack. Distances are from the recording as it was. Rows that are done are kept in the cache folder,
+so that a killed run continues where it was.
 """
 
 import sys
@@ -15,88 +15,87 @@ from pathlib import Path
 
 import numpy as np
 import scipy.signal
-import torch
-from threadpoolctl import threadpool_limits
 
 from matcher.matching import refine
-from matcher.matching.encoder import SHIPPED, Encoder
+from matcher.matching.encoder import Encoder
 from matcher.matching.features import DISTANCE, N_SAMPLES, SAMPLE_RATE, distance_from
-from matcher.matching.hear import to_analysis_rate
-from matcher.matching.match import match_file
+from matcher.matching.hear import analysed
+from matcher.matching.match import MatchOptions, match_file
 from matcher.physics import drum
 from matcher.recording import save_atomically
 from training import command, jobs, recordings
+from training.cached_rows import cached_row, file_digest
 from training.markdown import table
 from training.studies import figures
 
-BUDGET_S = 0.3  # for body and attack, each: the default of match
-STEPS_OF_16_BITS = 2**15
-PHONE_HZ = (300.0, 3400.0)
-VERSION = 3  # raise it when a recording would be spoiled otherwise
+BUDGET_S = 0.3  # s, for body and attack each; the default of a match
+FULL_SCALE = 2**15  # steps of 16-bit samples
+TELEPHONE_HZ = (300.0, 3400.0)  # Hz, the band of a telephone: ITU-T G.712
+NOISE_REFERENCE_S = 0.05  # s from the onset, whose power the noise is relative to
 
 
-def heard(x, seconds):
-    """The first seconds of it."""
+def shorten(x, seconds):
+    """Only the first seconds were received."""
     return x[: max(1, round(seconds * SAMPLE_RATE))]
 
 
 def noise(x, snr_db):
-    """A room's white noise below the power of the first 50 ms, also when the drum is silent."""
+    """White noise, snr_db below the power of the attack, which outlasts the drum."""
     y = np.random.default_rng(0).standard_normal(N_SAMPLES).astype(np.float32)
-    loud = np.sqrt(np.mean(x[: SAMPLE_RATE // 20] ** 2))
+    loud = np.sqrt(np.mean(x[: round(NOISE_REFERENCE_S * SAMPLE_RATE)] ** 2))
     y *= np.float32(loud * 10 ** (-snr_db / 20))
     y[: len(x)] += x
     return y
 
 
 def onset(x, milliseconds):
-    """The onset is reported late, or (below 0) early, where silence is before it."""
+    """The onset is reported late, or (below 0) early, with silence before it."""
     n = round(abs(milliseconds) * 1e-3 * SAMPLE_RATE)
     return x[n:] if milliseconds > 0 else np.r_[np.zeros(n, np.float32), x]
 
 
 def level(x, peak_db):
-    """A recording of 16 bits with this peak, dB of full scale."""
+    """Quantised to 16 bits with this peak, dB relative to full scale."""
     x = x / np.abs(x).max() * 10 ** (peak_db / 20)
-    return (np.round(x * STEPS_OF_16_BITS) / STEPS_OF_16_BITS).astype(np.float32)
+    return (np.round(x * FULL_SCALE) / FULL_SCALE).astype(np.float32)
 
 
 def clipping(x, over_db):
-    """So much too loud."""
+    """Recorded so much too loud."""
     ceiling = np.abs(x).max() * 10 ** (-over_db / 20)
     return np.clip(x, -ceiling, ceiling)
 
 
-def phone(x, order):
-    """What is left of it by telephone: PHONE_HZ, by a Butterworth filter; order 0: all."""
+def telephone(x, order):
+    """Band-limited to TELEPHONE_HZ by a Butterworth filter of this order; 0 filters nothing."""
     if order == 0:
         return x
-    sos = scipy.signal.butter(order, PHONE_HZ, "bandpass", fs=SAMPLE_RATE, output="sos")
+    sos = scipy.signal.butter(order, TELEPHONE_HZ, "bandpass", fs=SAMPLE_RATE, output="sos")
     return scipy.signal.sosfilt(sos, x).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One way to spoil a recording, at several strengths."""
+    """One way to degrade a recording, at several strengths."""
 
-    spoil: Callable
+    degrade: Callable
     values: tuple[float, ...]
     axis: str
 
 
 CURVES = (
-    Curve(heard, (0.03, 0.1, 0.3, 1.0, N_SAMPLES / SAMPLE_RATE), "heard, s"),
+    Curve(shorten, (0.03, 0.1, 0.3, 1.0, N_SAMPLES / SAMPLE_RATE), "received, s"),
     Curve(noise, (60, 50, 40, 30, 20, 10, 0), "signal to noise, dB"),
     Curve(onset, (-20, -10, -5, -2, 0, 2, 5, 10, 20), "onset late by, ms"),
     Curve(level, (-40, -30, -20, -10, 0), "peak at 16 bits, dBFS"),
     Curve(clipping, (0, 3, 6, 12, 18), "clipped by, dB"),
-    Curve(phone, (0, 2, 4), "order of the 300 to 3400 Hz band-pass"),
+    Curve(telephone, (0, 2, 4), "order of the 300 to 3400 Hz band-pass"),
 )
 
 
 @dataclass(frozen=True)
 class Task:
-    """A recording and how it is spoiled."""
+    """A recording and how it is degraded."""
 
     path: Path
     model: Path
@@ -105,36 +104,45 @@ class Task:
 
 
 def measure(tasks: list[Task], workers: int) -> list[dict]:
-    """For each: the distance of every stage of refine.STAGES."""
+    """Match degraded recordings.
+
+    Returns:
+        For each task {stage of refine.STAGES: log-CQT distance from the recording as it was}.
+    """
     return jobs.each(_measure, tasks, workers, "matches")
 
 
 def _measure(task: Task) -> dict:
-    given = [VERSION, task.path.name, CURVES[task.curve].spoil.__name__, task.value, BUDGET_S]
-    given += [jobs.digest(task.model), jobs.digest(task.path)]
-    return jobs.kept("robustness", given, lambda: _match(task))
+    inputs = [task.path.name, CURVES[task.curve].degrade.__name__, task.value, BUDGET_S]
+    inputs += [file_digest(task.model), file_digest(task.path)]
+    return cached_row("robustness", inputs, lambda: _match(task))
 
 
 def _match(task: Task) -> dict:
     curve = CURVES[task.curve]
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        encoder = Encoder(task.model)
-        whole = match_file(task.path, encoder=encoder)
-        clip = to_analysis_rate(whole.hit, whole.sample_rate)
-        exact = DISTANCE(clip)
-        x = curve.spoil(clip, task.value)[:N_SAMPLES]
-        cut = whole.ends_in_hit or (curve.spoil is heard and len(x) < len(clip))
-        stages = refine.refine(x, encoder(x), cut, BUDGET_S)
-        row = {}
-        for stage in stages:
-            twin = drum.render(stage.drum, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
-            row[stage.name] = distance_from(exact, twin[: len(clip)] if whole.ends_in_hit else twin)
+    encoder = Encoder(task.model)
+    whole = match_file(task.path, MatchOptions(encoder=encoder))
+    clip = analysed(whole.hit)
+    truth = DISTANCE(clip)
+    x = curve.degrade(clip, task.value)[:N_SAMPLES]
+    cut = whole.hit.ended or (curve.degrade is shorten and len(x) < len(clip))
+    row = {}
+    for stage in refine.refine(x, encoder(x), cut, BUDGET_S):
+        twin = drum.render(stage.drum, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
+        row[stage.name] = distance_from(truth, twin[: len(clip)] if whole.hit.ended else twin)
     return row
 
 
 def summarise(tasks: list[Task], rows: list[dict]) -> list[dict]:
-    """Median and 90th percentile of each stage, for each value of each curve."""
+    """Summarise the rows of `measure`.
+
+    Args:
+        tasks: Every value of every one of CURVES, for the same recordings.
+        rows: Of these tasks.
+
+    Returns:
+        For each value of each curve, the median and the 90th percentile of each stage.
+    """
     lines = []
     for number, curve in enumerate(CURVES):
         for value in curve.values:
@@ -147,16 +155,16 @@ def summarise(tasks: list[Task], rows: list[dict]) -> list[dict]:
     return lines
 
 
-@command.named("robustness")
+@command.entry_point("training.studies.robustness")
 def main(argv=None) -> None:
     """The command line."""
-    parser = command.parser("robustness", __doc__)
+    parser = command.parser("training.studies.robustness", __doc__)
     parser.add_argument("--folder", type=Path, required=True, help="of the recordings")
-    parser.add_argument("--model", type=Path, default=SHIPPED, help="default: the shipped model")
+    command.add_model(parser)
     parser.add_argument("--figure", type=Path, help="PNG to draw the curves in")
-    parser.add_argument("--workers", type=int, default=2, help="processes; default 2")
+    command.add_workers(parser)
     arguments = parser.parse_args(argv)
-    Encoder(arguments.model)
+    Encoder(arguments.model)  # a wrong model is one sentence, not an error of each worker
     tasks = [
         Task(path, arguments.model, number, float(value))
         for number, curve in enumerate(CURVES)

@@ -1,0 +1,21 @@
+from contextlib import nullcontext
+
+import pytest
+import torch
+
+from training import jobs
+
+
+class InProcess:
+    """An executor that does each task when its result is asked for."""
+
+    map = staticmethod(map)
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Tasks of jobs.executor are done here: worker processes take seconds to start."""
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(jobs, "executor", lambda *arguments: nullcontext(InProcess))
+    yield
+    torch.set_num_threads(threads)
