@@ -306,6 +306,7 @@ class Window(QMainWindow):
         self.notice.closed.connect(session.repeat_missing)
         session.remembered.connect(self._show_remembered)
         link.happened.connect(self._take)
+        link.failed.connect(self.status.show_no_sound)
         link.snapshots.connect(self._take_snapshots)
         self.input.input_chosen.connect(self._choose_input)
         self.comparison.play.connect(session.audition)

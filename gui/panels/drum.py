@@ -202,6 +202,7 @@ class DrumPanel(QWidget):
         layout.addWidget(self.title, 0, 0)
         layout.addWidget(self.membrane, 1, 0)
         rows = QGridLayout()
+        rows.setHorizontalSpacing(gap)  # what stands below two knobs is not one sentence
         for i, knob in enumerate(self.knobs.values()):
             rows.addWidget(knob, i // len(Theta._fields), i % len(Theta._fields))
         for column in range(len(Theta._fields)):

@@ -124,7 +124,7 @@ class PadButton(QAbstractButton):
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(theme.color("text"), 1, Qt.PenStyle.DotLine))
-            painter.drawRoundedRect(box.adjusted(5, 5, -5, -5), em(self) / 4, em(self) / 4)
+            painter.drawRoundedRect(box.adjusted(3, 3, -3, -3), em(self) / 4, em(self) / 4)
         gap = em(self) / 2.5
         inner = box.adjusted(gap, gap / 2, -gap, -gap / 2)
         strong = theme.color("background" if lit else "ignored" if self.muted else "text")

@@ -143,8 +143,12 @@ class StatusBar(QWidget):
                 self._output, self._blocks = event.output, event.block
                 self.output.setText(self._output)
             case DeviceChanged(system="audio", state="lost" | "missing"):
-                self.output.setText("no sound")
-                self.numbers.setText("")
+                self.show_no_sound()
+
+    def show_no_sound(self) -> None:
+        """Show that nothing is played."""
+        self.output.setText("no sound")
+        self.numbers.setText("")
 
     def take_snapshot(self, snapshot: dict) -> None:
         """Show load and counters."""

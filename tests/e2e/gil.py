@@ -50,8 +50,8 @@ def main(kind: str, load_of: str, seconds: float) -> None:
         load(state)
         late = [0, 0]
 
-        def callback(heard, played, frames, at, status):
-            native.process(state[0], heard, played)
+        def callback(inputs, outputs, frames, at, status):
+            native.process(state[0], inputs, outputs)
             late[0] += bool(status.output_underflow)
 
         native.process(state[0], np.zeros((1, 2), np.float32), np.zeros((1, 2), np.float32))

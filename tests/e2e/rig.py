@@ -71,8 +71,8 @@ class App:
     """
 
     def __init__(self, *arguments: str, busy: bool = False):
-        start = [str(Path(__file__).with_name("busy.py"))] if busy else ["-m", "matcher"]
-        command = [sys.executable, *start, "live", "--json", *map(str, arguments)]
+        module = "tests.e2e.busy" if busy else "matcher"  # by -m: this checkout's own
+        command = [sys.executable, "-m", module, "live", "--json", *map(str, arguments)]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

@@ -2,16 +2,14 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 BLOCK, RATE = 64, 48000
 
 
 def count(kind: str, load: str, seconds: float) -> tuple[int, int, float]:
     """Callbacks that ran, under-runs, and callbacks that there should have been."""
-    script = Path(__file__).with_name("gil.py")
     done = subprocess.run(
-        [sys.executable, script, kind, load, str(seconds)],
+        [sys.executable, "-m", "tests.e2e.gil", kind, load, str(seconds)],
         capture_output=True, text=True, timeout=seconds + 60, check=True,
     )  # fmt: skip
     ran, late, took = done.stdout.split()

@@ -334,6 +334,12 @@ def test_what_is_missing_is_said_again_after_a_note(qtbot, window):
     assert not window.notice.isVisible()
 
 
+def test_an_engine_that_did_not_start_leaves_no_sound_starting(window):
+    window.session.link.failed.emit("the audio engine ended as it started")
+    assert window.status.output.text() == "no sound"
+    assert window.notice.text.text() == "The audio engine ended as it started"
+
+
 def test_calibration_that_a_lost_device_ended_can_begin_again(window):
     window.input.set_up.setEnabled(False)
     window._take(replace(NO_AUDIO, state="lost", name="mic"))
