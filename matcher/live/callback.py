@@ -254,7 +254,7 @@ def _hit_gain(state, peak):
     """A hit's peak -> amount, by the velocity curve of the armed pad."""
     if state.armed < 0:
         return 0.0
-    return voices.curve_gain(state.pool.pads[state.armed].bend, peak)
+    return voices.velocity_to_gain(state.pool.pads[state.armed].curve, peak)
 
 
 @native
@@ -353,7 +353,7 @@ def _obey(state, offset):
 def _strike(state, pad, velocity, offset, tag):
     if state.position >= 0:
         state.pool.pads[pad].position, state.position = state.position, -1.0
-    gain = voices.curve_gain(state.pool.pads[pad].bend, velocity)
+    gain = voices.velocity_to_gain(state.pool.pads[pad].curve, velocity)
     struck = gain > 0 and voices.strike(state.pool, pad, gain)
     _tell(state, state.time + offset, STRUCK if struck else REFUSED, pad, 0, gain, tag)
 

@@ -19,7 +19,7 @@ import soxr
 from matcher.kits.kit import DRUM, N_PADS, TURNED, Kit, drum_values, value_at, values_of
 from matcher.live import calibration as listening
 from matcher.live import callback as native
-from matcher.live import detector, devices, midi, voices
+from matcher.live import detector, devices, midi, programs, voices
 from matcher.live.worker import Answer, Job, Worker, infer
 from matcher.matching.encoder import SHIPPED, Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
@@ -327,7 +327,7 @@ class Live:
             if stream is None:
                 return
             r, rate = stream.state[0], stream.sample_rate
-            voices.write_pad(r["pool"]["pads"][i], pad, rate)
+            programs.write_pad(r["pool"]["pads"][i], pad, rate)
             if not program:
                 return
             slot = -1
@@ -335,9 +335,9 @@ class Live:
                 end = time.monotonic() + 1.0
                 while self._sent[i] >= r["commands_out"] and time.monotonic() < end:
                     time.sleep(0.001)
-                self._slots[i] = (self._slots[i] + 1) % voices.SLOTS
-                slot = i * voices.SLOTS + self._slots[i]
-                voices.write_program(r["pool"]["programs"][slot], *pad.sound, rate)
+                self._slots[i] = (self._slots[i] + 1) % programs.SLOTS
+                slot = i * programs.SLOTS + self._slots[i]
+                programs.write_program(r["pool"]["programs"][slot], *pad.sound, rate)
             number = self._send(r, native.PROGRAM, i, slot)
             if number is not None:
                 self._sent[i] = number
@@ -575,7 +575,7 @@ class Live:
         """Have everything compiled that the first hit needs."""
         silence = np.zeros(round(STAGES_S[0] * 48000), np.float32)
         theta = infer(self.encoder, silence, 48000, STAGES_S[0])
-        voices.write_program(np.zeros(1, voices.PROGRAM)[0], Drum(theta), 1.0, 48000)
+        programs.write_program(np.zeros(1, programs.PROGRAM)[0], Drum(theta), 1.0, 48000)
         native.make_callback()
 
     def _take_answer(self, answer: Answer) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from matcher.kits.kit import Pad
 from matcher.live import callback as native
-from matcher.live import voices
+from matcher.live import programs, voices
 from matcher.live.detector import Settings
 from matcher.physics import modal
 from matcher.physics.theta import Theta
@@ -55,10 +55,10 @@ def make(channels_in=1, channels_out=2, pads=(PAD,), **settings):
     state = native.make_state(RATE, channels_in, channels_out, Settings(**settings))
     record = state[0]
     for i, pad in enumerate(pads):
-        voices.write_pad(record["pool"]["pads"][i], pad, RATE)
-        program = record["pool"]["programs"][i * voices.SLOTS]
-        voices.write_program(program, *pad.sound, RATE)
-        native.send(record, 0, native.PROGRAM, i, i * voices.SLOTS, 0.0, 0)
+        programs.write_pad(record["pool"]["pads"][i], pad, RATE)
+        program = record["pool"]["programs"][i * programs.SLOTS]
+        programs.write_program(program, *pad.sound, RATE)
+        native.send(record, 0, native.PROGRAM, i, i * programs.SLOTS, 0.0, 0)
     return state
 
 
@@ -316,6 +316,6 @@ def test_another_drum_on_a_pad_is_struck_at_its_own_point(call):
     pads = state[0]["pool"]["pads"]
     native.send(state[0], 0, native.POSITION, 0, 0, 0.75, -1)
     native.send(state[0], 0, native.STRIKE, 1, 0, 1.0, -1)
-    native.send(state[0], 0, native.PROGRAM, 1, voices.SLOTS, 0.0, -1)
+    native.send(state[0], 0, native.PROGRAM, 1, programs.SLOTS, 0.0, -1)
     call(state, np.zeros((64, 1)))
     assert pads["position"][1] == -1
