@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from matcher.live import callback as native
-from matcher.live.quiet_libraries import hush
+from matcher.live.quiet_libraries import quiet_libraries
 
 LONGEST_LATENCY_S = 5.0  # PortAudio reports nonsense above it: unknown
 LOST_S = 0.8  # without a callback, after which a stream counts as lost
@@ -35,7 +35,7 @@ class Device(NamedTuple):
 
 
 def _portaudio():
-    hush()
+    quiet_libraries()
     try:
         import sounddevice
     except (ImportError, OSError) as error:

@@ -19,7 +19,8 @@ import soxr
 from matcher.kits.kit import DRUM, N_PADS, TURNED, Kit, drum_values, value_at, values_of
 from matcher.live import calibration as listening
 from matcher.live import callback as native
-from matcher.live import detector, devices, midi, programs, voices
+from matcher.live import detector, devices, jack_notes, midi, programs, voices
+from matcher.live.load_meter import LoadMeter
 from matcher.live.worker import Answer, Job, Worker, infer
 from matcher.matching.encoder import SHIPPED, Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
@@ -32,7 +33,6 @@ SPARE_S = 0.002  # heard behind a stage, for the resampler
 RETRY_S = 1.0  # between two tries to open a device that is gone
 CLOCK_S = 0.25  # that the frames may be ahead of or behind the time of day
 TRACE_S = 0.002  # of a peak of the trace
-DROP_S = 0.05  # longer than any callback takes
 LISTEN_HITS, LISTEN_S = 4, 15.0  # set-up by listening ends after so many hits, or so long
 LISTEN_LOOK_S, LISTEN_REST_S = 0.25, 0.6  # between two looks; after the last hit
 LEARNED = ("note", *TURNED)  # what the next message can be given to
@@ -226,6 +226,8 @@ class Live:
         names = ("blocks", "underflows", "overflows", "dropped", "bad_samples", "limited")
         numbers = {name: int(r[name]) for name in names}
         frames, rate = int(r["time"]), self._stream.sample_rate
+        load, worst_us = self._load_meter.update(frames, int(r["busy_ns"]), int(r["worst_ns"]))
+        r["worst_ns"] = 0
         if abs(self._frame_zero() - self._stream_began) > CLOCK_S:  # drop-outs, or another clock
             self._stream_began = self._frame_zero()
         numbers |= {
@@ -235,8 +237,8 @@ class Live:
             "seconds": frames / rate,
             "time_s": self._time_of(frames),
             "trace": self._trace(frames),
-            "load": float(r["busy_ns"]) * 1e-9 / max(frames / rate, 1e-9),
-            "worst_us": float(r["worst_ns"]) / 1e3,
+            "load": load,
+            "worst_us": worst_us,
             "voices": int(voices.n_sounding(r["pool"])),
             "input_peak": float(r["input_peak"]),
             "output_peak": float(r["output_peak"]),
@@ -284,6 +286,7 @@ class Live:
         self._stream = devices.Stream(source, output, setup.block)
         self._said = ""
         self._stream_began = self._frame_zero()
+        self._load_meter = LoadMeter(self._stream.sample_rate)
         with self._lock:
             self._slots, self._sent = [0] * N_PADS, [-1] * N_PADS
         self._hits, self._traced = [], 0
@@ -309,7 +312,7 @@ class Live:
         r["input_gain"] = 10 ** (setup.input_gain_db / 20)
         r["output_gain"] = 10 ** (setup.output_gain_db / 20)
         r["armed"] = setup.armed if setup.mode == "trigger" else -1
-        r["listening"] = 1
+        r["detecting"] = 1
         r["position_cc"] = self._position_cc
 
     def _send(self, record, kind, pad=0, slot=0, amount=0.0, tag=-1) -> int | None:
@@ -370,20 +373,16 @@ class Live:
         source = self._midi.jack
         if source is None or self._stream is None or "JACK" not in self._stream.output.api:
             return
-        r = self._record
-        r["cycle_of"] = source.clock_address
-        r["midi_read"] = source.state["count"][0]
-        r["midi"] = source.state.ctypes.data
         self._map_notes()
+        jack_notes.attach_midi(self._record, source)
 
     def _map_notes(self) -> None:
         pads = [self.kit.pad_of(note) for note in range(128)]
         self._record["pad_of"] = [-1 if pad is None else pad for pad in pads]
 
     def _drop_midi(self) -> None:
-        if self._stream is not None and self._record["midi"] != 0:
-            self._record["midi"] = 0
-            time.sleep(DROP_S)  # until the callback that may be reading it is over
+        if self._stream is not None:
+            jack_notes.detach_midi(self._record)
         if self._midi is not None:
             self._midi.close()
             self._midi = None
@@ -490,9 +489,9 @@ class Live:
         """Peaks of what was heard since the last call, one each step_s; time_s: of the first."""
         rate = self._stream.sample_rate
         step = max(1, round(TRACE_S * rate))
-        first = max(self._traced, frames - native.HEARD // 2)
+        first = max(self._traced, frames - native.INPUT_RING // 2)
         n = (frames - first) // step
-        heard = self._record["heard"][np.arange(first, first + n * step) % native.HEARD]
+        heard = self._record["input"][np.arange(first, first + n * step) % native.INPUT_RING]
         self._traced = first + n * step
         return {
             "time_s": self._time_of(first),
@@ -511,10 +510,10 @@ class Live:
             return
         self._next_look = clock + LISTEN_LOOK_S
         rate = self._stream.sample_rate
-        limit = round(min(LISTEN_S, 0.9 * native.HEARD / rate) * rate)
+        limit = round(min(LISTEN_S, 0.9 * native.INPUT_RING / rate) * rate)
         began = self._listening
         gain = float(self._record["input_gain"])
-        x = self._record["heard"][np.arange(began, now) % native.HEARD] / gain
+        x = self._record["input"][np.arange(began, now) % native.INPUT_RING] / gain
         onsets = listening.hits_in(x, rate)
         rested = bool(onsets) and len(x) - onsets[-1] > LISTEN_REST_S * rate
         if now - began < limit and not (len(onsets) >= LISTEN_HITS and rested):
@@ -552,7 +551,7 @@ class Live:
                 continue
             final = ended or hit.stage == len(STAGES_S) - 1
             if stop - hit.onset >= SHORTEST * rate:
-                clip = r["heard"][np.arange(hit.onset, stop) % native.HEARD]
+                clip = r["input"][np.arange(hit.onset, stop) % native.INPUT_RING]
                 observed = (min(stop, last) - hit.onset) / rate
                 heard_at = time.monotonic() - (now - min(stop, last)) / rate
                 stage = "full" if final else f"{round(1e3 * STAGES_S[hit.stage])} ms"

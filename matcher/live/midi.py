@@ -10,7 +10,7 @@ import time
 from typing import NamedTuple
 
 from matcher.live import jack_midi
-from matcher.live.quiet_libraries import hush
+from matcher.live.quiet_libraries import quiet_libraries
 
 NAME = jack_midi.CLIENT
 JACK = "JACK"  # the port that messages of JACK are from
@@ -201,7 +201,7 @@ def list_names(ports: list[str]) -> list[str]:
 
 
 def _library():
-    hush()
+    quiet_libraries()
     try:
         import rtmidi
     except ImportError as error:
