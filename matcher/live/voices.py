@@ -10,7 +10,7 @@ import numpy as np
 
 from matcher.compiled import native
 from matcher.kits.kit import N_PADS, bent
-from matcher.live import attack_noise
+from matcher.live import attack_noise, excitation
 from matcher.live.programs import (
     BLOCK,
     N_DECAYS,
@@ -26,14 +26,12 @@ from matcher.live.programs import (
     SLOTS,
     noise_table,
 )
-from matcher.physics import attack, drum, modal
+from matcher.physics import attack, modal
 
 N_VOICES = 256
 N_SPARE = 16  # slots for voices that fade out because another took their place
 STEAL_S = 0.005  # s in which a voice fades out that is stolen
 SMOOTH_S = 0.005  # s in which a change of gain or pan is done
-WEAKEST = 0.01  # force below which a mallet gets no softer
-EDGE = 0.96  # of the way from the middle to the rim: the farthest strike, since the rim is silent
 
 VOICE = np.dtype(
     [
@@ -45,7 +43,7 @@ VOICE = np.dtype(
         ("softness", np.float32, N_MODES),
         ("force", np.float64),  # of the strike that began it
         ("tension", np.float32),
-        ("rotation", np.float32, (2, N_MODES)),  # a sample of each mode at rest
+        ("rotation", np.float32, (2, N_MODES)),  # of each mode in a sample, at rest
         ("pull", np.float32, (2, N_MODES)),
         ("weight", np.float32, N_MODES),
         ("attack", attack_noise.ATTACK),
@@ -53,9 +51,9 @@ VOICE = np.dtype(
         ("ramp_from", np.float32),  # gain, where its ramp began and where it ends
         ("ramp_to", np.float32),
         ("ramp_samples", np.int64),
-        ("ramp", np.int64),  # samples of it that are left
-        # 1: its velocity still grows; 2: after the ramp it joins its pad's; 3: it has, and what is
-        # left of it is noise
+        ("ramp", np.int64),  # samples left of it
+        # 1: its velocity still grows; 2: after the ramp it joins its pad's voice; 3: it has joined
+        # it, and only its noise is left here
         ("fresh", np.int64),
         ("fading", np.int64),  # 1: it ends with the ramp
         ("level", np.float32),  # no sample that is still to come is above it
@@ -83,7 +81,7 @@ velocity_to_gain = native(bent)  # (a value of CURVES, velocity) -> gain, both 0
 
 
 def make_pool(sample_rate: float) -> np.ndarray:
-    """A pool in which nothing sounds, (1,) POOL."""
+    """A pool in which nothing sounds, (1,) POOL; sample_rate: Hz."""
     pool = np.zeros(1, POOL)
     pool["sample_rate"] = sample_rate
     pool["noise_fixed"], pool["noise_free"] = noise_table(sample_rate)
@@ -97,7 +95,10 @@ def make_pool(sample_rate: float) -> np.ndarray:
 
 @native
 def strike(pool, pad, amount):
-    """Strike a pad with a force in (0, 1], its level as well; False where nothing is on it."""
+    """Strike a pad; False where nothing is on it.
+
+    pool: record of POOL. amount: force and amplitude, above 0 to 1.
+    """
     if pool.pads[pad].program < 0:
         return False
     _choke(pool, pad)
@@ -111,9 +112,9 @@ def strike(pool, pad, amount):
 
 @native
 def begin_strike(pool, pad, amount):
-    """Strike a pad with a force that may still grow; the voice to grow, or -1.
+    """Strike a pad with a force that may still grow -> index of the voice to grow, or -1.
 
-    It has a voice of its own until `end_strike`.
+    The strike has a voice of its own until `end_strike`. amount: as in `strike`.
     """
     if pool.pads[pad].program < 0:
         return -1
@@ -127,7 +128,7 @@ def begin_strike(pool, pad, amount):
 
 @native
 def grow_strike(pool, index, amount, samples):
-    """Let a begun strike reach `amount` in so many samples."""
+    """Let a strike that was begun reach `amount` in so many samples."""
     voice = pool.voices[index]
     if voice.fresh == 1:
         _ramp(voice, amount, samples)
@@ -135,12 +136,12 @@ def grow_strike(pool, index, amount, samples):
 
 @native
 def end_strike(pool, index, amount, samples):
-    """Let a begun strike reach `amount` in so many samples and join its pad's voice then."""
+    """Let a strike that was begun reach `amount` in so many samples, then join its pad's voice."""
     voice = pool.voices[index]
     if voice.fresh == 1:
         _ramp(voice, amount, samples)
         voice.fresh = 2
-        duller = _dullness(amount) - _dullness(voice.force)
+        duller = excitation.dullness(amount) - excitation.dullness(voice.force)
         for i in range(voice.n_modes):  # what is brighter is struck now: it begins at zero
             now = np.hypot(voice.state[0, i], voice.state[1, i])
             voice.state[0, i] += now * np.float32(np.expm1(-voice.softness[i] * duller))
@@ -156,7 +157,10 @@ def silence(pool, samples):
 
 @native
 def set_program(pool, pad, program):
-    """Put another drum on a pad, or none (below 0), struck at its own point; others ring out."""
+    """Put the drum of a program on a pad, struck at its own point; what sounds rings out.
+
+    program: index in programs, below 0 for no drum.
+    """
     pool.pads[pad].program = program
     pool.pads[pad].position = -1
     pool.pads[pad].serial += 1
@@ -221,8 +225,8 @@ def _own_voice(pool, pad):
 
 
 @native
-def _start(pool, pad):
-    """A voice of a pad's program, its state still empty; where all are taken, of the quietest."""
+def _free_slot(pool):
+    """Index of a voice that is free; where N_VOICES play, the quietest of them is faded out."""
     free, playing, quietest, gone = -1, 0, -1, -1
     for index in range(pool.voices.shape[0]):
         voice = pool.voices[index]
@@ -237,9 +241,16 @@ def _start(pool, pad):
     if playing >= N_VOICES:
         _fade(pool.voices[quietest], max(1, round(STEAL_S * pool.sample_rate)))
         pool.stolen += 1
-    if free < 0:
-        free = gone if gone >= 0 else quietest
-    voice, program = pool.voices[free], pool.programs[pool.pads[pad].program]
+    if free >= 0:
+        return free
+    return gone if gone >= 0 else quietest
+
+
+@native
+def _start(pool, pad):
+    """Index of a voice that got a pad's program, its modes and its noise still at rest."""
+    index = _free_slot(pool)
+    voice, program = pool.voices[index], pool.programs[pool.pads[pad].program]
     voice.pad, voice.serial, voice.n_modes = pad, pool.pads[pad].serial, program.n_modes
     voice.ramp, voice.fresh, voice.fading, voice.level = 0, 0, 0, np.inf
     voice.tension = program.tension
@@ -253,56 +264,21 @@ def _start(pool, pad):
             voice.powers[k, 0, i] = program.powers[k, 0, i]
             voice.powers[k, 1, i] = program.powers[k, 1, i]
     attack_noise.clear(voice.attack)
-    return free
-
-
-@native
-def _dullness(force):
-    """What a mallet's softness is multiplied by for a force other than 1: 0 with 1."""
-    return max(force, WEAKEST) ** (-2 * drum.BRIGHTER) - 1
+    return index
 
 
 @native
 def _excite(pool, pad, index, force, scale):
-    """Add a strike of a force to a voice; scale: of its level."""
+    """Add a strike of a force to a voice, where its pad is struck; scale: of the amplitude."""
     program, voice = pool.programs[pool.pads[pad].program], pool.voices[index]
     voice.n_modes, voice.level = max(voice.n_modes, program.n_modes), np.inf  # until rendered
-    dull, position = _dullness(force), pool.pads[pad].position
+    position = pool.pads[pad].position
     if position < 0:
-        for i in range(program.n_modes):
-            add = scale * np.exp(-dull * program.softness[i]) * program.impulse[i]
-            voice.state[0, i] += np.float32(add)
+        excitation.excite(program, voice, force, scale)
     else:
         voice.n_modes = program.n_all
-        _excite_at(program, voice, position, dull, scale)
+        excitation.excite_at(program, voice, position, force, scale)
     attack_noise.strike(pool, voice.attack, program, scale, position < 0)
-
-
-@native
-def _excite_at(program, voice, position, dull, scale):
-    """A strike at a position, on the line from the middle through the drum's own strike point.
-
-    As much energy comes out of the drum as where it is struck at that point.
-    """
-    x1, x2 = program.strike[0] - 0.5, program.strike[1] - 0.5
-    away = 2 * max(abs(x1), abs(x2))
-    if away < 1e-3:  # it is the middle: towards a corner
-        x1, x2, away = -0.5, -0.5, 1.0
-    share = EDGE * min(position, 1.0) / away
-    x1, x2 = np.pi * (0.5 + share * x1), np.pi * (0.5 + share * x2)
-    here = there = 0.0
-    for i in range(program.n_all):
-        first, second = program.index[0, i] + 1, program.index[1, i] + 1
-        gain = program.anywhere[i] * (np.sin(first * x1) * np.sin(second * x2)) ** 2
-        here += gain * gain
-        there += program.impulse[i] * program.impulse[i]
-    if here <= 0:
-        return
-    scale *= np.sqrt(there / here)
-    for i in range(program.n_all):
-        first, second = program.index[0, i] + 1, program.index[1, i] + 1
-        gain = program.anywhere[i] * (np.sin(first * x1) * np.sin(second * x2)) ** 2
-        voice.state[0, i] += np.float32(scale * np.exp(-dull * program.softness[i]) * gain)
 
 
 @native
@@ -348,7 +324,7 @@ def _apply_gain(voice, x):
 
 @native
 def _age(pool, index):
-    """After some samples: drop what has died away, join what has grown up."""
+    """After some samples: drop what has died away, join a strike that is fully grown."""
     voice = pool.voices[index]
     state, n, energy = voice.state, voice.n_modes, np.float32(0)
     while n > 0 and abs(state[0, n - 1]) + abs(state[1, n - 1]) < SILENT:

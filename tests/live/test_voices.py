@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from matcher.kits.kit import Pad
-from matcher.live import programs, voices
+from matcher.live import excitation, programs, voices
 from matcher.physics import attack, modal
 from matcher.physics import drum as drums
 from matcher.physics.drum import Drum
@@ -328,7 +328,7 @@ def test_a_position_moves_the_strike_and_keeps_its_energy():
         return np.abs(np.fft.rfft(pool.out[0])) ** 2, pool.out[0]
 
     own, x = spectrum(-1.0)
-    away = 2 * max(0.1, 0.15) / voices.EDGE
+    away = 2 * max(0.1, 0.15) / excitation.EDGE
     _, y = spectrum(away)  # the drum's own point, said as a position
     assert db(x - y, x) < -60
     edge, rim = spectrum(1.0)
