@@ -1,4 +1,4 @@
-"""What compiled code of the audio thread shares."""
+"""Compiling code for the audio thread, and ordering what it shares with other threads."""
 
 import hashlib
 from functools import cache
@@ -11,8 +11,15 @@ from numba.extending import intrinsic
 def native(function=None, **options):
     """Compile a function that the audio callback calls: no interpreter, no exceptions.
 
-    What is compiled is kept on disk until any file of this package changes. Numba by itself looks
-    at the function's own file, and would go on with old code of what the function calls.
+    The machine code is kept on disk until any file of this package changes. Numba by itself looks
+    at the function's own file only, and would keep old code of the functions that it calls.
+
+    Args:
+        function: what to compile; None: return a decorator.
+        options: of numba.njit.
+
+    Returns:
+        The compiled function.
     """
     if function is None:
         return lambda function: native(function, **options)
@@ -30,10 +37,16 @@ def _sources() -> str:
 
 @intrinsic
 def fence(typing_context):
-    """Nothing before it is seen by another thread after what comes behind it."""
+    """A sequentially consistent fence, in compiled code."""
 
     def emit(context, builder, signature, arguments):
         builder.fence("seq_cst")
         return context.get_dummy_value()
 
     return types.void(), emit
+
+
+@native
+def memory_fence():
+    """A sequentially consistent fence, called from Python."""
+    fence()

@@ -18,7 +18,7 @@ import matcher
 from matcher.compiled import native as compiled
 from matcher.kits.kit import for_pad
 from matcher.live import callback as native
-from matcher.live import voices
+from matcher.live import programs, voices
 from matcher.live.engine import Engine
 from matcher.live.hits import PARTS_S
 from matcher.live.protocol import Setup, State
@@ -152,7 +152,7 @@ def _bank_seconds(*kernels: Callable) -> list[float]:
     The kernels take turns: what else the machine does meanwhile is the same for all.
     """
     rng = np.random.default_rng(0)
-    n_modes = voices.N_MODES
+    n_modes = programs.N_MODES
     rotation = -1e-5 + 1j * rng.uniform(0.01, 3, (BANK_VOICES, n_modes))
     powers = np.stack([modal.powers(row) for row in rotation])
     state = rng.standard_normal((BANK_VOICES, 2, n_modes)).astype(np.float32)
@@ -182,13 +182,13 @@ def _callback_us(n_voices: int, drum: Drum) -> dict:
     state = native.make_state(RATE, 2, 2)
     record = state[0]
     pool = record["pool"]
-    record["listening"] = 1
+    record["detecting"] = 1
     for i in range(n_voices):
         pad = i % len(pool["pads"])
-        slot = pad * voices.SLOTS
+        slot = pad * programs.SLOTS
         if i == pad:
             tuned = LONG._replace(omega=LONG.omega * 1.02**pad)
-            voices.write_program(pool["programs"][slot], drum._replace(theta=tuned), 1.0, RATE)
+            programs.write_program(pool["programs"][slot], drum._replace(theta=tuned), 1.0, RATE)
             pool["pads"][pad]["left"] = pool["pads"][pad]["right"] = 1e-3
         native.send(record, 0, native.PROGRAM, pad, slot, 0.0, -1)  # as another theta: a new voice
         native.send(record, 0, native.STRIKE, pad, 0, 1.0, -1)
@@ -204,7 +204,7 @@ def _callback_us(n_voices: int, drum: Drum) -> dict:
         raise AssertionError(f"{sounding} voices sounded to the end, not {n_voices}")
     if (
         drum.attack_powers is not None
-        and not pool["voices"]["noise_level"][pool["voices"]["pad"] >= 0].all()
+        and not pool["voices"]["attack"]["level"][pool["voices"]["pad"] >= 0].all()
     ):
         raise AssertionError("not every attack sounded to the end")
     return times
@@ -229,11 +229,11 @@ def _matched_ms() -> dict:
 def _inference(encoder: Encoder, seconds: float) -> Callable:
     rng = np.random.default_rng(0)
     clip = rng.uniform(-0.5, 0.5, round((seconds + 0.002) * RATE)).astype(np.float32)
-    program = np.zeros(1, voices.PROGRAM)[0]
+    program = np.zeros(1, programs.PROGRAM)[0]
 
     def infer_and_write():
         drum = for_pad(Drum(hear(Clip(clip, RATE, seconds, True), encoder).theta))
-        voices.write_program(program, drum, 1.0, RATE)
+        programs.write_program(program, drum, 1.0, RATE)
 
     return infer_and_write
 

@@ -106,7 +106,7 @@ class Calibration:
             return None
         self._next_look = now + self.LOOK_S
         frames = int(record["time"]) - self._began
-        longest = min(self.LONGEST_S * sample_rate, 0.9 * native.HEARD)
+        longest = min(self.LONGEST_S * sample_rate, 0.9 * native.INPUT_RING)
         gain = float(record["input_gain"])
         x = native.received(record, self._began, self._began + frames) / gain
         onsets = hits_in(x, sample_rate)

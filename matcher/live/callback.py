@@ -1,32 +1,29 @@
 """The native audio callback: PortAudio's C callback in Numba, and the memory it shares with Python.
 
-Nothing here waits for the interpreter. What Python wants goes in through one ring of COMMANDs, what
-happened comes out through another of EVENTs; each has one writer and one reader, and an index is
-published behind a fence. The heard signal is kept in a ring that Python copies clips from.
+Nothing here waits for the interpreter. What Python wants comes in through a ring of COMMANDs, what
+happened goes out through a ring of EVENTs; each has one writer and one reader, and an index is
+published behind a sequentially consistent fence. The input is kept in a ring that Python copies
+clips from.
 """
 
 import ctypes
-import sys
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from llvmlite import ir
 from numba import carray, cfunc, from_dtype, types
-from numba.extending import intrinsic
 
-from matcher.compiled import fence, native
-from matcher.live import detector, jack_midi, voices
+from matcher.compiled import fence, memory_fence, native
+from matcher.live import detector, jack_notes, output, voices
+from matcher.live.clock import make_clock
 
-HEARD = 2**20  # samples that stay in the ring: 22 s at 48 kHz, 5.5 s at 192 kHz
-QUEUE = 1024  # commands or events that can wait
+INPUT_RING = 2**20  # samples of input that are kept: 22 s at 48 kHz, 5.5 s at 192 kHz
+QUEUE = 1024  # commands or events that can wait: more than a second of the densest MIDI
 AUDITIONED = 2**20  # samples of a recording that is played, at most
-MARKS = 64  # hits and ends of hits in one block
-LONGEST_BLOCK = voices.BLOCK
-KNEE = 0.8  # above it the limiter bends
-OWN_RELEASE_S = 0.1  # how long our own sound may take through the room
-GROW_S = 0.0005  # ramps of a velocity that grows
-LOUDEST_IN = 8.0  # what is above is no sound
+MARKS = 64  # hits and ends of hits in one block: far more than a mask time lets through
+LONGEST_BLOCK = voices.BLOCK  # frames
+GROW_S = 0.0005  # s of the ramp to a velocity that has grown: no click, and no delay
+LOUDEST_IN = 8.0  # of full scale, above which an input sample is taken as an error
 
 STRIKE, PROGRAM, SILENCE, AUDITION, POSITION = range(5)  # commands
 HIT, IGNORED, STRUCK, REFUSED = range(4)  # events
@@ -45,7 +42,7 @@ STATE = np.dtype(
     [
         ("pool", voices.POOL),
         ("detector", detector.DETECTOR),
-        ("heard", np.float32, HEARD),
+        ("input", np.float32, INPUT_RING),
         ("commands", COMMAND, QUEUE),
         ("events", EVENT, QUEUE),
         *((name, np.int64) for name in ("commands_in", "commands_out", "events_in", "events_out")),
@@ -53,23 +50,24 @@ STATE = np.dtype(
         *((name, np.int64) for name in ("channels_in", "channels_out", "input_channel")),
         ("input_gain", np.float64),
         ("output_gain", np.float64),
-        ("listening", np.int64),  # 1: hits are looked for
+        ("detecting", np.int64),  # 1: hits are looked for
         ("armed", np.int64),  # the pad that a hit plays, below 0 none
         ("auditions", np.float32, (2, AUDITIONED)),  # recordings to play: one while one is written
-        ("audition_at", np.int64, 2),  # where each stands,
-        ("audition_end", np.int64, 2),  # and ends
-        ("pad_of", np.int64, 128),  # of each MIDI note, below 0 none
+        ("audition_at", np.int64, 2),  # sample of each that comes next
+        ("audition_end", np.int64, 2),  # and after which it ends
+        ("pad_of", np.int64, 128),  # pad of each MIDI note, below 0 none
         ("position_cc", np.int64),  # MIDI controller that says where a drum is struck, or below 0
-        ("midi", np.int64),  # address of jack_midi.MESSAGES whose notes are played here, or 0
+        ("midi", np.int64),  # address of the jack_midi.MESSAGES to play notes from, or 0
         ("cycle_of", np.int64),  # address of jack_last_frame_time
         # where it stands
-        ("position", np.float64),  # where the next strike hits, 0 middle to 1 rim; below 0 unsaid
+        # where the next strike hits, 0 middle to 1 rim; below 0: where the pad's last one did
+        ("position", np.float64),
         ("time", np.int64),  # frames since the stream started
-        ("midi_read", np.int64),  # messages
+        ("midi_read", np.int64),  # messages read
         ("cycle", np.int64),  # JACK's frame at which its cycle began, and frames played since
         ("cycle_played", np.int64),
         ("growing", np.int64),  # voice of a hit whose velocity is not known yet, below 0 none
-        ("own", np.float64),  # power of what we play, as long as the room may hold it
+        ("own", np.float64),  # power of what we play, for as long as the room may hold it
         ("left", np.float32, LONGEST_BLOCK),
         ("right", np.float32, LONGEST_BLOCK),
         ("marks", np.int64, (MARKS, 2)),
@@ -78,8 +76,9 @@ STATE = np.dtype(
             (name, np.int64)
             for name in ("blocks", "underflows", "overflows", "dropped", "bad_samples", "limited")
         ),
-        *((name, np.int64) for name in ("busy_ns", "worst_ns")),
-        ("clock", np.int64, 2),
+        ("busy_ns", np.int64),  # spent in the callback
+        ("worst_ns", np.int64),  # in its longest call since Python last set it to 0
+        ("clock", np.int64, 2),  # memory that the clock works in
         ("input_peak", np.float64),  # since Python last set it to 0
         ("output_peak", np.float64),
     ],
@@ -91,29 +90,25 @@ INPUT_UNDERFLOW, INPUT_OVERFLOW, OUTPUT_UNDERFLOW, OUTPUT_OVERFLOW = 1, 2, 4, 8 
 class Event(NamedTuple):
     """What happened in the callback."""
 
-    time: int  # frames since the stream started: of the hit's onset, of the strike
+    time: int  # frame of the hit's onset or of the strike, counted from the stream's start
     kind: int  # HIT, IGNORED, STRUCK or REFUSED
     pad: int
-    reason: int  # of IGNORED, index in detector.REASONS
-    level: float  # peak of a hit, amount of a strike
-    tag: int  # of the command
-
-
-@intrinsic
-def _cycle_of(typing_context, function, client):
-    """jack_last_frame_time, given by address, of a client: the frame at which this cycle began."""
-
-    def emit(context, builder, signature, arguments):
-        pointer = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.IntType(32), [pointer]).as_pointer()
-        function = builder.inttoptr(arguments[0], kind)
-        return builder.call(function, [builder.inttoptr(arguments[1], pointer)])
-
-    return types.uint32(types.int64, types.int64), emit
+    reason: int  # index in detector.REASONS, where it was IGNORED
+    level: float  # peak of a hit, force of a strike
+    tag: int  # that of the command
 
 
 def make_state(sample_rate: float, channels_in: int, channels_out: int, settings=None):
-    """All that the callback needs, (1,) STATE."""
+    """All that the callback needs.
+
+    Args:
+        sample_rate: Hz.
+        channels_in, channels_out: of the stream; 0 inputs for one that only plays.
+        settings: detector.Settings; None: the default ones.
+
+    Returns:
+        (1,) STATE, in which nothing sounds.
+    """
     state = np.zeros(1, STATE)
     record = state[0]
     record["pool"] = voices.make_pool(sample_rate)[0]
@@ -127,7 +122,19 @@ def make_state(sample_rate: float, channels_in: int, channels_out: int, settings
 
 @native
 def send(state, time, kind, pad, slot, amount, tag):
-    """From Python: have something done at a frame (at once where it is past); False if full."""
+    """Have something done by the callback, called from Python; one thread at a time.
+
+    Args:
+        state: record of STATE.
+        time: frame at which it is due; at once where that is past.
+        kind: STRIKE, PROGRAM, SILENCE, AUDITION or POSITION.
+        pad, slot: pad; index in programs or in auditions.
+        amount: velocity, number of samples or position, each as the kind has it.
+        tag: comes back with the event; 0 or more.
+
+    Returns:
+        False where the ring is full and the command was not taken.
+    """
     if state.commands_in - state.commands_out >= QUEUE:
         return False
     command = state.commands[state.commands_in % QUEUE]
@@ -139,49 +146,53 @@ def send(state, time, kind, pad, slot, amount, tag):
 
 
 def receive(record) -> list[Event]:
-    """From Python: what has happened since the last call."""
+    """What has happened since the last call, called from Python; record: of STATE."""
     first, last = int(record["events_out"]), int(record["events_in"])
-    _fence()
+    memory_fence()
     rows = record["events"][np.arange(first, last) % QUEUE]  # a copy
-    _fence()
+    memory_fence()
     record["events_out"] = last
     return [Event(*row) for row in rows.tolist()]
 
 
 def received(record, start: int, stop: int) -> np.ndarray:
     """From Python: a copy of the input from one frame to another, (frames,) after its gain."""
-    return record["heard"][np.arange(start, stop) % HEARD]
-
-
-@native
-def _fence():
-    fence()
+    return record["input"][np.arange(start, stop) % INPUT_RING]
 
 
 @native
 def process(state, x, out):
-    """One block: x (frames, channels_in), out (frames, channels_out), both interleaved float32."""
-    if state.midi != 0:
-        _follow_cycle(state)
+    """One block, of any length.
+
+    Args:
+        state: record of STATE.
+        x: (frames, channels_in) float32, the input.
+        out: (frames, channels_out) float32, which is written.
+    """
+    fence()  # the block before is counted before this one reads `midi`: detach_midi relies on it
+    midi = state.midi  # once: Python may set it to 0 at any time
+    if midi != 0:
+        jack_notes.follow_cycle(state, midi)
     start = 0
     while start < out.shape[0]:
         stop = min(start + LONGEST_BLOCK, out.shape[0])
-        _process(state, x[start:stop], out[start:stop])
+        _process(state, midi, x[start:stop], out[start:stop])
         start = stop
+    fence()
     state.blocks += 1
 
 
 @native
-def _process(state, x, out):
+def _process(state, midi, x, out):
     n = out.shape[0]
     left, right = state.left[:n], state.right[:n]
     for t in range(n):
         left[t] = right[t] = 0
-    n_marks = _listen(state, x) if state.channels_in > 0 else 0
+    n_marks = _take_input(state, x) if state.channels_in > 0 else 0
     at, mark = 0, 0
     while True:
         due, offset = _next_command(state, n)
-        played, strikes = _next_note(state, n)
+        played, strikes = jack_notes.next_note(state, midi, n)
         hit = state.marks[mark, 0] if mark < n_marks else n
         until = min(hit, offset, played)
         if until > at:
@@ -190,7 +201,7 @@ def _process(state, x, out):
         if due and offset == until:
             _obey(state, offset)
         elif strikes and played == until:
-            _play_note(state, played)
+            _play_note(state, midi, played)
         elif mark < n_marks:
             _grow(state, state.marks[mark, 1], hit)
             mark += 1
@@ -200,18 +211,18 @@ def _process(state, x, out):
         voices.grow_strike(
             state.pool, state.growing, _hit_gain(state, state.detector.peak), _ramp(state)
         )
-    _audition(state, left, right)
-    _put_out(state, left, right, out)
+    output.add_auditions(state, left, right)
+    output.write_output(state, left, right, out)
     state.time += n
     state.cycle_played += n
 
 
 @native
-def _listen(state, x):
-    """Keep what is heard and look for hits; marks (offset, kind of detector.feed)."""
+def _take_input(state, x):
+    """Keep the input and look for hits; fills marks (offset, kind of detector.feed), returns n."""
     n_marks, channel, gain = 0, state.input_channel, state.input_gain
     d = state.detector
-    d.time = state.time  # it does not count while nobody listens
+    d.time = state.time  # its own count stands still while no hits are looked for
     peak = state.input_peak
     for t in range(x.shape[0]):
         value = 0.0
@@ -226,8 +237,8 @@ def _listen(state, x):
             state.bad_samples += 1
             value = 0.0
         peak = max(peak, abs(value))
-        state.heard[(state.time + t) % HEARD] = value
-        if state.listening == 0:
+        state.input[(state.time + t) % INPUT_RING] = value
+        if state.detecting == 0:
             continue
         kind = detector.feed(d, value, state.own)
         if kind == detector.IGNORED:
@@ -256,10 +267,10 @@ def _grow(state, kind, offset):
 
 @native
 def _hit_gain(state, peak):
-    """A hit's peak -> amount, by the velocity curve of the armed pad."""
+    """A hit's peak -> force, by the velocity curve of the armed pad."""
     if state.armed < 0:
         return 0.0
-    return voices.curve_gain(state.pool.pads[state.armed].bend, peak)
+    return voices.velocity_to_gain(state.pool.pads[state.armed].curve, peak)
 
 
 @native
@@ -278,48 +289,12 @@ def _next_command(state, n):
 
 
 @native
-def _follow_cycle(state):
-    """Count the frames since JACK's cycle began; PortAudio may call several times in one."""
-    messages = carray(jack_midi.messages_at(state.midi), 1)[0]
-    cycle = np.int64(_cycle_of(state.cycle_of, messages.client))
-    if cycle != state.cycle:
-        state.cycle, state.cycle_played = cycle, 0
-
-
-@native
-def _next_note(state, n):
-    """The offset at which the next note is due, n where none is in this block; whether one is."""
-    if state.midi == 0:
-        return n, False
-    messages = carray(jack_midi.messages_at(state.midi), 1)[0]
-    state.midi_read = max(state.midi_read, messages.count - jack_midi.SIZE)
-    while state.midi_read != messages.count:
-        fence()
-        row = messages.rows[state.midi_read % jack_midi.SIZE]
-        pad = np.int64(-1)
-        if row.length == 3 and row.data[0] & 0xF0 == 0x90 and row.data[2] > 0:
-            pad = state.pad_of[row.data[1] & 0x7F]
-        if pad >= 0:
-            now = state.cycle + state.cycle_played
-            since = (row.frame - now) & 0xFFFFFFFF  # JACK counts in 32 bits
-            since -= (since >> 31) << 32
-            # a period later: whether JACK called our MIDI before our audio makes no difference
-            offset = since + max(messages.period, n)
-            return min(max(0, offset), n), offset < n
-        if row.length == 3 and row.data[0] & 0xF0 == 0xB0 and row.data[1] == state.position_cc:
-            state.position = row.data[2] / 127
-        state.midi_read += 1
-    return n, False
-
-
-@native
-def _play_note(state, offset):
+def _play_note(state, midi, offset):
     """Strike the pad of the note that is due."""
-    messages = carray(jack_midi.messages_at(state.midi), 1)[0]
-    row = messages.rows[state.midi_read % jack_midi.SIZE]
-    note, velocity = np.int64(row.data[1]), np.int64(row.data[2] & 0x7F)
-    _strike(state, state.pad_of[note & 0x7F], velocity / 127, offset, note_tag(note, velocity))
-    state.midi_read += 1
+    note, velocity = jack_notes.take_note(state, midi)
+    pad = state.pad_of[note]
+    if pad >= 0:  # Python may have taken it from the note meanwhile
+        _strike(state, pad, velocity / 127, offset, note_tag(note, velocity))
 
 
 @native
@@ -329,7 +304,7 @@ def note_tag(note, velocity):
 
 
 def note_of(tag: int) -> tuple[int, int]:
-    """Note and velocity of a tag below -1."""
+    """Note and velocity from a tag below -1."""
     return divmod(-2 - tag, 128)
 
 
@@ -344,10 +319,10 @@ def _obey(state, offset):
     elif command.kind == PROGRAM:
         voices.set_program(pool, pad, command.slot)
     elif command.kind == SILENCE:
-        voices.silence(pool, _fade_samples(state))
-        _end_auditions(state)
+        voices.silence(pool, output.fade_samples(state))
+        output.end_auditions(state)
     elif command.kind == AUDITION:
-        _end_auditions(state)
+        output.end_auditions(state)
         state.audition_at[command.slot] = 0
         state.audition_end[command.slot] = int(command.amount)
     fence()
@@ -358,36 +333,9 @@ def _obey(state, offset):
 def _strike(state, pad, velocity, offset, tag):
     if state.position >= 0:
         state.pool.pads[pad].position, state.position = state.position, -1.0
-    gain = voices.curve_gain(state.pool.pads[pad].bend, velocity)
+    gain = voices.velocity_to_gain(state.pool.pads[pad].curve, velocity)
     struck = gain > 0 and voices.strike(state.pool, pad, gain)
     _tell(state, state.time + offset, STRUCK if struck else REFUSED, pad, 0, gain, tag)
-
-
-@native
-def _fade_samples(state):
-    return max(1, int(voices.STEAL_S * state.pool.sample_rate))
-
-
-@native
-def _end_auditions(state):
-    for slot in range(2):
-        soon = state.audition_at[slot] + _fade_samples(state)
-        state.audition_end[slot] = min(state.audition_end[slot], soon)
-
-
-@native
-def _audition(state, left, right):
-    """Add the recordings that are played; each fades out as it ends."""
-    fade = _fade_samples(state)
-    for slot in range(2):
-        at, end = state.audition_at[slot], state.audition_end[slot]
-        n = min(left.shape[0], end - at)
-        for t in range(n):
-            share = min(1.0, (end - at - t) / fade) * np.sqrt(0.5)
-            x = np.float32(share) * state.auditions[slot, at + t]
-            left[t] += x
-            right[t] += x
-        state.audition_at[slot] = at + max(0, n)
 
 
 @native
@@ -402,43 +350,10 @@ def _tell(state, time, kind, pad, reason, level, tag):
     state.events_in += 1
 
 
-@native
-def _put_out(state, left, right, out):
-    """Limit and write what is played; the mono sum of a pad in the middle has its full level."""
-    gain, peak = state.output_gain, 0.0
-    for t in range(left.shape[0]):
-        if out.shape[1] == 1:
-            out[t, 0] = _limit(gain * (left[t] + right[t]) * np.sqrt(0.5), state)
-            peak = max(peak, abs(out[t, 0]))
-            continue
-        out[t, 0], out[t, 1] = _limit(gain * left[t], state), _limit(gain * right[t], state)
-        peak = max(peak, abs(out[t, 0]), abs(out[t, 1]))
-        for c in range(2, out.shape[1]):
-            out[t, c] = 0
-    state.output_peak = max(state.output_peak, peak)
-    n = left.shape[0]
-    release = np.exp(-2 * n / (OWN_RELEASE_S * state.pool.sample_rate))
-    state.own = max(state.own * release, peak * peak / 2)
-
-
-@native
-def _limit(x, state):
-    """As it is up to KNEE, then bent to stay below 1; what is no number is silence."""
-    size = abs(x)
-    if size <= KNEE:
-        return x
-    if not (size < np.inf):
-        state.bad_samples += 1
-        return 0.0
-    state.limited += 1
-    bent = KNEE + (1 - KNEE) * np.tanh((size - KNEE) / (1 - KNEE))
-    return bent if x > 0 else -bent
-
-
 @cache
 def make_callback():
     """PortAudio's callback, compiled once: `address` is the C function, user data one STATE."""
-    clock = _clock()
+    now_ns = make_clock()
     c_long = types.uint64 if ctypes.sizeof(ctypes.c_ulong) == 8 else types.uint32
     floats = types.CPointer(types.float32)
     state_type = types.CPointer(from_dtype(STATE))
@@ -446,27 +361,15 @@ def make_callback():
     @cfunc(types.int32(floats, floats, c_long, types.voidptr, c_long, state_type))
     def callback(inputs, outputs, n, time_info, flags, data):
         state = carray(data, 1)[0]
-        clock(state.clock.ctypes, 1)
-        began = state.clock[0] * 1_000_000_000 + state.clock[1]
+        began = now_ns(state.clock)
         state.underflows += (flags & (INPUT_UNDERFLOW | OUTPUT_UNDERFLOW)) != 0
         state.overflows += (flags & (INPUT_OVERFLOW | OUTPUT_OVERFLOW)) != 0
         x = carray(inputs, (np.int64(n), state.channels_in))
         out = carray(outputs, (np.int64(n), state.channels_out))
         process(state, x, out)
-        clock(state.clock.ctypes, 1)
-        took = state.clock[0] * 1_000_000_000 + state.clock[1] - began
+        took = now_ns(state.clock) - began
         state.busy_ns += took
         state.worst_ns = max(state.worst_ns, took)
         return 0
 
     return callback
-
-
-def _clock():
-    """C11's timespec_get(pointer to seconds and nanoseconds, 1)."""
-    windows = sys.platform == "win32"
-    function = (
-        ctypes.CDLL("ucrtbase")._timespec64_get if windows else ctypes.CDLL(None).timespec_get
-    )
-    function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_int], ctypes.c_int
-    return function

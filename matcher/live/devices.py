@@ -12,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from matcher.live import callback as native
-from matcher.live.quiet_libraries import hush
+from matcher.live.quiet_libraries import quiet_libraries
 
-LONGEST_LATENCY_S = 5.0  # PortAudio reports nonsense above it: unknown
-LOST_S = 0.8  # without a callback, after which a stream counts as lost
-CLOSE_S = 1.0
+LONGEST_LATENCY_S = 5.0  # s above which PortAudio reports nonsense
+LOST_S = 0.8  # s without a callback after which a stream counts as lost
+CLOSE_S = 1.0  # s after which closing is given up: PortAudio may hang
 APIS = ("ASIO", "JACK", "Core Audio", "WASAPI", "WDM-KS", "ALSA", "DirectSound", "MME")
-BLOCKS = (0, 16, 2048)  # 0: as the driver likes; else from, to
+BLOCKS = (0, 16, 2048)  # frames; 0: the driver's own choice, else from 16 to 2048
 
 
 class Device(NamedTuple):
@@ -35,7 +35,7 @@ class Device(NamedTuple):
 
 
 def _portaudio():
-    hush()
+    quiet_libraries()
     try:
         import sounddevice
     except (ImportError, OSError) as error:
@@ -68,26 +68,34 @@ def list_devices() -> list[Device]:
 
 
 def find_pair(source: str | int | None, output: str | int | None) -> tuple:
-    """The input and the output device, each by number or part of its name, of one system.
+    """Find the input and the output device, both of one sound system.
 
-    None for the system's own; None where nothing is wanted and there is none. Where a device is
-    there on several systems, that of the fastest is taken. Raises ValueError, naming what there is,
-    where no device or several fit.
+    Where several systems offer a device, the fastest system is taken.
+
+    Args:
+        source: number or part of the name of the input; None: the system's own.
+        output: of the output, likewise.
+
+    Returns:
+        Two Devices; None for one that is not named and does not exist.
+
+    Raises:
+        ValueError: no device or several fit; the message names those that exist.
     """
     found, near = {}, None
     # what is named decides on which system the other one is
     for kind, wanted in sorted((("output", output), ("input", source)), key=lambda w: w[1] is None):
         found[kind] = _find(wanted, kind, near)
         near = near or (found[kind] and found[kind].api)
-    heard, played = found["input"], found["output"]
-    if heard and played and heard.api != played.api:
+    recorded, played = found["input"], found["output"]
+    if recorded and played and recorded.api != played.api:
         if source is not None:
             raise ValueError(
-                f"input {heard.name} is on {heard.api} and output {played.name} on {played.api}; "
-                "choose two of one system"
+                f"input {recorded.name} is on {recorded.api} and output {played.name} on "
+                f"{played.api}; choose two of one system"
             )
-        heard = None  # nobody asked for it
-    return heard, played
+        recorded = None  # nobody asked for it
+    return recorded, played
 
 
 def _find(wanted: str | int | None, kind: str, near: str | None) -> Device | None:
@@ -118,7 +126,20 @@ def _rank(api: str) -> int:
 
 
 class Stream:
-    """An open stream: `state` is the callback's STATE, (1,)."""
+    """An open stream whose audio callback runs.
+
+    Args:
+        input_device: None: it only plays.
+        output_device: its rate is that of the stream.
+        block: frames; 0: the driver's own choice.
+
+    Attributes:
+        state: (1,) callback.STATE.
+        sample_rate: Hz.
+
+    Raises:
+        ValueError: the block is not allowed or the devices cannot be opened.
+    """
 
     def __init__(self, input_device: Device | None, output_device: Device, block: int = 0):
         check_block(block)
@@ -153,7 +174,7 @@ class Stream:
 
     @property
     def latency_s(self) -> tuple[float | None, float | None]:
-        """Of input and output, None where unknown."""
+        """Latency of input and output in s, None where unknown."""
         latency = self._stream.latency
         both = latency if isinstance(latency, tuple) else (None, latency)
         return tuple(_sane(value) for value in both)
@@ -166,7 +187,7 @@ class Stream:
         return now - self._seen_at < LOST_S
 
     def close(self) -> bool:
-        """Stop and close; False where PortAudio hangs, which a new process alone can mend."""
+        """Stop and close; False where PortAudio hangs: only a new process helps then."""
         thread = threading.Thread(target=self._stream.close, daemon=True)
         thread.start()
         thread.join(CLOSE_S)
@@ -174,7 +195,7 @@ class Stream:
 
 
 def check_block(block: int) -> None:
-    """Raise ValueError where a stream cannot have blocks of so many frames."""
+    """Raise ValueError where a stream cannot have blocks of this many frames."""
     own, low, high = BLOCKS
     if block != own and not low <= block <= high:
         raise ValueError(f"block is {block}, allowed is {own} (the driver's) or {low} to {high}")

@@ -1,8 +1,8 @@
 """JACK MIDI, read in JACK's own thread by a native callback: each message with its frame.
 
 The audio callback takes notes from the ring here by itself and plays each one period after it was
-sent, to the frame: no scheduler, no poll and no interpreter comes between. Python reads the same
-ring for all the rest. PipeWire speaks JACK too.
+sent, to the frame: no scheduler, no poll and no interpreter comes between. Python reads everything
+else from the same ring. PipeWire provides JACK's interface too.
 """
 
 import ctypes
@@ -14,73 +14,124 @@ import numpy as np
 from numba import carray, cfunc, from_dtype, types
 from numba.extending import intrinsic
 
-from matcher.compiled import fence, native
-from matcher.live.quiet_libraries import hush
+from matcher.compiled import fence, memory_fence, native
+from matcher.live.quiet_libraries import quiet_libraries
 
 CLIENT = "Drum matcher"
 MIDI_TYPE = b"8 bit raw midi"
-SIZE = 4096  # messages that stay in the ring
-NO_START_SERVER, IS_INPUT, IS_OUTPUT = 1, 1, 2  # of JACK
-CLOSE_S = 1.0  # JACK may hang when its server has died
+NOTE_ON = 0x90
+SIZE = 4096  # messages that stay in the ring: seconds of the densest stream a cable carries
+NO_START_SERVER, IS_INPUT, IS_OUTPUT = 1, 1, 2  # from JACK's headers
+CLOSE_S = 1.0  # s after which closing goes on alone: JACK may hang when its server has died
 BRIDGES = ("a2j", "Midi-Bridge", "alsa_")  # clients that show the system's own ports once more
 
 MESSAGE = np.dtype([("frame", np.int64), ("data", np.uint8, 3), ("length", np.int64)], align=True)
 MESSAGES = np.dtype(
     [
         ("rows", MESSAGE, SIZE),
-        ("count", np.int64),  # written so far
-        ("period", np.int64),  # frames of a cycle
-        ("client", np.int64),  # addresses
-        ("port", np.int64),
+        ("count", np.int64),  # messages written
+        ("period", np.int64),  # frames in a cycle
+        ("client", np.int64),  # address
+        ("port", np.int64),  # address
         ("event", np.uint64, 3),  # jack_midi_event_t: time, size, address of the bytes
         ("gone", np.int64),  # 1: the server has shut down
     ],
     align=True,
 )
+_closing: set["Source"] = set()  # those whose state JACK may still write to
 
 
-class Source:
+class Inbox:
+    """The ring of messages received, written by JACK's thread and read by Python.
+
+    The audio callback may read it as well and play its notes (matcher.live.jack_notes).
+    """
+
+    clock_address: int  # address of jack_last_frame_time, for the audio callback
+
+    def __init__(self):
+        self.state = np.zeros(1, MESSAGES)
+        self._read = 0  # messages that were polled,
+        self._notes_read = 0  # and notes that were polled or played by the audio callback
+
+    @property
+    def position(self) -> int:
+        """Messages that were polled: the number of the next one, from 0."""
+        return self._read
+
+    def poll(self) -> list[bytes]:
+        """Messages since the last call; where they were more than SIZE, the oldest are lost."""
+        record, messages = self.state[0], []
+        count = int(record["count"])
+        memory_fence()
+        first = min(self._read, self._notes_read)
+        for i in range(max(first, count - SIZE), count):
+            row = record["rows"][i % SIZE]
+            data = bytes(row["data"][: int(row["length"])])
+            if i >= (self._notes_read if is_note(data) else self._read):
+                messages.append(data)
+        self._read = self._notes_read = count
+        return messages
+
+    def take_notes_from(self, position: int) -> None:
+        """Poll notes from a message on, whose number the audio callback reached; all else as ever.
+
+        Notes before it are not polled, since they were played; those behind it are polled, even
+        where they were polled before and left to the callback.
+        """
+        self._notes_read = position
+
+
+def is_note(data: bytes) -> bool:
+    """Whether a message begins a note."""
+    return len(data) == 3 and data[0] & 0xF0 == NOTE_ON and data[2] > 0
+
+
+class Source(Inbox):
     """A JACK client with one input, to which every port that is wanted is connected.
 
-    wanted: parts of port names, every port where there is none; bridged: whether ports count that
-    only mirror the system's own. Raises ValueError where there is no JACK library or no server.
+    Args:
+        wanted: parts of port names; every port where there is none.
+        bridged: whether ports count that only mirror the system's own.
+
+    Raises:
+        ValueError: there is no JACK library or no server.
     """
 
     def __init__(self, wanted: tuple[str, ...] = (), bridged: bool = True):
+        super().__init__()
         self._jack, self.wanted, self._bridged = library(), wanted, bridged
         self._client = self._jack.jack_client_open(CLIENT.encode(), NO_START_SERVER, None)
         if not self._client:
             raise ValueError("JACK: no server is running")
-        self.state = np.zeros(1, MESSAGES)
-        record = self.state[0]
+        self.clock_address = ctypes.cast(self._jack.jack_last_frame_time, ctypes.c_void_p).value
         self._name = self._jack.jack_get_client_name(self._client) + b":in"
-        port = self._jack.jack_port_register(self._client, b"in", MIDI_TYPE, IS_INPUT, 0)
-        record["client"], record["port"] = self._client, port
-        record["period"] = self._jack.jack_get_buffer_size(self._client)
-        process, shut_down = _callbacks()
-        data = self.state.ctypes.data
-        self._jack.jack_set_process_callback(self._client, process.address, data)
-        self._jack.jack_on_shutdown(self._client, shut_down.address, data)
-        self._read, self._names = 0, []
-        if not port or self._jack.jack_activate(self._client) != 0:
+        self._names: list[str] = []
+        if not self._start():
             self.close()
             raise ValueError("JACK: its server takes no MIDI input")
         self.look()
 
+    def _start(self) -> bool:
+        """Register the input and have messages written to `state`; whether that worked."""
+        record, data = self.state[0], self.state.ctypes.data
+        port = self._jack.jack_port_register(self._client, b"in", MIDI_TYPE, IS_INPUT, 0)
+        record["client"], record["port"] = self._client, port
+        record["period"] = self._jack.jack_get_buffer_size(self._client)
+        process, shut_down = _callbacks()
+        self._jack.jack_set_process_callback(self._client, process.address, data)
+        self._jack.jack_on_shutdown(self._client, shut_down.address, data)
+        return bool(port) and self._jack.jack_activate(self._client) == 0
+
     @property
     def names(self) -> list[str]:
-        """Ports that we hear."""
+        """Ports that are connected."""
         return self._names
 
     @property
     def gone(self) -> bool:
         """The server has shut down; nothing will come any more."""
         return bool(self.state["gone"][0])
-
-    @property
-    def clock_address(self) -> int:
-        """Of jack_last_frame_time, for the audio callback."""
-        return ctypes.cast(self._jack.jack_last_frame_time, ctypes.c_void_p).value
 
     def look(self) -> None:
         """Connect wanted ports that have come."""
@@ -90,24 +141,18 @@ class Source:
         for name in self._names:  # one that is connected already stays so
             self._jack.jack_connect(self._client, name.encode(), self._name)
 
-    def poll(self) -> list[bytes]:
-        """Messages since the last call, the oldest of them lost where they were more than SIZE."""
-        record, messages = self.state[0], []
-        count = int(record["count"])
-        for i in range(max(self._read, count - SIZE), count):
-            row = record["rows"][i % SIZE]
-            messages.append(bytes(row["data"][: int(row["length"])]))
-        self._read = count
-        return messages
-
     def close(self) -> None:
-        """Leave; not longer than CLOSE_S."""
-        if not self.gone:
-            thread = threading.Thread(
-                target=self._jack.jack_client_close, args=(self._client,), daemon=True
-            )
-            thread.start()
-            thread.join(CLOSE_S)
+        """Leave JACK; waits CLOSE_S at most, and keeps what JACK may write to until then."""
+        if self.gone:
+            return
+        _closing.add(self)
+        thread = threading.Thread(target=self._close_client, daemon=True)
+        thread.start()
+        thread.join(CLOSE_S)
+
+    def _close_client(self) -> None:
+        self._jack.jack_client_close(self._client)
+        _closing.discard(self)
 
     def _there(self) -> list[str]:
         found = self._jack.jack_get_ports(self._client, None, MIDI_TYPE, IS_OUTPUT)
@@ -128,8 +173,8 @@ class Source:
 
 @cache
 def library():
-    """libjack; ValueError where there is none."""
-    hush()
+    """JACK's library. Raises ValueError where there is none."""
+    quiet_libraries()
     try:
         jack = ctypes.CDLL(ctypes.util.find_library("jack") or "libjack.so.0")
     except OSError as error:
@@ -160,7 +205,7 @@ def library():
 
 @intrinsic
 def messages_at(typing_context, address):
-    """The address of a record of MESSAGES -> a pointer to it."""
+    """Address of a record of MESSAGES -> pointer to it, in compiled code."""
     result = types.CPointer(from_dtype(MESSAGES))
 
     def emit(context, builder, signature, arguments):
@@ -181,7 +226,10 @@ def _bytes_at(typing_context, address):
 
 @native
 def put(messages, frame, data, length):
-    """Append a message of up to three bytes."""
+    """Append a message to a record of MESSAGES.
+
+    frame: of JACK's clock. data: its bytes. length: how many they are, 1 to 3.
+    """
     row = messages.rows[messages.count % SIZE]
     row.frame, row.length = frame, length
     for i in range(length):
@@ -208,7 +256,7 @@ def _callbacks():
             if get_event(m.event.ctypes, buffer, i) != 0:
                 continue
             length = np.int64(m.event[1])
-            if 0 < length <= 3:  # neither system exclusive nor nothing
+            if 0 < length <= 3:  # neither system exclusive nor empty
                 offset = np.int64(m.event[0]) & 0xFFFFFFFF
                 put(m, began + offset, carray(_bytes_at(np.int64(m.event[2])), 3), length)
         return 0

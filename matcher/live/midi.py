@@ -10,13 +10,13 @@ import time
 from typing import NamedTuple
 
 from matcher.live import jack_midi
-from matcher.live.quiet_libraries import hush
+from matcher.live.quiet_libraries import quiet_libraries
 
 NAME = jack_midi.CLIENT
-JACK = "JACK"  # the port that messages of JACK are from
+JACK = "JACK"  # port of messages that JACK sent
 WAITING = 8192  # messages that RtMidi keeps between two polls
-ECHO_S = 0.02  # within which the same message of another port is the same
-LOOK_S = 1.0  # between two looks for ports that came or went
+ECHO_S = 0.02  # s within which the same message from another port is an echo
+LOOK_S = 1.0  # s between two looks for ports that came or went
 NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0
 
 
@@ -33,9 +33,13 @@ class Message(NamedTuple):
 class Inputs:
     """All MIDI inputs that are wanted, as they come and go.
 
-    wanted: parts of port names; every port where there is none. JACK's are read natively
-    (live.jack_midi), those of other systems through RtMidi. Raises ValueError where there is no
-    MIDI at all.
+    JACK's are read natively (live.jack_midi), those of other systems through RtMidi.
+
+    Args:
+        wanted: parts of port names; every port where there is none.
+
+    Raises:
+        ValueError: there is no MIDI at all.
     """
 
     def __init__(self, wanted: tuple[str, ...] = ()):
@@ -44,11 +48,11 @@ class Inputs:
 
     @property
     def names(self) -> list[str]:
-        """Ports that we hear."""
+        """Ports that are connected."""
         return [name for part in (self._ports, self.jack) if part for name in part.names]
 
     def poll(self) -> list[Message]:
-        """What has come since the last call, of all ports in turn; looks for ports now and then."""
+        """Messages since the last call, port by port; looks for ports now and then."""
         now = time.monotonic()
         if now - self._looked > LOOK_S:
             self._looked = now
@@ -70,7 +74,7 @@ class Inputs:
 
 
 def _start(wanted: tuple[str, ...]):
-    """A jack_midi.Source and _Ports, either None where its system is not there."""
+    """A jack_midi.Source and _Ports; None for one whose system is missing."""
     ports = source = None
     reasons = []
     try:
@@ -106,7 +110,7 @@ class _Ports:
         for name, port in self._open.items():
             messages += _drain(name, port)
         if self._virtual is not None:
-            # a port that someone has also connected to ours by hand speaks twice
+            # a port that someone also connected to ours by hand sends everything twice
             self._recent = [m for m in self._recent if time.monotonic() - m.time_s < ECHO_S]
             self._recent += messages
             for message in _drain(NAME, self._virtual):
@@ -171,7 +175,7 @@ def _drain(name: str, port) -> list[Message]:
 
 
 def parse(port: str, time_s: float, data: list[int]) -> Message | None:
-    """Bytes of a MIDI message -> a Message; None for what is neither a note nor a controller."""
+    """Bytes of a MIDI message -> Message; None for anything but a note or a controller."""
     if len(data) != 3:
         return None
     kind, number, value = data[0] & 0xF0, data[1] & 0x7F, data[2] & 0x7F
@@ -183,7 +187,7 @@ def parse(port: str, time_s: float, data: list[int]) -> Message | None:
 
 
 def list_inputs() -> list[str]:
-    """Names of the ports that we could hear. Raises ValueError where there is no MIDI."""
+    """Names of the ports that can be connected. Raises ValueError where there is no MIDI."""
     inputs = Inputs()
     names = [name for name in inputs.names if name != NAME]
     inputs.close()
@@ -191,7 +195,7 @@ def list_inputs() -> list[str]:
 
 
 def list_names(ports: list[str]) -> list[str]:
-    """Names of ports without the numbers that ALSA gives them anew each time; each one once."""
+    """Names of ports without the numbers that ALSA gives them anew each time, made unique."""
     names = []
     for port in ports:
         name = re.sub(r" \d+:\d+$", "", port)
@@ -201,7 +205,7 @@ def list_names(ports: list[str]) -> list[str]:
 
 
 def _library():
-    hush()
+    quiet_libraries()
     try:
         import rtmidi
     except ImportError as error:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from matcher.live import callback as native
-from matcher.live import midi
+from matcher.live import jack_notes, midi
 from matcher.live.player import RETRY_S, Player
 from matcher.live.protocol import (
     NOTE,
@@ -18,7 +18,6 @@ from matcher.live.protocol import (
 from matcher.physics.parameters import PARAMETERS
 
 POSITION_CC = 16  # sets the next strike's position, as pads of electronic drums send it
-DROP_S = 0.05  # s, longer than any callback takes
 MOST = 127  # largest MIDI value
 
 
@@ -74,9 +73,8 @@ class MidiControl:
 
     def close(self) -> None:
         """Close all ports; `step` opens them again."""
-        if self._player.running and self._player.record["midi"] != 0:
-            self._player.record["midi"] = 0
-            time.sleep(DROP_S)  # until the callback that may be reading it is over
+        if self._player.running:
+            jack_notes.detach_midi(self._player.record)
         if self._inputs is not None:
             self._inputs.close()
             self._inputs = None
@@ -119,11 +117,8 @@ class MidiControl:
         source = self._inputs.jack
         if source is None or not self._player.plays_on_jack:
             return
-        r = self._player.record
         self.map_notes()
-        r["cycle_of"] = source.clock_address
-        r["midi_read"] = source.state["count"][0]
-        r["midi"] = source.state.ctypes.data
+        jack_notes.attach_midi(self._player.record, source)
 
     def _is_native(self, message: midi.Message) -> bool:
         """Whether the callback reads this message by itself."""

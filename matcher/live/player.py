@@ -13,7 +13,8 @@ import soxr
 
 from matcher.kits.kit import N_PADS
 from matcher.live import callback as native
-from matcher.live import detector, devices, voices
+from matcher.live import detector, devices, programs, voices
+from matcher.live.load_meter import LoadMeter
 from matcher.live.protocol import DeviceChanged, Ready, State
 
 RETRY_S = 1.0  # s between two tries to open a device that is gone
@@ -44,6 +45,7 @@ class Player:
         self._state, self._say, self._closing = state, say, closing
         self._position_cc, self._began = position_cc, began
         self._stream, self._next_try, self._reported = None, 0.0, None
+        self._load_meter: LoadMeter | None = None
         self._slots = [0] * N_PADS
         self._sent = [-1] * N_PADS  # the command that put a pad's last program
         self._programs_lock = threading.Lock()
@@ -125,6 +127,7 @@ class Player:
         self._stream = devices.Stream(source, output, setup.block)
         self._reported = ""
         self._stream_began = self._frame_zero()
+        self._load_meter = LoadMeter(self.sample_rate)
         with self._programs_lock:
             self._slots, self._sent = [0] * N_PADS, [-1] * N_PADS
         self._traced = 0
@@ -154,7 +157,7 @@ class Player:
         r["input_gain"] = 10 ** (setup.input_gain_db / 20)
         r["output_gain"] = 10 ** (setup.output_gain_db / 20)
         r["armed"] = setup.armed if setup.mode == "trigger" else -1
-        r["listening"] = 1
+        r["detecting"] = 1
         r["position_cc"] = self._position_cc()
 
     # pads
@@ -168,7 +171,7 @@ class Player:
             if not self.running:
                 return
             r, rate, state = self.record, self.sample_rate, self._state()
-            voices.write_pad(r["pool"]["pads"][i], state.kit.pads[i], rate)
+            programs.write_pad(r["pool"]["pads"][i], state.kit.pads[i], rate)
             if not program:
                 return
             slot, (drum, attack_mix) = -1, state.sound(i)
@@ -176,9 +179,9 @@ class Player:
                 end = time.monotonic() + PROGRAM_S
                 while self._sent[i] >= r["commands_out"] and time.monotonic() < end:
                     time.sleep(0.001)
-                self._slots[i] = (self._slots[i] + 1) % voices.SLOTS
-                slot = i * voices.SLOTS + self._slots[i]
-                voices.write_program(r["pool"]["programs"][slot], drum, attack_mix, rate)
+                self._slots[i] = (self._slots[i] + 1) % programs.SLOTS
+                slot = i * programs.SLOTS + self._slots[i]
+                programs.write_program(r["pool"]["programs"][slot], drum, attack_mix, rate)
             number = self._send(native.PROGRAM, i, slot)
             if number is not None:
                 self._sent[i] = number
@@ -238,6 +241,8 @@ class Player:
         names = ("blocks", "underflows", "overflows", "dropped", "bad_samples", "limited")
         numbers = {name: int(r[name]) for name in names}
         frames, rate = int(r["time"]), self.sample_rate
+        load, worst_us = self._load_meter.update(frames, int(r["busy_ns"]), int(r["worst_ns"]))
+        r["worst_ns"] = 0
         if abs(self._frame_zero() - self._stream_began) > CLOCK_S:  # drop-outs, or another clock
             self._stream_began = self._frame_zero()
         numbers |= {
@@ -246,8 +251,8 @@ class Player:
             "seconds": frames / rate,
             "time_s": self.time_of(frames),
             "trace": self._trace(frames),
-            "load": float(r["busy_ns"]) * 1e-9 / max(frames / rate, 1e-9),
-            "worst_us": float(r["worst_ns"]) / 1e3,
+            "load": load,
+            "worst_us": worst_us,
             "voices": int(voices.n_sounding(r["pool"])),
             "input_peak": float(r["input_peak"]),
             "output_peak": float(r["output_peak"]),
@@ -258,7 +263,7 @@ class Player:
     def _trace(self, frames: int) -> dict:
         """Peaks of the input since the last call, one each step_s; time_s: of the first."""
         step = max(1, round(TRACE_S * self.sample_rate))
-        first = max(self._traced, frames - native.HEARD // 2)
+        first = max(self._traced, frames - native.INPUT_RING // 2)
         n = (frames - first) // step
         x = native.received(self.record, first, first + n * step)
         self._traced = first + n * step

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from matcher.kits.kit import N_PADS
-from matcher.live import calibration, detector, devices, voices
+from matcher.live import calibration, detector, devices, programs
 from matcher.live import callback as native
 from matcher.live.calibration import Calibration
 from matcher.live.hits import PARTS_S, Hits
@@ -222,7 +222,7 @@ class EngineProcess:
         rate = 48000
         silence = np.zeros(round(PARTS_S[0] * rate), np.float32)
         heard = hear(Clip(silence, rate, PARTS_S[0], False), self.encoder)
-        voices.write_program(np.zeros(1, voices.PROGRAM)[0], Drum(heard.theta), 1.0, rate)
+        programs.write_program(np.zeros(1, programs.PROGRAM)[0], Drum(heard.theta), 1.0, rate)
         native.make_callback()
 
     # hits

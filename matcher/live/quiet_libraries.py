@@ -1,7 +1,6 @@
 """Keep the C libraries of sound systems from writing to stderr.
 
-They report every device and server that is not there, and what of it matters is said in our own
-words.
+They report every device and server that is missing; where that matters, we say it ourselves.
 """
 
 import ctypes
@@ -13,7 +12,7 @@ from numba import cfunc, types
 
 @cache
 def _nothing():
-    """A C function that takes whatever it gets and does nothing."""
+    """A C function that takes any arguments and does nothing."""
 
     @cfunc(types.void(types.voidptr))
     def nothing(text):
@@ -23,8 +22,8 @@ def _nothing():
 
 
 @cache
-def hush() -> None:
-    """Silence JACK's and ALSA's libraries in this process, where they are there."""
+def quiet_libraries() -> None:
+    """Silence the libraries of JACK and ALSA in this process, where they are installed."""
     setters = {
         "jack": ("jack_set_error_function", "jack_set_info_function"),
         "asound": ("snd_lib_error_set_handler",),

@@ -22,16 +22,14 @@ LOUDEST = 1e6  # level
 
 
 @lru_cache(4)
-def noise(sample_rate: float, n_samples: int | None = None) -> np.ndarray:
+def noise(sample_rate: float) -> np.ndarray:
     """One period of each band, (N_BANDS, samples) float32 of RMS 1 where all of it can be heard.
 
     Neighbouring bands overlap by half: their powers add up to a flat spectrum over the octave.
-    n_samples: of another period than PERIOD_S, whose noise is another one.
     """
-    n = round(PERIOD_S * sample_rate) if n_samples is None else n_samples
-    period = PERIOD_S if n_samples is None else n_samples / sample_rate
+    n = round(PERIOD_S * sample_rate)
     rng = np.random.default_rng(SEED)
-    hz = np.arange(1, int(2 * LOWEST_HZ * 2**OCTAVES * period)) / period
+    hz = np.arange(1, int(2 * LOWEST_HZ * 2**OCTAVES * PERIOD_S)) / PERIOD_S
     phase = np.exp(2j * np.pi * rng.random(len(hz)))
     place = np.log2(hz / LOWEST_HZ) / OCTAVES * N_BANDS - 0.5  # band 0 has its middle at 0
     out = np.empty((N_BANDS, n), np.float32)

@@ -13,7 +13,7 @@ import sounddevice
 
 from matcher.kits.kit import Pad
 from matcher.live import callback as native
-from matcher.live import devices, voices
+from matcher.live import devices, programs
 from matcher.physics.drum import Drum
 from matcher.physics.theta import Theta
 
@@ -26,10 +26,10 @@ def load(state) -> None:
     """Sixteen drums that ring."""
     record = state[0]
     for i in range(N_PADS):
-        voices.write_pad(record["pool"]["pads"][i], Pad(36, gain_db=-40), 48000)
-        program = record["pool"]["programs"][i * voices.SLOTS]
-        voices.write_program(program, Drum(DRUM), 1.0, 48000)
-        native.send(record, 0, native.PROGRAM, i, i * voices.SLOTS, 0.0, -1)
+        programs.write_pad(record["pool"]["pads"][i], Pad(36, gain_db=-40), 48000)
+        program = record["pool"]["programs"][i * programs.SLOTS]
+        programs.write_program(program, Drum(DRUM), 1.0, 48000)
+        native.send(record, 0, native.PROGRAM, i, i * programs.SLOTS, 0.0, -1)
         native.send(record, 0, native.STRIKE, i, 0, 1.0, -1)
 
 

@@ -1,13 +1,18 @@
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from matcher.kits.kit import Pad
-from matcher.live import voices
+from matcher.live import excitation, programs, voices
 from matcher.physics import attack, modal
 from matcher.physics import drum as drums
 from matcher.physics.drum import Drum
 from matcher.physics.theta import Theta
 
+ROOT = Path(__file__).parents[2]
 RATE = 48000
 LOW = Theta(2 * np.pi * 110, 0.4, 0.02, 0.01, 0.8)
 HIGH = Theta(2 * np.pi * 310, 0.2, 0.01, 0.03, 0.6)
@@ -21,7 +26,7 @@ class Pool:
         self.data = voices.make_pool(rate)
         self.record, self.rate, self.heard = self.data[0], rate, []
         for i, pad in enumerate(pads):
-            voices.write_pad(self.record["pads"][i], pad, rate)
+            programs.write_pad(self.record["pads"][i], pad, rate)
             if pad.theta is not None:
                 self.put(i, pad.theta)
 
@@ -29,8 +34,8 @@ class Pool:
         self.put_drum(pad, Drum(theta))
 
     def put_drum(self, pad: int, drum_: Drum, attack_mix: float = 1.0) -> None:
-        slot = pad * voices.SLOTS + int(self.record["pads"][pad]["serial"]) % voices.SLOTS
-        voices.write_program(self.record["programs"][slot], drum_, attack_mix, self.rate)
+        slot = pad * programs.SLOTS + int(self.record["pads"][pad]["serial"]) % programs.SLOTS
+        programs.write_program(self.record["programs"][slot], drum_, attack_mix, self.rate)
         voices.set_program(self.record, pad, slot)
 
     def strike(self, pad: int, amount: float = 1.0) -> bool:
@@ -211,7 +216,7 @@ def test_gain_and_pan_change_smoothly():
     pool = Pool(Pad(36, theta=LOW))
     pool.strike(0)
     pool.play(4800)
-    voices.write_pad(pool.record["pads"][0], Pad(36, gain_db=-60.0, pan=1.0), RATE)
+    programs.write_pad(pool.record["pads"][0], Pad(36, gain_db=-60.0, pan=1.0), RATE)
     pool.play(9600)
     left, right = pool.out
     tail = drum(LOW, 14400)[-960:]
@@ -323,7 +328,7 @@ def test_a_position_moves_the_strike_and_keeps_its_energy():
         return np.abs(np.fft.rfft(pool.out[0])) ** 2, pool.out[0]
 
     own, x = spectrum(-1.0)
-    away = 2 * max(0.1, 0.15) / voices.EDGE
+    away = 2 * max(0.1, 0.15) / excitation.EDGE
     _, y = spectrum(away)  # the drum's own point, said as a position
     assert db(x - y, x) < -60
     edge, rim = spectrum(1.0)
@@ -389,3 +394,141 @@ def test_strikes_of_a_tense_drum_start_higher_when_it_still_rings():
     pool.strike(0, 1.0)
     pool.play(RATE // 20)
     assert pitch(pool.out[0]) > 1.15 * soft
+
+
+def kit_drum(name: str) -> Drum:
+    """A drum of the demo kit, as its file has it."""
+    with open(ROOT / "gui" / "demo.drumkit", "rb") as file:
+        (pad,) = (pad for pad in tomllib.load(file)["pads"] if pad["name"] == name)
+    powers = tuple(map(tuple, pad["levels"]))
+    strike = pad["x1"], pad["x2"]
+    return Drum(Theta(**pad["theta"]), strike, pad["mallet_hz"], pad["tension"], powers)
+
+
+def strokes(drum_: Drum, rate: int, force: float = 1.0, n: int = 8, seconds: float = 0.5):
+    """Equal strokes, each after silence, (n, samples), as loud as offline."""
+    pool = Pool(Pad(36), rate=rate)
+    pool.put_drum(0, drum_)
+    for _ in range(n):
+        pool.strike(0, force)
+        pool.play(round(seconds * rate), 480)
+        pool.record["voices"]["pad"] = -1
+    return pool.out[0].reshape(n, -1) / HALF
+
+
+def peak_and_energy_db(x) -> np.ndarray:
+    """(..., samples) -> (..., 2)"""
+    x = np.asarray(x, float)
+    peak, energy = np.max(np.abs(x), axis=-1), np.sum(x**2, axis=-1)
+    return np.stack([20 * np.log10(peak), 10 * np.log10(energy)], axis=-1)
+
+
+ATTACKS = ["Kick", "Snare", "Rim", "Rim shot", "Bass", "Heavy kick", "Small tenor", "Tabla glide"]
+
+
+@pytest.mark.parametrize("rate", [44100, 48000])
+@pytest.mark.parametrize("name", ATTACKS)
+def test_equal_strokes_have_the_peak_and_the_energy_of_the_offline_rendering(name, rate):
+    """Within 1 dB: half of what a listener takes for another stroke, and below a step of MIDI."""
+    drum_ = kit_drum(name)
+    for force in (1.0, 0.8, 0.6, 0.3, 0.05):
+        x = strokes(drum_, rate, force)
+        figures = peak_and_energy_db(x)
+        spread = np.ptp(figures, axis=0)
+        print(f"{name}, {rate} Hz, force {force}: spread {spread.round(2)} dB")
+        assert np.all(spread < 1)
+        if force == 1:
+            offline = drums.render(drum_, rate, x.shape[1] / rate)
+            assert np.all(np.abs(figures - peak_and_energy_db(offline)) < 1)
+
+
+def above_and_below(x, rate: int, hz: float):
+    """The parts of x (..., samples) above and below a frequency."""
+    spectrum = np.fft.rfft(x)
+    high = np.fft.rfftfreq(x.shape[-1], 1 / rate) > hz
+    return (np.fft.irfft(spectrum * part, x.shape[-1]) for part in (high, ~high))
+
+
+def noise_of(drum_: Drum, n: int = 8) -> np.ndarray:
+    """What is not body of n equal strokes, (n, samples)."""
+    whole = np.abs(drums.render_mixed(drum_, RATE, RATE // 4)[0]).max()
+    return (
+        strokes(drum_, RATE, n=n) - strokes(drum_._replace(attack_powers=None), RATE, n=1) / whole
+    )
+
+
+@pytest.mark.parametrize("name", ["Kick", "Snare", "Rim", "Heavy kick", "Small tenor"])
+def test_strokes_in_a_row_differ_in_the_noise_above_the_fixed_bands(name):
+    high, _ = above_and_below(noise_of(kit_drum(name)), RATE, 300.0)
+    for stroke, following in pairwise(high):
+        assert abs(np.corrcoef(stroke, following)[0, 1]) < 0.5
+
+
+@pytest.mark.parametrize("name", ["Kick", "Heavy kick", "Bass"])  # loud in the lowest bands
+def test_strokes_are_the_same_in_the_lowest_noise(name):
+    _, low = above_and_below(noise_of(kit_drum(name)), RATE, attack.edges_hz()[2])
+    assert db(low - low[0], low) < -30
+
+
+def test_the_first_start_is_the_offline_noise():
+    pool = Pool(Pad(36, theta=LOW))
+    pool.put_drum(0, WHOLE._replace(tension=0.0))
+    pool.record["programs"]["n_starts"] = 1
+    pool.strike(0)
+    pool.play(RATE // 4, 480)
+    expected = drums.render(WHOLE._replace(tension=0.0), RATE, 0.25) * HALF
+    assert db(pool.out[0] - expected, expected) < -50  # straight lines for exponentials, by 0.5 ms
+
+
+@pytest.mark.parametrize("rate", [16000, 48000])
+def test_the_noise_repeats_without_a_step(rate):
+    for bands in programs.noise_table(rate):
+        loop = np.concatenate([bands[-programs.BLOCK - 4000 : -programs.BLOCK], bands[:4000]])
+        assert np.all(np.abs(np.std(loop[2000:6000], axis=0) - 1) < 0.5)
+        steps = np.abs(np.diff(loop, axis=0))
+        assert np.all(steps[3998:4001].max(axis=0) <= steps.max(axis=0))
+        np.testing.assert_array_equal(bands[programs.NOISE :], bands[: programs.BLOCK])
+
+
+def test_a_stroke_on_ringing_noise_is_the_stroke_itself():
+    """Struck once more a second later, when the noise of the first still sounds."""
+    powers = np.zeros(attack.SHAPE)
+    powers[1:4, 1], powers[6, 4] = 0.5, 1e-4
+    drum_ = Drum(LOW._replace(tau=0.05), attack_powers=tuple(map(tuple, powers)))
+    pool = Pool(Pad(36))
+    pool.put_drum(0, drum_)
+    for _ in range(6):
+        pool.strike(0)
+        pool.play(RATE)
+        assert pool.sounding == 1
+    figures = peak_and_energy_db(pool.out[0].reshape(6, -1))
+    assert np.all(np.ptp(figures, axis=0) < 1)
+
+
+def test_a_soft_stroke_on_loud_noise_makes_no_step():
+    powers = np.zeros(attack.SHAPE)
+    powers[0:2, 4] = 1.0  # nothing above 150 Hz
+    drum_ = Drum(LOW._replace(tau=0.02, p=1.0), attack_powers=tuple(map(tuple, powers)))
+    pool = Pool(Pad(36))
+    pool.put_drum(0, drum_)
+    pool.strike(0)
+    pool.play(RATE // 2)
+    pool.strike(0, 1e-6)
+    pool.play(RATE // 2)
+    steps = np.abs(np.diff(pool.out[0], 3))
+    at = slice(RATE // 2 - 100, RATE // 2 + 400)
+    print(f"largest third difference {db(steps[at], pool.out[0, at]):.0f} dB")
+    assert db(steps[at], pool.out[0, at]) < -60
+
+
+def test_two_strikes_at_once_have_the_power_of_both():
+    outs = []
+    for n in (1, 2):
+        pool = Pool(Pad(36))
+        pool.put_drum(0, Drum(LOW._replace(tau=0.002, p=1.0), attack_powers=WHOLE.attack_powers))
+        for _ in range(n):
+            pool.strike(0)
+        pool.record["voices"]["state"] = 0  # the noise alone
+        pool.play(RATE // 10)
+        outs.append(pool.out[0])
+    np.testing.assert_allclose(outs[1], np.sqrt(2) * outs[0], atol=1e-5)

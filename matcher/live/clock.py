@@ -1,0 +1,40 @@
+"""A monotonic clock that compiled code reads by itself."""
+
+import ctypes
+import sys
+import time
+from collections.abc import Callable
+
+from numba import njit
+
+
+def make_clock() -> Callable:
+    """A compiled function: memory (2,) int64 to work in -> ns since some moment, never less."""
+    return _windows_clock() if sys.platform == "win32" else _posix_clock()
+
+
+def _posix_clock() -> Callable:
+    clock_gettime, monotonic = ctypes.CDLL(None).clock_gettime, time.CLOCK_MONOTONIC
+    clock_gettime.argtypes, clock_gettime.restype = [ctypes.c_int, ctypes.c_void_p], ctypes.c_int
+
+    @njit(error_model="numpy")
+    def now_ns(memory):
+        clock_gettime(monotonic, memory.ctypes)  # a timespec: seconds and nanoseconds
+        return memory[0] * 1_000_000_000 + memory[1]
+
+    return now_ns
+
+
+def _windows_clock() -> Callable:
+    kernel, per_second = ctypes.CDLL("kernel32"), ctypes.c_int64()
+    kernel.QueryPerformanceFrequency(ctypes.byref(per_second))
+    frequency, counter = per_second.value, kernel.QueryPerformanceCounter  # Hz
+    counter.argtypes, counter.restype = [ctypes.c_void_p], ctypes.c_int
+
+    @njit(error_model="numpy")
+    def now_ns(memory):
+        counter(memory.ctypes)
+        seconds, ticks = memory[0] // frequency, memory[0] % frequency
+        return seconds * 1_000_000_000 + ticks * 1_000_000_000 // frequency
+
+    return now_ns
