@@ -22,7 +22,7 @@ from matcher.live.detector import Settings
 from matcher.live.devices import Device, check_block
 from matcher.matching.encoder import SHIPPED
 from matcher.matching.hear import Clip
-from matcher.physics.drum import OF_DRUM, Drum
+from matcher.physics.drum import DRUM_PARAMETERS, Drum
 from matcher.physics.parameters import BY_KEY, PARAMETERS
 
 MODES = ("match", "trigger")
@@ -396,7 +396,7 @@ def _answered(state: State, event: Answered) -> State:
 def _controller_moved(state: State, event: ControllerMoved) -> State:
     if event.to is None:
         return state
-    changed = "drum" if event.turns in OF_DRUM else event.turns
+    changed = "drum" if event.turns in DRUM_PARAMETERS else event.turns
     if state.is_late(event.revision, "kit", (event.pad, changed)):
         return state
     oldest = state.oldest_hit

@@ -4,7 +4,7 @@ import pytest
 from matcher.live import detector
 from matcher.live.calibration import set_up
 from matcher.live.detector import Settings
-from matcher.physics import modal
+from matcher.physics import drum
 from matcher.physics.theta import Theta
 
 RATE = 48000
@@ -16,9 +16,9 @@ def hits(level_db: float, noise_db: float, seed: int = 0) -> np.ndarray:
     """Four hits of a tom, each somewhat softer than the loudest, over noise (RMS)."""
     rng = np.random.default_rng(seed)
     x = 10 ** (noise_db / 20) * rng.standard_normal(6 * RATE)
-    drum = modal.render(TOM, RATE, 1.5)
+    tom = drum.render(TOM, RATE, 1.5)
     for i, start in enumerate(STARTS):
-        x[round(start * RATE) :][: len(drum)] += 10 ** ((level_db - 4 * i) / 20) * drum
+        x[round(start * RATE) :][: len(tom)] += 10 ** ((level_db - 4 * i) / 20) * tom
     return x.astype(np.float32)
 
 

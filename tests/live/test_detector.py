@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from matcher.live.detector import Settings, detect, make_detector
-from matcher.physics import modal
+from matcher.physics import drum
 from matcher.physics.theta import Theta
 
 RATE = 48000
@@ -23,7 +23,7 @@ def take(times, levels=None, rate: int = RATE, seconds: float = 2.0, noise_db: f
     x = 10 ** (noise_db / 20) * rng.standard_normal(round(seconds * rate))
     for time, level in zip(times, levels or [0.5] * len(times)):
         start = round(time * rate)
-        x[start:] += modal.render(TOM, rate, (len(x) - start) / rate, peak=level)
+        x[start:] += drum.render(TOM, rate, (len(x) - start) / rate, peak=level)
     return x
 
 

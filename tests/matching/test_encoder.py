@@ -7,7 +7,7 @@ import pytest
 from matcher.matching.encoder import METADATA_KEY, SHIPPED, Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.matching.match import shipped_encoder
-from matcher.physics import modal
+from matcher.physics import drum
 from matcher.physics.theta import PRESETS, Theta
 from tests.conftest import draw, one
 
@@ -95,7 +95,7 @@ def test_the_shipped_model_hears_theta():
     thetas = draw("live", 100, seed=13)
     guesses = []
     for i in range(100):
-        x = modal.render(one(thetas, i), SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
+        x = drum.render(one(thetas, i), SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
         guesses.append(shipped_encoder()(x))
     guess = Theta(*map(np.array, zip(*guesses)))
     assert np.median(np.abs(1200 * np.log2(guess.omega / thetas.omega))) < 75

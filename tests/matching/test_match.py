@@ -8,7 +8,7 @@ import matcher
 from matcher.matching import features
 from matcher.matching.hear import Clip, analysed, hear
 from matcher.matching.match import MatchOptions, shipped_encoder, twin_distance
-from matcher.physics import drum, modal
+from matcher.physics import drum
 from matcher.physics.drum import Drum
 from matcher.physics.theta import PRESETS, Theta
 from tests.conftest import DATA
@@ -53,7 +53,7 @@ def test_the_twin_comes_at_the_rate_asked_for(matches):
 def test_the_distance_is_that_of_features():
     x = matcher.render(TOM, 22050, 1.0)
     result = matcher.match(x, 22050)
-    twin = modal.render(result.theta, 22050, features.N_SAMPLES / 22050)
+    twin = drum.render(result.theta, 22050, features.N_SAMPLES / 22050)
     distance = features.distance(result.hit.samples, twin)
     assert result.log_cqt_distance == pytest.approx(distance, abs=1e-6)
 

@@ -4,7 +4,7 @@ import soundfile
 
 from matcher.matching import onset
 from matcher.matching.match import MatchOptions, match_file
-from matcher.physics import modal
+from matcher.physics import drum
 from matcher.physics.theta import Theta
 
 RATE = 44100
@@ -15,7 +15,7 @@ def take(times, levels, seconds=4.0, noise=1e-4):
     """A take of one tom hit at each time (s), and noise."""
     x = noise * np.random.default_rng(8).standard_normal(int(seconds * RATE)).astype(np.float32)
     for time, level in zip(times, levels):
-        hit = modal.render(TOM, RATE, min(1.5, seconds - time), peak=level)
+        hit = drum.render(TOM, RATE, min(1.5, seconds - time), peak=level)
         x[round(time * RATE) :][: len(hit)] += hit
     return x
 
