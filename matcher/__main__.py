@@ -190,7 +190,7 @@ def _match(arguments) -> None:
     written = [folder / "resynthesis.wav", folder / "match.json"]
     text = json.dumps(result.to_dict(str(arguments.file)), indent=2)
     write_wav(written[0], result.twin, result.twin_rate)
-    for i, twin in enumerate(result.other_twins(), 2):
+    for i, twin in enumerate(result.candidate_twins(), 2):
         written.append(folder / f"resynthesis-{i}.wav")
         write_wav(written[-1], twin, result.twin_rate)
     save_atomically(written[1], lambda file: file.write(f"{text}\n".encode()))

@@ -58,12 +58,12 @@ def forget(data):
         (forget, "its metadata is incomplete: 'training'"),
     ],
 )
-def test_a_model_that_does_not_fit_its_metadata(tmp_path, change, sentence):
+def test_a_model_that_does_not_fit_its_metadata_is_refused(tmp_path, change, sentence):
     with pytest.raises(ValueError, match=sentence):
         Encoder(variant(tmp_path, change))
 
 
-def test_a_model_without_metadata(tmp_path):
+def test_a_model_without_metadata_is_refused(tmp_path):
     model = onnx.load(SHIPPED)
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "bare.onnx")
@@ -71,26 +71,26 @@ def test_a_model_without_metadata(tmp_path):
         Encoder(tmp_path / "bare.onnx")
 
 
-def test_half_a_model(tmp_path):
+def test_half_a_model_is_refused(tmp_path):
     whole = SHIPPED.read_bytes()
     (tmp_path / "half.onnx").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match="is not an ONNX model, or is broken"):
         Encoder(tmp_path / "half.onnx")
 
 
-def test_no_model(tmp_path):
+def test_a_missing_model_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"none\.onnx cannot be read: No such file"):
         Encoder(tmp_path / "none.onnx")
 
 
-def test_the_shipped_model_says_how_it_was_trained():
+def test_the_metadata_of_the_shipped_model_says_how_it_was_trained():
     contract = shipped_encoder().contract
     assert contract.preset == PRESETS["live"]
     assert contract.training["sounds"] >= 400_000
     assert shipped_encoder().provider == "CPUExecutionProvider"
 
 
-def test_the_shipped_model_hears_theta():
+def test_the_shipped_model_infers_theta():
     """Median errors on clean sounds stay near those in the README."""
     thetas = draw("live", 100, seed=13)
     guesses = []
