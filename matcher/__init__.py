@@ -1,11 +1,11 @@
-"""Drum matcher: a drum recording in, five physical parameters and their sound out.
+"""Drum matcher: matches the recording of a drum with a physical model of five parameters.
 
     import matcher
     result = matcher.match(x, sample_rate)             # Match: theta, drum, twin, distance
-    twin = matcher.render(result.drum, 48000, 2.0)     # (96000,) float32, the twin itself
-    body = matcher.render(result.theta, 48000, 2.0)    # the membrane with these five alone
+    twin = matcher.render(result.drum, 48000, 2.0)     # (96000,) float32, its twin
+    body = matcher.render(result.theta, 48000, 2.0)    # the membrane alone
 
-What these need is imported when they are first used.
+The modules behind these names are imported when they are first used.
 """
 
 from importlib import import_module

@@ -1,7 +1,7 @@
-"""Checks of values that come from outside."""
+"""Checks of values given by users."""
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:
-    """Raise ValueError, naming value and range, where a value is not in it; NaN is not."""
+    """Raise ValueError, which names value and range, if a value is out of range or NaN."""
     if not low <= value <= high:
         raise ValueError(f"{name} is {value:g}, allowed is {low:g} to {high:g}")

@@ -1,4 +1,4 @@
-"""Sound files in, block by block; sound files out, whole or not at all."""
+"""Sound files: read block by block, written atomically."""
 
 import os
 from collections.abc import Iterator
@@ -7,16 +7,20 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-BLOCK_FRAMES = 2**18  # per channel; keeps an hour of 8-channel 192 kHz within some 20 MB
-RATES = (8000, 384000)  # Hz, of written sound
+BLOCK_FRAMES = 2**18  # frames: reading an hour of 8 channels at 192 kHz takes about 20 MB
+RATES = (8000, 384000)  # Hz: allowed sample rates of written files
 FORMATS = "WAV, FLAC, AIFF, OGG or MP3"
 
 
 class Recording:
-    """A sound file as one mono signal, the mean of its channels.
+    """A sound file as a mono signal, the mean of its channels; a context manager.
 
-    Raises ValueError, in one sentence, for a file that is missing, unreadable or holds NaN or
-    infinite samples.
+    Args:
+        path: path of the file.
+
+    Raises:
+        ValueError: in one sentence, if the file is missing or cannot be read; when it is read, if
+            it is broken or has NaN or infinite samples.
     """
 
     def __init__(self, path: str | Path):
@@ -41,13 +45,13 @@ class Recording:
         self._file.close()
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """The whole file from its start, in arrays (frames,) float32."""
+        """Read the whole file in blocks (frames,) float32, from its start."""
         self._file.seek(0)
         while len(block := self._read(BLOCK_FRAMES)):
             yield block
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        """Frames start to stop, (frames,) float32; fewer where the file ends."""
+        """Read frames start to stop, (frames,) float32; fewer if the file ends before."""
         self._file.seek(start)
         return self._read(stop - start)
 
@@ -65,14 +69,33 @@ class Recording:
 
 
 def write_wav(path: str | Path, x: np.ndarray, sample_rate: int) -> None:
-    """x (samples,) in [-1, 1] -> a 24-bit mono WAV file, replaced as a whole."""
+    """Write a 24-bit mono WAV file atomically.
+
+    Args:
+        path: path of the file.
+        x: (samples,) in [-1, 1].
+        sample_rate: Hz.
+
+    Raises:
+        OSError: if the file cannot be written.
+        ValueError: if its folder does not exist.
+    """
     save_atomically(
         path, lambda file: soundfile.write(file, x, sample_rate, "PCM_24", format="WAV")
     )
 
 
 def save_atomically(path: str | Path, write) -> None:
-    """Call write(file) on a temporary file beside path, then rename it: whole or not at all."""
+    """Write a file under a temporary name, then rename it: it is replaced as a whole or not at all.
+
+    Args:
+        path: path of the file.
+        write: called with the open temporary file.
+
+    Raises:
+        OSError: if the file cannot be written.
+        ValueError: if its folder does not exist.
+    """
     path = Path(path)
     if not path.parent.is_dir():
         raise ValueError(f"{path.parent} is not a folder; {path.name} needs one that exists")

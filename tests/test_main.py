@@ -14,7 +14,7 @@ from tests.conftest import DATA
 from tests.matching.test_encoder import rename, variant
 
 TOM = DATA / "tom_low.flac"
-UNHURRIED = ["--budget-ms", "20000"]  # the same result on a machine that is slow or busy
+UNHURRIED = ["--budget-ms", "20000"]  # the same result on a slow or busy machine
 PARAMETERS = ["--pitch-hz", "110", "--tau", "0.4", "--p", "0.01", "--D", "0.02", "--alpha", "0.8"]
 
 
@@ -34,7 +34,7 @@ def done(tmp_path_factory):
     return folder, drum_matcher("match", TOM, *UNHURRIED, cwd=folder)
 
 
-def test_match_writes_three_files_beside_you(done):
+def test_match_writes_three_files_to_the_current_folder(done):
     folder, result = done
     assert result.returncode == 0, result.stderr
     out = folder / "tom_low-match"
@@ -55,13 +55,13 @@ def test_the_resynthesis_fits_the_recording(done):
     assert np.abs(y).argmax() < rate // 20
 
 
-def test_the_picture_is_a_picture(done):
+def test_the_picture_is_a_png_file(done):
     png = (done[0] / "tom_low-match" / "match.png").read_bytes()
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     assert len(png) > 50_000
 
 
-def test_json_is_all_there_is_on_stdout(tmp_path):
+def test_json_prints_match_json_and_nothing_else(tmp_path):
     result = drum_matcher("match", TOM, "--json", "--no-picture", "--out", tmp_path)
     data = json.loads(result.stdout)
     assert data == json.loads((tmp_path / "match.json").read_text())
@@ -87,7 +87,7 @@ def test_every_format_gives_about_the_same_drum(tmp_path, kind, done):
 def test_eight_channels_at_192_khz(tmp_path):
     x, _rate = soundfile.read(TOM)
     wide = np.zeros((192000, 8), np.float32)
-    wide[: len(x) * 4 : 4, 2] = x[: len(wide) // 4]  # a comb of it, on one channel
+    wide[: len(x) * 4 : 4, 2] = x[: len(wide) // 4]  # with zeros between samples, on one channel
     result = drum_matcher("match", wav(tmp_path / "a.wav", wide, 192000), "--no-picture", "--json",
                           cwd=tmp_path)  # fmt: skip
     assert result.returncode == 0, result.stderr
@@ -104,7 +104,7 @@ def test_render(tmp_path):
     assert spectrum.argmax() * rate / 2**18 == pytest.approx(110, abs=1)
 
 
-def test_help_teaches_by_example():
+def test_help_has_examples():
     for arguments in (["--help"], ["match", "--help"], ["render", "--help"]):
         result = drum_matcher(*arguments)
         assert result.returncode == 0
@@ -204,7 +204,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD, ids=lambda case: case.__name__)
-def test_bad_input_is_one_sentence_and_status_2(tmp_path, case):
+def test_bad_input_gives_one_sentence_and_status_2(tmp_path, case):
     arguments = case(tmp_path)
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     result = drum_matcher(*arguments, cwd=tmp_path)
@@ -220,7 +220,7 @@ def test_the_model_that_ships_is_one_file_without_external_data():
     onnx.checker.check_model(onnx.load(SHIPPED, load_external_data=False), full_check=True)
 
 
-def test_where_there_is_no_sound_it_says_so_once_and_the_libraries_keep_quiet(monkeypatch):
+def test_without_audio_one_sentence_says_so_and_the_libraries_are_quiet(monkeypatch):
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "none-of-this-name")
     monkeypatch.setenv("JACK_NO_START_SERVER", "1")
     command = [sys.executable, "-m", "matcher", "devices", "--json"]
@@ -232,7 +232,7 @@ def test_where_there_is_no_sound_it_says_so_once_and_the_libraries_keep_quiet(mo
 
 
 @pytest.mark.parametrize("control", ["20", "x=tau", "20=loudness", "=tau"])
-def test_a_control_that_is_none(control):
+def test_a_control_that_is_not_allowed_is_refused(control):
     done = drum_matcher("live", "--control", control)
     assert done.returncode == 2
     assert f"control is {control!r}" in done.stderr

@@ -1,4 +1,4 @@
-"""The kit that is being edited: undo and redo, its file, and a copy that survives a crash."""
+"""The kit being edited: undo and redo, its file, and a recovery file that survives a crash."""
 
 import itertools
 import json
@@ -9,23 +9,25 @@ from typing import NamedTuple
 from matcher.kits.kit import Kit
 from matcher.kits.kit_file import load_kit, save_kit
 
-N_STEPS = 500  # that can be undone
+N_STEPS = 500  # steps that can be undone
 
 
 class Step(NamedTuple):
-    """A kit and what led to it."""
+    """A kit and the edit that led to it."""
 
     kit: Kit
-    text: str = ""  # in words, as in "undo TEXT"
-    merge: object = None  # edits of equal merge, one after the other, are one step
-    attached: object = None  # what goes with it and is undone with it, but never saved
+    text: str = ""  # name of the edit, as in "undo TEXT"
+    merge: object = None  # consecutive edits with equal `merge` are one step
+    attached: object = None  # data that is undone with the kit, but never saved
 
 
 class Document:
-    """A kit, where it came from, and what can be undone.
+    """A kit, the file that it came from, and its history.
 
-    recovery: file that always holds the edited kit until it is saved; None for none. What cannot be
-    written there is told by `problem`, and nothing else suffers.
+    Args:
+        recovery: file that holds the edited kit until it is saved; None: no such file. If it cannot
+            be written, `problem` says why, and editing goes on.
+        kit: the kit to start with; by default an empty one.
     """
 
     def __init__(self, recovery: Path | None = None, kit: Kit | None = None):
@@ -34,45 +36,52 @@ class Document:
 
     @property
     def kit(self) -> Kit:
-        """The kit as it is now."""
+        """The current kit."""
         return self._steps[self._at].kit
 
     @property
     def attached(self):
-        """What goes with the kit as it is now."""
+        """The data attached to the current kit."""
         return self._steps[self._at].attached
 
     def attach(self, attached) -> None:
-        """Let something else go with the kit as it is now."""
+        """Attach other data to the current kit."""
         self._steps[self._at] = self._steps[self._at]._replace(attached=attached)
 
     def begun(self, merge) -> Kit:
-        """The kit as it was before the step that an edit with `merge` would go on with."""
+        """The kit before the step that an edit with this `merge` would continue or begin."""
         now = self._steps[self._at]
         goes_on = merge is not None and merge == now.merge and self._at > 0
         return self._steps[self._at - 1].kit if goes_on else now.kit
 
     @property
     def edited(self) -> bool:
-        """Whether there is anything to save."""
+        """Whether the kit differs from its file."""
         return self.kit != self._saved
 
     @property
     def undo_text(self) -> str:
-        """What undo would take back; empty where there is nothing."""
+        """Name of the edit that undo would take back; empty if there is none."""
         return self._steps[self._at].text if self._at > 0 else ""
 
     @property
     def redo_text(self) -> str:
-        """What redo would bring back; empty where there is nothing."""
+        """Name of the edit that redo would bring back; empty if there is none."""
         return self._steps[self._at + 1].text if self._at + 1 < len(self._steps) else ""
 
     def edit(self, text: str, kit: Kit, merge=None, attached=None) -> bool:
-        """Take a changed kit; False where it is the same. text: what was done.
+        """Make `kit` the current kit.
 
-        merge: of a knob that is being turned, say; a step begins where it is another one, or None.
-        Of steps that go on, `autosave` keeps the latest; of others it does by itself. attached: by
-        default what went with the kit before.
+        Args:
+            text: name of the edit.
+            kit: the edited kit.
+            merge: an edit with the same `merge` as the one before continues its step, as a knob
+                does while it is turned; any other edit, or None, begins a new step. Only a new
+                step is written to the recovery file at once; after others, call `autosave`.
+            attached: data attached to the kit; by default that of the kit before.
+
+        Returns:
+            False if the kit is unchanged; there is no new step then.
         """
         if kit == self.kit:
             return False
@@ -89,35 +98,47 @@ class Document:
         return True
 
     def end_step(self) -> None:
-        """Let the next edit be a step of its own."""
+        """Make the next edit begin a new step."""
         self._steps[self._at] = self._steps[self._at]._replace(merge=None)
 
     def undo(self) -> None:
-        """Take the last step back, if there is one."""
+        """Take back the last step, if there is one."""
         self._go(max(0, self._at - 1))
 
     def redo(self) -> None:
-        """Do again what was undone last, if anything was."""
+        """Bring back the step that was undone last, if there is one."""
         self._go(min(self._at + 1, len(self._steps) - 1))
 
     def new(self, kit: Kit | None = None) -> None:
-        """Begin anew; what was not saved is gone."""
+        """Start with another kit, by default an empty one; unsaved edits are lost."""
         self.path = None
         self._start(kit or Kit())
         self.discard()
 
     def open(self, path: Path) -> list[str]:
-        """Open a kit file; sentences on what of it could not be trusted. Raises as load_kit."""
+        """Open a kit file.
+
+        Returns:
+            One sentence for each part of the file that could not be used.
+
+        Raises:
+            ValueError: as load_kit.
+        """
         kit, dropped = load_kit(path)
         self.path = path
         self._start(kit)
-        if dropped:  # what is damaged on disk is not what is shown
+        if dropped:  # the file differs from the kit shown
             self._saved = None
         self.discard()
         return dropped
 
     def save(self, path: Path | None = None) -> None:
-        """Write the kit to a file, by default its own. Raises OSError or ValueError."""
+        """Write the kit to a file, by default its own.
+
+        Raises:
+            OSError: if the file cannot be written.
+            ValueError: if the kit has no file, or the file's folder does not exist.
+        """
         path = path or self.path
         if path is None:
             raise ValueError("the kit has no file yet; give a name to save it under")
@@ -127,9 +148,12 @@ class Document:
         self.discard()
 
     def recover(self) -> bool:
-        """Take over the edited kit that a crash left behind; whether there was one.
+        """Take over the edited kit that a crash left behind.
 
-        What of it cannot be read is kept under another name, and told by `problem`.
+        A damaged recovery file is kept under another name, which `problem` gives.
+
+        Returns:
+            Whether there was a kit to recover.
         """
         if self.recovery is None or not self.recovery.exists():
             return False
@@ -146,7 +170,7 @@ class Document:
         return True
 
     def autosave(self) -> None:
-        """Write the recovery file as the kit is now."""
+        """Write the current kit to the recovery file; delete the file if the kit is saved."""
         if self.recovery is None:
             return
         self.problem = ""
@@ -158,15 +182,15 @@ class Document:
                 self.recovery.unlink(missing_ok=True)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            self.problem = f"the kit cannot be kept safe in {self.recovery}: {reason}"
+            self.problem = f"the recovery file {self.recovery} cannot be written: {reason}"
 
     def discard(self) -> None:
-        """Forget the kit that is kept safe: it is saved, or not wanted."""
+        """Delete the recovery file: the kit was saved, or is not wanted."""
         if self.recovery is not None:
             self.recovery.unlink(missing_ok=True)
 
     def _set_aside(self, move_or_copy) -> None:
-        """Keep a recovery file that cannot be read as a whole."""
+        """Keep a damaged recovery file under another name."""
         number = itertools.count(1)
         aside = self.recovery
         while aside.exists():
@@ -174,10 +198,10 @@ class Document:
         try:
             move_or_copy(self.recovery, aside)
         except OSError as error:
-            self.recovery = None  # it stays where it is: nothing is written over it
-            self.problem = f"the kit of a crash cannot be set aside: {error.strerror or error}"
+            self.recovery = None  # so that it is not overwritten
+            self.problem = f"the damaged recovery file cannot be kept: {error.strerror or error}"
         else:
-            self.problem = f"what a crash left of a kit cannot be read; it is kept as {aside}"
+            self.problem = f"the kit left by a crash is damaged; its file is kept as {aside}"
 
     def _start(self, kit: Kit) -> None:
         self._steps, self._at, self._saved = [Step(kit)], 0, kit
@@ -190,7 +214,7 @@ class Document:
 
 
 def _path_in(recovery: Path) -> Path | None:
-    """The path of the kit's own file, in the first line of a recovery file."""
+    """Path of the kit's own file, from the first line of a recovery file."""
     text = recovery.read_text(encoding="utf-8", errors="replace")
     try:
         path = json.loads(text.partition("\n")[0].removeprefix("#"))

@@ -1,17 +1,17 @@
-"""Pads and kits. A kit is a value: an edit makes a new one."""
+"""Pads and kits, both immutable: an edit returns a new kit."""
 
 import math
 from dataclasses import dataclass, field, replace
 
-from matcher.physics.drum import OF_DRUM, Drum
+from matcher.physics.drum import DRUM_PARAMETERS, Drum
 from matcher.physics.parameters import PARAMETERS
 from matcher.physics.theta import LIVE, Theta
 
 N_PADS = 16
-FIRST_NOTE = 36  # MIDI note of pad 1, bottom left on most pad controllers
+FIRST_NOTE = 36  # MIDI note of pad 1, the pad at the bottom left of most pad controllers
 N_CHOKE_GROUPS = 8
-LONGEST_NAME = 64  # characters
-# How strongly each velocity curve bends: above 0 soft hits come out softer, below 0 louder.
+LONGEST_NAME = 64  # characters: fits on one line of the window
+# Curvature of each velocity curve: positive makes soft hits softer, negative makes them louder.
 CURVES = {
     "linear": 0.0,
     "exponential 1": 2.0,
@@ -21,14 +21,20 @@ CURVES = {
     "fixed": float("-inf"),
 }
 WHOLE_NUMBERS = {"note": (0, 127), "choke": (0, N_CHOKE_GROUPS)}
-OF_PAD = tuple(name for name in PARAMETERS if name not in OF_DRUM)  # parameters that a Pad holds
-ATTACK_DIGITS = 4  # significant ones of attack powers: kit files stay small, -80 dB is inaudible
+# names of the parameters that a Pad holds itself
+PAD_PARAMETERS = tuple(name for name in PARAMETERS if name not in DRUM_PARAMETERS)
+ATTACK_DIGITS = 4  # significant digits of attack powers: files stay small, errors are inaudible
 
 
 def velocity_to_gain(curve: float, velocity: float) -> float:
-    """Velocity in [0, 1] -> gain in [0, 1] by a value of CURVES; nothing but 0 gives 0.
+    """Gain of a strike. The audio callback runs a compiled version of this function.
 
-    The audio callback runs it compiled.
+    Args:
+        curve: curvature, one of the values of CURVES.
+        velocity: 0 to 1.
+
+    Returns:
+        Gain, 0 to 1; 0 for a velocity of 0 only.
     """
     if velocity <= 0:
         return 0.0
@@ -40,15 +46,19 @@ def velocity_to_gain(curve: float, velocity: float) -> float:
 
 @dataclass(frozen=True)
 class Pad:
-    """One pad. Raises ValueError, naming the value and what is allowed, where one is outside."""
+    """One pad.
 
-    note: int  # MIDI note
+    Raises:
+        ValueError: if a field is not allowed; names its value and the allowed ones.
+    """
+
+    note: int  # MIDI note, 0 to 127
     name: str = ""
-    drum: Drum | None = None  # None: nothing on it yet
+    drum: Drum | None = None  # None: the pad is empty
     gain_db: float = PARAMETERS["gain_db"].default
-    pan: float = PARAMETERS["pan"].default  # -1 left to 1 right
+    pan: float = PARAMETERS["pan"].default  # -1 (left) to 1 (right)
     tune: float = PARAMETERS["tune"].default  # semitones
-    choke: int = 0  # a strike silences the other pads of its group; 0: no group
+    choke: int = 0  # choke group, whose other pads a strike silences; 0: none
     curve: str = "linear"  # one of CURVES
     attack_mix: float = PARAMETERS["attack_mix"].default
 
@@ -59,7 +69,7 @@ class Pad:
                 raise ValueError(
                     f"{name} is {value!r}, allowed is a whole number from {low} to {high}"
                 )
-        for name in OF_PAD:
+        for name in PAD_PARAMETERS:
             PARAMETERS[name].check(getattr(self, name))
         if not isinstance(self.curve, str) or self.curve not in CURVES:
             raise ValueError(f"curve is {self.curve!r}, allowed is one of: {', '.join(CURVES)}")
@@ -69,12 +79,12 @@ class Pad:
 
     @property
     def theta(self) -> Theta | None:
-        """The five physical parameters of its drum."""
+        """The five physical parameters of the pad's drum; None if the pad is empty."""
         return self.drum and self.drum.theta
 
     @property
     def tuned(self) -> Drum | None:
-        """The drum at its own pitch times `tune`, inside the pitch's range."""
+        """The drum transposed by `tune`, its pitch clamped to the allowed range."""
         if self.drum is None:
             return None
         omega = self.drum.theta.omega * 2 ** (self.tune / 12)
@@ -82,24 +92,24 @@ class Pad:
 
     @property
     def sound(self) -> tuple[Drum | None, float]:
-        """What its voices play: the tuned drum, and the share of the attack that sounds."""
+        """What the pad's voices play: the tuned drum (None if empty), and attack_mix."""
         return self.tuned, self.attack_mix
 
     def value(self, name: str) -> float | None:
-        """The value of one of PARAMETERS; None for those of a drum where there is none."""
-        if name in OF_PAD:
+        """The value of the parameter `name`; None for a drum's parameter if the pad is empty."""
+        if name in PAD_PARAMETERS:
             return getattr(self, name)
         return self.drum and self.drum.value(name)
 
     def with_value(self, name: str, value: float) -> "Pad":
-        """The pad with one of PARAMETERS at another value; a pad without a drum stays as it is."""
-        if name in OF_PAD:
+        """A copy with `name` set; an empty pad is unchanged if the parameter is a drum's."""
+        if name in PAD_PARAMETERS:
             return replace(self, **{name: value})
         return self if self.drum is None else replace(self, drum=self.drum.with_value(name, value))
 
 
 def for_pad(drum: Drum) -> Drum:
-    """The nearest drum that a pad takes: every value inside its range."""
+    """The nearest drum that is allowed on a pad: every parameter clamped to its range."""
     theta = Theta(*(row.clamp(value) for row, value in zip(LIVE.parameters, drum.theta)))
     drum = drum._replace(
         theta=theta,
@@ -121,7 +131,11 @@ def _empty_pads() -> tuple[Pad, ...]:
 
 @dataclass(frozen=True)
 class Kit:
-    """A name and N_PADS pads, each on a note of its own; ValueError where two share one."""
+    """A name and N_PADS pads, each with a MIDI note of its own.
+
+    Raises:
+        ValueError: if the name or the number of pads is not allowed, or two pads share a note.
+    """
 
     name: str = "New kit"
     pads: tuple[Pad, ...] = field(default_factory=_empty_pads)
@@ -135,31 +149,31 @@ class Kit:
             raise ValueError(f"note {twice[0]} is on two pads, allowed is one pad for each note")
 
     def with_pads(self, pads: dict[int, Pad]) -> "Kit":
-        """The kit with other pads at these indices, 0 to N_PADS - 1."""
+        """A copy with the pads at these indices, 0 to N_PADS - 1, replaced."""
         return replace(self, pads=tuple(pads.get(i, pad) for i, pad in enumerate(self.pads)))
 
     def with_pad(self, index: int, **changes) -> "Kit":
-        """The kit with fields of pad `index`, 0 to N_PADS - 1, changed."""
+        """A copy with fields of pad `index`, 0 to N_PADS - 1, changed."""
         return self.with_pads({index: replace(self.pads[index], **changes)})
 
     def with_value(self, index: int, name: str, value: float) -> "Kit":
-        """The kit with one of PARAMETERS of a pad at another value, as Pad.with_value."""
+        """A copy with the parameter `name` of pad `index` set, as by Pad.with_value."""
         return self.with_pads({index: self.pads[index].with_value(name, value)})
 
     def with_note(self, index: int, note: int) -> "Kit":
-        """The kit with a note on a pad; a pad that had the note gets this one's."""
+        """A copy with this note on pad `index`; a pad that had it gets the old note of `index`."""
         changed, other = {index: replace(self.pads[index], note=note)}, self.pad_of(note)
         if other is not None and other != index:
             changed[other] = replace(self.pads[other], note=self.pads[index].note)
         return self.with_pads(changed)
 
     def pad_of(self, note: int) -> int | None:
-        """The pad that a note plays, 0 to N_PADS - 1, or None."""
+        """Index of the pad that a MIDI note plays, 0 to N_PADS - 1; None if no pad has it."""
         return next((i for i, pad in enumerate(self.pads) if pad.note == note), None)
 
 
 def check_name(name) -> None:
-    """Raise ValueError where a pad or a kit cannot have this name."""
+    """Raise ValueError if this is not an allowed name of a pad or a kit."""
     plain = isinstance(name, str) and len(name) <= LONGEST_NAME and name.isprintable()
     if not plain:
         raise ValueError(f"name is {name!r}, allowed are {LONGEST_NAME} characters on one line")

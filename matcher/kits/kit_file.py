@@ -1,7 +1,7 @@
-"""The kit file: readable TOML, suffix .drumkit.
+"""Kit files: readable TOML with the suffix .drumkit.
 
-A file that is damaged opens as far as it can be trusted; each pad of it stands for itself, so that
-one broken line costs one pad and no more.
+As much of a damaged file as possible is read. Each pad is parsed by itself, so that a broken line
+loses one pad at most.
 """
 
 import re
@@ -14,37 +14,38 @@ from matcher.kits.kit import (
     FIRST_NOTE,
     LONGEST_NAME,
     N_PADS,
-    OF_PAD,
+    PAD_PARAMETERS,
     Kit,
     Pad,
     check_name,
 )
 from matcher.physics import attack
-from matcher.physics.drum import OF_DRUM, Drum
+from matcher.physics.drum import DRUM_PARAMETERS, Drum
 from matcher.physics.parameters import BY_KEY, PARAMETERS
 from matcher.physics.theta import LIVE, Theta
 from matcher.recording import save_atomically
 
-SCHEMA = 1
+SCHEMA = 1  # version of the file format
 SUFFIX = ".drumkit"
-END = "# end of kit"  # the last line: without it a file was cut off
-LARGEST_FILE = 2**20  # bytes; a kit takes some 4,000
-_STROKE = tuple(name for name in OF_DRUM if name not in Theta._fields)  # keys of their own
-_PAD_KEYS = ("note", "name", "choke", "curve", *(PARAMETERS[name].key for name in OF_PAD))
+END = "# end of kit"  # last line: if it is missing, the file was truncated
+LARGEST_FILE = 2**20  # bytes: a kit takes about 4,000, so a larger file is something else
+_STROKE = tuple(name for name in DRUM_PARAMETERS if name not in Theta._fields)  # beside theta
+_PAD_KEYS = ("note", "name", "choke", "curve", *(PARAMETERS[name].key for name in PAD_PARAMETERS))
 _DRUM_KEYS = ("theta", "levels", *(PARAMETERS[name].key for name in _STROKE))
-_NUMBERS = re.compile(r"\[\n((?: +[-+.\de]+,\n)+) *\]")  # a list of numbers, each on a line
+_NUMBERS = re.compile(r"\[\n((?: +[-+.\de]+,\n)+) *\]")  # a list with each number on its own line
 
 
 def save_kit(kit: Kit, path: str | Path, comment: str = "") -> None:
-    """Write a kit file, whole or not at all.
+    """Write a kit file atomically.
 
     Args:
         kit: the kit.
-        path: of the file, by custom with SUFFIX.
-        comment: text of the file's first line; none where it is empty.
+        path: path of the file, usually with SUFFIX.
+        comment: comment for the first line of the file; empty: no comment.
 
     Raises:
-        OSError, ValueError: where the file cannot be written.
+        OSError: if the file cannot be written.
+        ValueError: if its folder does not exist.
     """
     pads = [_to_table(pad) for pad in kit.pads]
     text = tomli_w.dumps({"schema": SCHEMA, "name": kit.name, "pads": pads})
@@ -56,11 +57,14 @@ def save_kit(kit: Kit, path: str | Path, comment: str = "") -> None:
 def load_kit(path: str | Path) -> tuple[Kit, list[str]]:
     """Read a kit file.
 
+    Args:
+        path: path of the file.
+
     Returns:
-        The kit, and a sentence on everything in the file that could not be trusted.
+        The kit, and one sentence for each part of the file that could not be used.
 
     Raises:
-        ValueError: where the file is not a kit, has a newer schema, or cannot be read.
+        ValueError: if the file is not a kit, has a newer schema, or cannot be read.
     """
     path = Path(path)
     head, *sections = re.split(r"(?m)^\[\[pads\]\][^\n]*\n", text := _read(path))
@@ -69,7 +73,7 @@ def load_kit(path: str | Path) -> tuple[Kit, list[str]]:
     if text.rstrip().rpartition("\n")[2] != END:
         dropped.append(f"the last line is not {END!r}: the file may be cut off")
     if len(sections) > N_PADS:
-        dropped.append(f"{len(sections) - N_PADS} pads more than {N_PADS}")
+        dropped.append(f"the file has {len(sections)} pads: those after {N_PADS} are left out")
     elif len(sections) < N_PADS:
         dropped.append(f"{N_PADS - len(sections)} of {N_PADS} pads are missing: left empty")
     rows = [_pad_values(text, i + 1, dropped) for i, text in enumerate(sections[:N_PADS])]
@@ -79,24 +83,24 @@ def load_kit(path: str | Path) -> tuple[Kit, list[str]]:
 def _read(path: Path) -> str:
     try:
         if path.stat().st_size > LARGEST_FILE:
-            raise ValueError(f"{path} is not a kit: it has more than {LARGEST_FILE} bytes")
+            raise ValueError(f"{path} is not a kit: it is larger than {LARGEST_FILE} bytes")
         return path.read_bytes().decode(errors="replace")
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}; give a {SUFFIX} file") from None
 
 
 def _head_values(path: Path, head: str, has_pads: bool, dropped: list[str]) -> str:
-    """What stands before the pads -> the kit's name; appends what is wrong to dropped."""
+    """Parse the part before the pads -> the kit's name; append what is wrong to `dropped`."""
     values = _parse(head) or {}
     schema = values.pop("schema", None)
     if schema is None and not has_pads:
         raise ValueError(f"{path} is not a kit; give a {SUFFIX} file of Drum matcher")
     if isinstance(schema, int) and schema > SCHEMA:
         raise ValueError(
-            f"{path} is of schema {schema}, made by a newer Drum matcher; this one reads {SCHEMA}"
+            f"{path} has schema {schema}, made by a newer Drum matcher; this one reads {SCHEMA}"
         )
     if schema != SCHEMA:
-        dropped.append(f"schema is {schema!r}: read as {SCHEMA}")
+        dropped.append(f"schema is {schema!r}: read as schema {SCHEMA}")
     name = values.pop("name", None)
     try:
         check_name(name)
@@ -125,16 +129,16 @@ def _to_table(pad: Pad) -> dict:
 
 
 def _pad_values(text: str, number: int, dropped: list[str]) -> dict:
-    """A pad's section -> those fields of Pad that are allowed; says what is not."""
+    """Parse a pad's section -> its allowed fields of Pad; append what is wrong to `dropped`."""
     parsed = _parse(f"[[pads]]\n{text}")
     if parsed is None:
         dropped.append(f"pad {number} cannot be read: left empty")
         return {}
-    fields, of_drum = {}, {}
+    fields, drum_values = {}, {}
     for key, value in parsed["pads"][0].items():
         try:
             if key in _DRUM_KEYS:
-                of_drum[key] = _drum_value(key, value)
+                drum_values[key] = _drum_value(key, value)
             elif key in _PAD_KEYS:
                 name = BY_KEY[key].name if key in BY_KEY else key
                 Pad(**{"note": FIRST_NOTE, name: value})
@@ -143,13 +147,13 @@ def _pad_values(text: str, number: int, dropped: list[str]) -> dict:
                 raise ValueError(f"unknown key {key!r}")
         except (ValueError, OverflowError) as error:
             dropped.append(f"pad {number}: {error}")
-    if "theta" in of_drum:
-        fields["drum"] = _drum(of_drum)
+    if "theta" in drum_values:
+        fields["drum"] = _drum(drum_values)
     return fields
 
 
 def _drum_value(key: str, value):
-    """A value of one of _DRUM_KEYS, checked."""
+    """Check the value of one of _DRUM_KEYS and convert it."""
     if key == "theta":
         return _theta(value)
     if key == "levels":
@@ -186,13 +190,13 @@ def _powers(value) -> tuple[tuple[float, ...], ...]:
 
 
 def _on_free_notes(rows: list[dict], dropped: list[str]) -> tuple[Pad, ...]:
-    """Pads with these values; one without a note, or with another pad's, gets a free one."""
+    """Pads with these fields; one without a note, or with an earlier pad's, gets a free note."""
     rows = rows + [{}] * (N_PADS - len(rows))
     first = {}
     for i, row in enumerate(rows):
         if "note" in row and first.setdefault(row["note"], i) != i:
             dropped.append(
-                f"pad {i + 1}: note {row['note']} is that of pad {first[row['note']] + 1}"
+                f"pad {i + 1}: note {row['note']} already plays pad {first[row['note']] + 1}"
             )
     pads = []
     for i, row in enumerate(rows):
@@ -206,7 +210,7 @@ def _on_free_notes(rows: list[dict], dropped: list[str]) -> tuple[Pad, ...]:
 
 
 def _parse(text: str) -> dict | None:
-    """TOML -> its values; None where it is broken or has bytes that are not text."""
+    """Parse TOML; None if it is broken or not valid UTF-8."""
     try:
         return None if "\ufffd" in text else tomllib.loads(text)
     except (ValueError, RecursionError):  # TOMLDecodeError is a ValueError

@@ -1,6 +1,6 @@
-"""How fast the live signal path is on this machine; `python -m matcher bench`.
+"""Benchmark of the live signal path on this machine: `python -m matcher bench`.
 
-Times are of a core by itself as far as the machine leaves it alone: run it on a quiet one.
+All times are for one core. Run it on an idle machine: other programs make the times longer.
 """
 
 import ctypes
@@ -32,23 +32,23 @@ from matcher.physics.theta import Theta
 
 RATE = 48000  # Hz
 BLOCK = 64  # frames
-VOICES = (0, 16, 64, 256)  # that the callback is measured with
-BANK_VOICES = 2000
-BANK_TURNS = 20  # of each kernel
-CALLBACKS = 4000  # 5.3 s of sound for each number of voices
-STARTS = 3
-LONG = Theta(2 * np.pi * 60, 2.5, 1e-4, 1e-3, 0.9)  # a hundred modes that all go on sounding,
-ANYWHERE = (0.37, 0.43)  # struck where none of them is silent
-LEVELS = ((1.0,) * attack.N_DECAYS,) * attack.N_BANDS  # heard to the end
+VOICES = (0, 16, 64, 256)  # numbers of voices with which the callback is measured
+BANK_VOICES = 2000  # voices: about as many as a core can play
+BANK_TURNS = 20  # measurements of each kernel
+CALLBACKS = 4000  # blocks: 5.3 s of sound for each number of voices
+STARTS = 3  # starts of the engine
+LONG = Theta(2 * np.pi * 60, 2.5, 1e-4, 1e-3, 0.9)  # a drum whose 100 modes all sound to the end,
+ANYWHERE = (0.37, 0.43)  # share of each side: a strike point that silences none of them
+ATTACK_POWERS = ((1.0,) * attack.N_DECAYS,) * attack.N_BANDS  # audible to the end
 DRUMS = {
     "body": Drum(LONG, ANYWHERE),
-    "body and attack": Drum(LONG, ANYWHERE, attack_powers=LEVELS),
-    "tension, body and attack": Drum(LONG, ANYWHERE, 2000.0, 2.0, LEVELS),
+    "body and attack": Drum(LONG, ANYWHERE, attack_powers=ATTACK_POWERS),
+    "tension, body and attack": Drum(LONG, ANYWHERE, 2000.0, 2.0, ATTACK_POWERS),
 }
 
 
 def run() -> dict:
-    """All figures; times as {median, p99, worst} in the unit that their name ends with."""
+    """Measure everything; times are {median, p99, worst} in the unit at the end of their name."""
     encoder = Encoder()
     clip = np.random.default_rng(0).uniform(-0.5, 0.5, N_SAMPLES).astype(np.float32)
     features = encoder.contract.cqt.features(clip)
@@ -75,23 +75,23 @@ def run() -> dict:
 
 
 def lines(figures: dict) -> list[str]:
-    """The figures for people."""
+    """The figures as lines of text."""
     block_us = 1e6 * BLOCK / RATE
     rows = [figures["machine"]]
     rows.append(
-        f"voices of 100 modes that a core plays at {RATE} Hz: {figures['voices_100_modes']}"
+        f"voices of 100 modes that one core can play at {RATE} Hz: {figures['voices_100_modes']}"
     )
-    rows.append(f"  {figures['bank_over_plain']} times as many as with one rotation a sample")
+    rows.append(f"  {figures['bank_over_plain']} times as many as with one rotation per sample")
     for name, times in figures["callback_us"].items():
         share = 100 * times["median"] / block_us
-        rows.append(f"callback, {name}, {BLOCK} frames: {_line(times, 'us')}; {share:.1f} % of it")
+        rows.append(f"callback, {name}, {BLOCK} frames: {_line(times, 'us')}; {share:.1f} % load")
     for name, milliseconds in figures["matched_ms"].items():
-        rows.append(f"a hit matched, one core, {name}: {milliseconds:.0f} ms")
+        rows.append(f"matching a hit on one core, {name}: {milliseconds:.0f} ms")
     rows.append(f"features of a clip: {_line(figures['features_ms'], 'ms')}")
     rows.append(f"encoder: {_line(figures['encoder_ms'], 'ms')}")
     for stage, times in figures["theta_latency_ms"].items():
-        rows.append(f"sound heard to drum ready, {stage} theta: {_line(times, 'ms')}")
-    rows.append(f"engine started: {_line(figures['start_s'], 's')}")
+        rows.append(f"sound received to drum ready, {stage} theta: {_line(times, 'ms')}")
+    rows.append(f"start of the engine: {_line(figures['start_s'], 's')}")
     return rows
 
 
@@ -101,7 +101,7 @@ def _line(times: dict, unit: str) -> str:
 
 
 def _times(function: Callable, repeats: int, unit: float, warm: bool = True) -> dict:
-    """How long function() takes, in units a second."""
+    """Time function() `repeats` times -> percentiles; unit: units per second, 1e3 for ms."""
     if warm:
         function()
     took = np.empty(repeats)
@@ -135,7 +135,7 @@ def _read(path: str) -> str:
 
 @compiled(fastmath=True)
 def _plain(state, powers, n_modes, out):
-    """add_modes with one rotation a sample."""
+    """Like add_modes, with one rotation per sample."""
     for t in range(out.shape[0]):
         x = np.float32(0)
         for i in range(n_modes):
@@ -147,9 +147,9 @@ def _plain(state, powers, n_modes, out):
 
 
 def _bank_seconds(*kernels: Callable) -> list[float]:
-    """Seconds that a block of BANK_VOICES takes, each with coefficients of its own; the medians.
+    """Median time in s of each kernel for one block of BANK_VOICES voices with different modes.
 
-    The kernels take turns: what else the machine does meanwhile is the same for all.
+    The kernels take turns, so that other load on the machine affects all of them alike.
     """
     rng = np.random.default_rng(0)
     n_modes = programs.N_MODES
@@ -178,7 +178,7 @@ def _bank_block(kernel: Callable) -> Callable:
 
 
 def _callback_us(n_voices: int, drum: Drum) -> dict:
-    """The callback as PortAudio calls it, while so many voices of such a drum sound."""
+    """Time of the callback, called as PortAudio does, while n_voices of a drum sound."""
     state = native.make_state(RATE, 2, 2)
     record = state[0]
     pool = record["pool"]
@@ -211,22 +211,23 @@ def _callback_us(n_voices: int, drum: Drum) -> dict:
 
 
 def _matched_ms() -> dict:
-    """Each stage of a match without a limit to its time, from the network's answer on."""
+    """Time of each stage of refining without a time limit, from an answer as the network's."""
     tom = Theta(2 * np.pi * 110, 0.4, 0.02, 0.01, 0.8)
     attack_powers = tuple(
         tuple(0.01 * (4 <= band < 8 and decay == 1) for decay in range(attack.N_DECAYS))
         for band in range(attack.N_BANDS)
     )
-    heard = render(
+    x = render(
         Drum(tom, mallet_hz=900.0, tension=0.2, attack_powers=attack_powers), SAMPLE_RATE, 1.5
     )
     with threadpool_limits(1):
         near = tom._replace(omega=1.03 * tom.omega, tau=0.5)
-        stages = refine.refine(heard, near, budget_s=60.0)
+        stages = refine.refine(x, near, budget_s=60.0)
     return {stage.name: stage.elapsed_ms for stage in stages[1:]}
 
 
 def _inference(encoder: Encoder, seconds: float) -> Callable:
+    """A function that matches a clip of this length, s, and writes the drum's program."""
     rng = np.random.default_rng(0)
     clip = rng.uniform(-0.5, 0.5, round((seconds + 0.002) * RATE)).astype(np.float32)
     program = np.zeros(1, programs.PROGRAM)[0]

@@ -1,4 +1,4 @@
-"""Set up detection by listening: a few hits in, gain, threshold, sensitivity and mask out."""
+"""Calibration: input gain, threshold, sensitivity and mask time from a few hits."""
 
 import time
 from dataclasses import replace
@@ -11,27 +11,29 @@ from matcher.live import detector
 from matcher.live.detector import Settings
 from matcher.matching import onset
 
-LOUDEST_DB = -3.0  # where the loudest hit shall peak
-GAIN_DB = (-20.0, 40.0)
-CLIPPED = 0.999
-N_CLIPPED = 4  # samples, that make it more than chance
-ABOVE_NOISE_DB, BELOW_HIT_DB, CLOSEST_DB = 6.0, 18.0, 3.0  # where the threshold goes
-NEAR_S = 0.03  # two onsets that near are of the same hit
-SENSITIVITIES = (0.6, 0.5, 0.7, 0.4, 0.8, 0.3, 0.2)  # the first that does best is taken
-MASKS_MS = (20.0, 30.0, 45.0, 64.0)
+LOUDEST_DB = -3.0  # dB: target peak of the loudest hit, with headroom for a louder one
+GAIN_DB = (-20.0, 40.0)  # dB: allowed gain
+CLIPPED = 0.999  # amplitude: samples above it are clipped
+N_CLIPPED = 4  # samples: fewer clipped ones may be chance
+ABOVE_NOISE_DB = 6.0  # dB: least margin of the threshold above the noise
+BELOW_HIT_DB = 18.0  # dB: margin of the threshold below the softest hit, if the noise permits
+CLOSEST_DB = 3.0  # dB: least margin of the threshold below the softest hit, at any noise
+NEAR_S = 0.03  # s: onsets nearer to each other belong to the same hit
+SENSITIVITIES = (0.6, 0.5, 0.7, 0.4, 0.8, 0.3, 0.2)  # in order of preference
+MASKS_MS = (20.0, 30.0, 45.0, 64.0)  # ms: in order of preference
 
 
 class Advice(NamedTuple):
-    """What suits the hits that were heard."""
+    """Result of a calibration."""
 
-    gain_db: float
+    gain_db: float  # of the input
     settings: Settings
-    hits: int
-    clipped: bool  # the input itself is too loud: no gain here mends that
+    hits: int  # number of hits in the input
+    clipped: bool  # the input clips before the gain, which cannot correct it
 
 
 def hits_in(x: np.ndarray, sample_rate: float) -> list[int]:
-    """Onsets, in samples, of the hits of x (samples,), whatever their level."""
+    """Onsets, in samples, of the hits in x (samples,), at any level."""
     rate = round(sample_rate)
     level, _, peak = onset.levels([x], rate)
     if peak < onset.SILENCE:
@@ -41,15 +43,24 @@ def hits_in(x: np.ndarray, sample_rate: float) -> list[int]:
 
 
 def set_up(x: np.ndarray, sample_rate: float, start: Settings | None = None) -> Advice:
-    """x (samples,), as the microphone gave it, with some hits a while apart -> Advice.
+    """Find the gain and the settings that detect all hits of an input and nothing else.
 
-    start: settings whose other values are kept. Raises ValueError where no hit stands out.
+    Args:
+        x: (samples,), the input before its gain: a few hits, about a second apart.
+        sample_rate: Hz.
+        start: settings whose remaining fields are kept.
+
+    Returns:
+        Gain and settings with the fewest mistakes.
+
+    Raises:
+        ValueError: if no hit stands out from the noise.
     """
     onsets = hits_in(x, sample_rate)
     if not onsets:
         raise ValueError(
-            "no hit was heard that stands out from the noise; hit the drum a few times, a second "
-            "apart, or turn up the input"
+            "no hit stands out from the noise; hit the drum a few times, a second apart, or turn "
+            "up the input"
         )
     ends = [*onsets[1:], len(x)]
     peaks = np.array([np.abs(x[a:b]).max() for a, b in zip(onsets, ends)])
@@ -59,14 +70,14 @@ def set_up(x: np.ndarray, sample_rate: float, start: Settings | None = None) -> 
     threshold = min(max(noise + ABOVE_NOISE_DB, softest - BELOW_HIT_DB), softest - CLOSEST_DB)
     low, high = Settings.RANGES["threshold_db"]
     threshold = float(np.clip(round(threshold + gain_db), low, high))
-    heard = 10 ** (gain_db / 20) * x
+    amplified = 10 ** (gain_db / 20) * x
     tried = []
     for mask in MASKS_MS:
         for sensitivity in SENSITIVITIES:
             settings = replace(
                 start or Settings(), threshold_db=threshold, sensitivity=sensitivity, mask_ms=mask
             )
-            tried.append((_mistakes(heard, sample_rate, settings, onsets), settings))
+            tried.append((_mistakes(amplified, sample_rate, settings, onsets), settings))
             if tried[-1][0] == 0:
                 break
         if tried[-1][0] == 0:
@@ -77,12 +88,12 @@ def set_up(x: np.ndarray, sample_rate: float, start: Settings | None = None) -> 
 
 
 def _mistakes(x, sample_rate, settings: Settings, onsets: list[int]) -> int:
-    """Hits that a detector misses, and those that it finds twice or where none is."""
+    """Number of onsets that a detector misses, finds twice, or finds where there is none."""
     record = detector.make_detector(settings, sample_rate)[0]
     found = [hit.onset for hit in detector.detect(record, x) if not hit.reason]
     near = NEAR_S * sample_rate
-    met = sum(any(abs(f - o) < near for f in found) for o in onsets)
-    return len(onsets) - met + len(found) - met
+    detected = sum(any(abs(f - o) < near for f in found) for o in onsets)
+    return len(onsets) - detected + len(found) - detected
 
 
 def _db(level: float) -> float:
@@ -90,17 +101,31 @@ def _db(level: float) -> float:
 
 
 class Calibration:
-    """A calibration that is under way: the input since it began, until there are enough hits."""
+    """A running calibration: waits until the input has enough hits.
 
-    HITS, LONGEST_S = 4, 15.0  # it ends after so many hits, or so many seconds
-    LOOK_S = 0.25  # s between two looks
-    REST_S = 0.6  # s of rest after the last hit
+    Args:
+        began: frame of the stream at which it began.
+    """
+
+    HITS = 4  # hits: enough for a loudest and a softest one
+    LONGEST_S = 15.0  # s: it ends then, even with fewer hits
+    LOOK_S = 0.25  # s: between two looks at the input
+    REST_S = 0.6  # s: after the last hit, so that it is received as a whole
 
     def __init__(self, began: int):
-        self._began, self._next_look = began, 0.0  # frame; time.monotonic
+        self._began = began
+        self._next_look = 0.0  # time.monotonic
 
     def received(self, record, sample_rate: float) -> np.ndarray | None:
-        """The input, (frames,) before its gain, once there is enough of it; None until then."""
+        """The input since the calibration began, once it is complete.
+
+        Args:
+            record: the callback's STATE.
+            sample_rate: of its stream, Hz.
+
+        Returns:
+            (frames,) before the gain; None until it is complete.
+        """
         now = time.monotonic()
         if now < self._next_look:
             return None

@@ -1,9 +1,9 @@
-"""Streaming onset detector: hits out of a live signal, to the sample, in Numba.
+"""Streaming onset detection: finds the hits of a live signal, to the sample, in Numba.
 
-In each of a few bands the level of the last milliseconds is compared with a slow envelope of what
-came before; where the bands together have risen far enough, something was struck, even while
-another drum still rings. Works a sample at a time, so that the size of the blocks makes no
-difference; runs inside the audio callback.
+In each of a few frequency bands the current level is compared with a slow envelope of the level
+before. Where the bands together rise far enough, a drum was struck, even while another one still
+rings. The detector runs in the audio callback, sample by sample, so that its result does not depend
+on the block size.
 """
 
 from dataclasses import dataclass
@@ -13,40 +13,45 @@ import numpy as np
 
 from matcher.compiled import native
 
-# Found by search on performances composed of recorded hits; tests/performances.py scores others.
-EDGES_HZ = (335.0, 1340.0, 5360.0, 15640.0)  # between the bands
-FAST_S = (0.00425, 0.00166, 0.00065, 0.00025, 0.0001)  # of each band's level
-ATTACK_S = (0.0375, 0.0175, 0.0081, 0.0038, 0.0018)  # of its slow envelope
-RELEASE_S = (0.126, 0.075, 0.0445, 0.0265, 0.0157)
-WEIGHTS = (0.172, 0.185, 0.199, 0.214, 0.23)
-MOST_DB = 22.3  # a band's rise counts no further
-NOVELTY_DB = (5.8, 2.2)  # weighted rise of the bands that makes a hit, at sensitivity 0 and 1
-SHARE = 0.055  # of what rings that must be new: partials that beat are not
-SHARES = (1.0, 11.0, 121.5, 1340.0, 14765.0)  # weight of a band's power there: strokes are bright
-FLOOR = 0.00285  # of the threshold: what a band's envelope never falls below
-OWN_RISE = 4.0  # how much more must be new for each share of our own sound in what is heard
-LEVEL_S = 0.001  # of the level that is held against the threshold
-HOLD_S = 0.3  # decay of an unknown drum, for retrigger cancel
-DC_HZ = 15.0
-LOOK_BACK_S = 0.003  # the onset is at most so long before its detection
-QUIET_S = 0.0003  # a signal that stays so long below its ground has not begun
-GROUND = 0.1  # of the level at detection
-HISTORY = 2048  # samples, at least LOOK_BACK_S at 384 kHz
-NOTHING, BEGAN, ENDED, IGNORED = range(4)  # what feed returns
-REASONS = ("below the threshold", "mask time", "retrigger cancel", "our own sound")
-BELOW, MASKED, CANCELLED, OWN = range(len(REASONS))
+# The constants up to OWN_RISE were found by a search on performances composed of recorded hits;
+# tests/live/performances.py composes others to score them.
+EDGES_HZ = (335.0, 1340.0, 5360.0, 15640.0)  # Hz: edges between the bands
+FAST_S = (0.00425, 0.00166, 0.00065, 0.00025, 0.0001)  # s: time constant of each band's level
+ATTACK_S = (0.0375, 0.0175, 0.0081, 0.0038, 0.0018)  # s: attack of each band's slow envelope
+RELEASE_S = (0.126, 0.075, 0.0445, 0.0265, 0.0157)  # s: release of each band's slow envelope
+WEIGHTS = (0.172, 0.185, 0.199, 0.214, 0.23)  # weight of each band's rise
+MOST_DB = 22.3  # dB: largest rise of a band that counts
+NOVELTY_DB = (5.8, 2.2)  # dB: weighted rise that is a hit, at sensitivity 0 and 1
+SHARE = 0.055  # share of the ringing power that must be new: beating partials stay below it
+SHARES = (1.0, 11.0, 121.5, 1340.0, 14765.0)  # weight of each band's power in it: hits are bright
+FLOOR = 0.00285  # share of the threshold's power: lowest value of a band's envelope
+OWN_RISE = 4.0  # relative increase of the required rise per share of our own sound in the input
+LEVEL_S = 0.001  # s: time constant of the level that is compared with the threshold
+HOLD_S = 0.3  # s: assumed decay of an unknown drum, for retrigger cancel
+DC_HZ = 15.0  # Hz: cutoff of the filter that removes DC
+LOOK_BACK_S = 0.003  # s: longest time from an onset to its detection
+QUIET_S = 0.0003  # s: time below GROUND before which the hit has not begun
+GROUND = 0.1  # share of the level at detection: the hit begins where the signal exceeds it
+HISTORY = 2048  # samples: more than LOOK_BACK_S at 384 kHz
+NOTHING, BEGAN, ENDED, IGNORED = range(4)  # return values of feed
+REASONS = ("below the threshold", "mask time", "retrigger cancel", "sound of the loudspeaker")
+BELOW, MASKED, CANCELLED, OWN = range(len(REASONS))  # indices in REASONS
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a detector listens, in the words of drum modules; ValueError where one is outside."""
+    """Settings of a detector, named as on drum modules.
 
-    threshold_db: float = -40.0  # peak level of the quietest hit
-    sensitivity: float = 0.6  # 0: only what stands out far; 1: whatever rises
-    scan_ms: float = 3.0  # in which a hit's velocity is taken
-    mask_ms: float = 20.0  # after a hit in which there is no other
-    cancel: float = 0.1  # how much more a hit must stand out from a drum that still rings
-    leak_db: float = -10.5  # our own loudspeaker at the microphone, at most
+    Raises:
+        ValueError: if a setting is out of RANGES; names value and range.
+    """
+
+    threshold_db: float = -40.0  # dB: peak level of the quietest hit
+    sensitivity: float = 0.6  # 0: only large rises are hits; 1: small ones as well
+    scan_ms: float = 3.0  # ms: time after an onset in which the velocity is measured
+    mask_ms: float = 20.0  # ms: time after an onset in which no other hit is detected
+    cancel: float = 0.1  # retrigger cancel: raises the required rise while a drum rings, 0 to 1
+    leak_db: float = -10.5  # dB: highest level of our loudspeaker at the microphone, re its output
 
     RANGES: ClassVar = {
         "threshold_db": (-90.0, 0.0),
@@ -68,20 +73,20 @@ class Settings:
 N_BANDS = len(EDGES_HZ) + 1
 DETECTOR = np.dtype(
     [
-        # settings; levels are powers
+        # settings; thresholds and levels are powers
         *((name, np.float64) for name in ("threshold", "novelty", "cancel", "leak", "floor")),
         *((name, np.int64) for name in ("scan", "mask", "look_back", "quiet")),
         *((name, np.float64) for name in ("dc", "a_level", "hold")),
         ("a_edge", np.float64, N_BANDS - 1),
         *((name, np.float64, N_BANDS) for name in ("a_fast", "a_slow", "release")),
-        # where it stands
-        ("time", np.int64),  # samples heard
-        *((name, np.float64) for name in ("x", "y", "level", "kept")),
+        # state
+        ("time", np.int64),  # samples processed
+        *((name, np.float64) for name in ("x", "y", "level", "held_level")),
         ("low_pass", np.float64, (N_BANDS - 1, 2)),
         *((name, np.float64, N_BANDS) for name in ("fast", "slow")),
-        *((name, np.int64) for name in ("scanning", "masked", "refused")),  # samples left
+        *((name, np.int64) for name in ("scanning", "masked", "ignoring")),  # samples left
         ("history", np.float32, HISTORY),
-        # the last hit, or what was ignored
+        # the last hit, or the last rise that was ignored
         ("onset", np.int64),
         ("peak", np.float64),
         ("reason", np.int64),
@@ -91,22 +96,29 @@ DETECTOR = np.dtype(
 
 
 class Found(NamedTuple):
-    """A hit of `detect`, or what was ignored."""
+    """A hit found by `detect`, or a rise that it ignored."""
 
-    onset: int  # samples
-    peak: float
-    reason: str  # "" for a hit
+    onset: int  # samples since the detector was made
+    peak: float  # amplitude
+    reason: str  # why it was ignored, one of REASONS; empty for a hit
 
 
 def make_detector(settings: Settings, sample_rate: float) -> np.ndarray:
-    """A detector that has heard nothing, (1,) DETECTOR."""
+    """A new detector, (1,) DETECTOR; sample_rate: Hz."""
     detector = np.zeros(1, DETECTOR)
     configure(detector[0], settings, sample_rate)
     return detector
 
 
 def configure(detector, settings: Settings, sample_rate: float, decay_s: float = 0.0) -> None:
-    """Give a record of DETECTOR its settings; decay_s: of the drum that is struck, if known."""
+    """Set a detector up; its state is unchanged.
+
+    Args:
+        detector: record of DETECTOR.
+        settings: the settings.
+        sample_rate: Hz.
+        decay_s: decay time of the drum that is struck, s; 0: unknown.
+    """
     peak = 10 ** (settings.threshold_db / 20)
     detector["threshold"] = peak**2 / 2  # power of a sine of that peak
     detector["floor"] = FLOOR * detector["threshold"]
@@ -128,10 +140,16 @@ def configure(detector, settings: Settings, sample_rate: float, decay_s: float =
 
 @native
 def feed(d, x, own):
-    """Hear one sample; NOTHING, BEGAN, ENDED or IGNORED.
+    """Process one sample.
 
-    x: finite. own: power of what our loudspeaker plays. BEGAN: `onset` is known and `peak` is that
-    so far. ENDED: the scan time is over and `peak` the hit's. IGNORED: `reason` tells why.
+    Args:
+        d: record of DETECTOR.
+        x: the sample, finite.
+        own: power of our own output.
+
+    Returns:
+        NOTHING; BEGAN: a hit began at `onset`, `peak` is its peak so far; ENDED: its scan time is
+        over and `peak` is final; IGNORED: the signal rose but there is no hit, for `reason`.
     """
     y = x - d.x + d.dc * d.y
     d.x, d.y = x, y
@@ -155,19 +173,22 @@ def feed(d, x, own):
     for k in range(N_BANDS):
         attack = 1.0 if d.scanning > 0 else d.a_slow[k]
         d.slow[k] = _follow(d.slow[k], d.fast[k], attack, d.release[k])
-    d.kept = _follow(d.kept, d.level, 1.0 if d.scanning > 0 else d.a_slow[0], d.hold)
+    attack = 1.0 if d.scanning > 0 else d.a_slow[0]
+    d.held_level = _follow(d.held_level, d.level, attack, d.hold)
     d.time += 1
     return state
 
 
 @native
 def _follow(slow, fast, attack, release):
+    """Next value of an envelope follower."""
     return slow + attack * (fast - slow) if fast > slow else slow * release
 
 
 @native
 def _decide(d, novelty, own):
-    d.refused -= d.refused > 0
+    """Decide whether a rise of `novelty` dB is a hit; the return value of feed."""
+    d.ignoring -= d.ignoring > 0
     d.masked -= d.masked > 0
     if d.scanning > 0:
         d.peak = max(d.peak, float(d.history[d.time % HISTORY]))
@@ -179,22 +200,22 @@ def _decide(d, novelty, own):
         return _ignore(d, BELOW)
     if d.masked > 0:
         return _ignore(d, MASKED)
-    below_ring = 10 * np.log10(d.kept / d.level) if d.kept > d.level else 0.0  # dB
+    below_ring = 10 * np.log10(d.held_level / d.level) if d.held_level > d.level else 0.0  # dB
     if novelty < d.novelty + d.cancel * below_ring:
         return _ignore(d, CANCELLED)
     if d.level < d.leak * own or novelty < d.novelty * (1 + OWN_RISE * d.leak * own / d.level):
         return _ignore(d, OWN)
     d.scanning, d.masked = d.scan, d.mask
-    d.refused = 0
+    d.ignoring = 0
     _look_back(d)
     return BEGAN
 
 
 @native
 def _ignore(d, reason):
-    """One report of what rises, not one for each of its samples."""
-    again = d.refused > 0 and d.reason == reason
-    d.refused = max(d.mask, d.scan)
+    """Report a rise once, not at each of its samples."""
+    again = d.ignoring > 0 and d.reason == reason
+    d.ignoring = max(d.mask, d.scan)
     if again:
         return NOTHING
     d.reason, d.onset, d.peak = reason, d.time, np.sqrt(2 * d.level)
@@ -203,8 +224,8 @@ def _ignore(d, reason):
 
 @native
 def _look_back(d):
-    """Set `onset` to where the signal left the ground, and `peak` to its largest since."""
-    ground = max(GROUND * np.sqrt(d.level), 1.5 * np.sqrt(d.kept))
+    """Set `onset` to where the signal rose above the ground, and `peak` to its peak since."""
+    ground = max(GROUND * np.sqrt(d.level), 1.5 * np.sqrt(d.held_level))
     quiet, d.onset, d.peak = 0, d.time, 0.0
     for back in range(min(d.look_back, d.time) + 1):
         level = d.history[(d.time - back) % HISTORY]
@@ -220,6 +241,7 @@ def _look_back(d):
 
 @native
 def _run(d, x, kinds, onsets, peaks):
+    """Feed x and write hits and ignored rises to the other arrays -> how many there were."""
     n = 0
     for t in range(x.shape[0]):
         kind = feed(d, x[t], 0.0)
@@ -231,7 +253,15 @@ def _run(d, x, kinds, onsets, peaks):
 
 
 def detect(detector, x: np.ndarray) -> list[Found]:
-    """Feed x (samples,) to a record of DETECTOR -> hits, in order, and what was ignored."""
+    """Feed a signal to a detector.
+
+    Args:
+        detector: record of DETECTOR.
+        x: (samples,), finite.
+
+    Returns:
+        Hits and ignored rises, in order.
+    """
     kinds, onsets = np.empty((2, len(x)), np.int64)
     peaks = np.empty(len(x))
     n = _run(detector, np.asarray(x, np.float64), kinds, onsets, peaks)

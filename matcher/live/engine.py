@@ -1,9 +1,9 @@
-"""The live engine as its clients use it: a process of its own, spoken to by a pipe.
+"""The live engine as its clients see it: a process of its own, reached by a pipe.
 
-A client may hold its interpreter's lock for as long as it likes: audio runs in a native callback
-(live.callback), MIDI is polled in the engine's process (live.process), and where PortAudio hangs
-because a sound server died, the process is replaced. Threads here: one that reads the pipe and one
-that writes it.
+A client may hold its interpreter's lock as long as it likes: audio runs in a native callback
+(live.callback), and MIDI is polled in the engine's process (live.process). If PortAudio hangs
+because a sound server died, that process is replaced. Threads here: one reads the pipe, one writes
+to it; callers of Engine never wait for the process.
 """
 
 import contextlib
@@ -36,23 +36,23 @@ from matcher.live.protocol import (
 )
 from matcher.matching.encoder import SHIPPED
 
-N_MESSAGES = 64  # MIDI messages that the monitor keeps
-N_SNAPSHOTS = 100  # snapshots that wait for a client, 5 s of them
-STOP_S = 3.0  # s after which the process is killed
-RETRY_S = 5.0  # s before another try where even the shipped model is no good
-AGAIN_S = 0.5  # s before a process that ended is replaced
+N_MESSAGES = 64  # messages: kept for the MIDI monitor
+N_SNAPSHOTS = 100  # snapshots: 5 s, kept for a client that is slow to take them
+STOP_S = 3.0  # s: time for the process to end before it is killed
+RETRY_S = 5.0  # s: before another start if even the shipped model cannot be used
+AGAIN_S = 0.5  # s: before a process that ended is replaced
 
 
 class Engine:
-    """The running engine. Its Events wait in `events`; its state follows commands and events.
+    """The running engine: a context manager, or call close().
 
-    Use as a context manager, or call close().
+    Events of the engine are in the queue `events`; `state` follows commands and events.
 
     Args:
-        state: set-up and kit. Absent devices are no error, they are waited for.
+        state: set-up and kit to start with. The engine waits for devices that are missing.
 
     Raises:
-        ValueError: where the set-up or the model is no good.
+        ValueError: if the model cannot be used.
     """
 
     def __init__(self, state: State):
@@ -63,11 +63,11 @@ class Engine:
         self._snapshots: deque[dict] = deque(maxlen=N_SNAPSHOTS)
         self._messages: deque[Event] = deque(maxlen=N_MESSAGES)
         self._began, self._closing = time.monotonic(), False
-        self._lock = threading.Lock()  # of the state, and of the process being replaced
+        self._lock = threading.Lock()  # guards the state and the replacement of the process
         self._commands: queue.SimpleQueue = queue.SimpleQueue()
         self._start()
         try:
-            first = self._pipe.recv()  # that it has started, or why not
+            first = self._pipe.recv()  # "started", or a ValueError
         except EOFError:
             first = ValueError("the audio engine's process ended as it started; try again")
         if isinstance(first, ValueError):
@@ -84,53 +84,53 @@ class Engine:
 
     @property
     def state(self) -> State:
-        """Set-up and kit as commands and events have made them."""
+        """Set-up and kit after all commands and events so far."""
         return self._state
 
     def send(self, command) -> None:
-        """Send one of protocol's commands; who sends never waits for a process that hangs.
+        """Send a command of live.protocol, without waiting for the process.
 
         Raises:
-            ValueError: where the state would not be allowed; nothing is sent.
+            ValueError: if the new state is not allowed; the command is not sent.
         """
         self._send(lambda revision: command)
 
     def change(self, **changes) -> None:
-        """Change fields of Setup, as ChangeSetup."""
+        """Change fields of the set-up: sends ChangeSetup; raises as `send`."""
         self._send(lambda revision: ChangeSetup(revision, changes))
 
     def replace_kit(self, kit: Kit) -> None:
-        """Play another kit, as ReplaceKit."""
+        """Play another kit: sends ReplaceKit."""
         self._send(lambda revision: ReplaceKit(revision, kit))
 
     def edit_pad(self, pad: int, **changes) -> None:
-        """Change fields of a pad, as EditPads."""
+        """Change fields of a pad: sends EditPads; raises as `send`."""
         self._send(lambda revision: EditPads(revision, {pad: changes}))
 
     def _send(self, make) -> None:
-        """Send make(the next revision) once the state has taken it over."""
+        """Apply the command make(next revision) to the state, then send it."""
         with self._lock:
             command = make(self._state.revision + 1)
             self._state = apply(self._state, command)
             self._commands.put(command)
 
     def messages(self) -> list[Event]:
-        """The last notes and controllers, oldest first, each with what became of it."""
+        """The last NotePlayed and ControllerMoved events, oldest first."""
         return list(self._messages)
 
     def take_snapshots(self) -> list[dict]:
-        """Those since the last call, oldest first, each with its part of the trace."""
+        """The snapshots since the last call, oldest first, each with its part of the trace."""
         snapshots = []
         while self._snapshots:
             snapshots.append(self._snapshots.popleft())
         return snapshots
 
     def snapshot(self) -> dict:
-        """Levels, load and counters, some 50 ms old at most."""
+        """The newest snapshot (levels, load, counters), about 50 ms old at most."""
         return self._snapshot
 
     def devices(self) -> list[Device]:
-        """The audio devices that there were when one was last opened."""
+        """The audio devices that were present when a stream was last opened."""
         return self._devices
 
     def close(self) -> None:
@@ -157,14 +157,14 @@ class Engine:
     def _write(self) -> None:
         while True:
             command = self._commands.get()
-            # where the pipe is broken, the process that takes over begins with the newest state
+            # if the pipe is broken, the next process starts with the newest state anyway
             with contextlib.suppress(OSError):
                 self._pipe.send(command)
             if isinstance(command, Quit):
                 return
 
     def _read(self) -> None:
-        """Take what the process says; replace it where it ended by itself."""
+        """Receive events and snapshots; replace the process if it ends by itself."""
         while not self._closing:
             try:
                 message = self._pipe.recv()
@@ -196,12 +196,12 @@ class Engine:
         self.events.put(event)
 
     def _replace_process(self) -> bool:
-        """Start another process with the state as it is; False where the engine is closing."""
+        """Start another process with the current state; False if the engine is closing."""
         self._snapshot = {"running": False}
         self._process.kill()
         self._process.join()
         if self._process.exitcode != STUCK:
-            self._fail("the audio engine ended by itself and is started again")
+            self._fail("the audio engine ended by itself and is being restarted")
         time.sleep(AGAIN_S)
         with self._lock:
             if not self._closing:
@@ -214,8 +214,8 @@ class Engine:
 
 @contextlib.contextmanager
 def _without_interrupts():
-    """A process that is started here does not receive Ctrl-C, not even while it starts."""
-    if sys.platform == "win32":  # there the process ignores it once it has started
+    """Keep Ctrl-C from a process that is started in this context, even while it starts."""
+    if sys.platform == "win32":  # no signal masks; the process ignores it once it runs
         yield
         return
     resource_tracker.ensure_running()  # it unblocks the signal while it starts

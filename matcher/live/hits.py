@@ -1,4 +1,4 @@
-"""Hits in match mode: each is followed while it rings and handed to the worker part by part."""
+"""Hits in match mode: each is followed while it rings and submitted in ever longer parts."""
 
 import time
 from collections.abc import Callable
@@ -10,28 +10,28 @@ from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.matching.hear import Clip
 from matcher.matching.match import SHORTEST
 
-# s: parts of a hit after which theta is inferred anew; the last is all that the network takes
+# s: lengths of a hit's parts, each of which is matched anew; the last is the analysed window
 PARTS_S = (0.1, 0.35, 1.0, N_SAMPLES / SAMPLE_RATE)
-SPARE_S = 0.002  # s received after a part, for the resampler's filter
+SPARE_S = 0.002  # s: received after a part, for the filter of the resampler
 
 
 @dataclass
 class PendingHit:
-    """A hit on its way to theta."""
+    """A hit that is not yet received as a whole."""
 
     number: int
     pad: int
-    revision: int  # of the state at the hit
+    revision: int  # of the state when the hit began
     onset: int  # frame
-    part: int = 0  # index in PARTS_S of the next one
-    end: int | None = None  # frame of the next onset, which ends it
+    part: int = 0  # index in PARTS_S of the next part
+    end: int | None = None  # frame of the next onset, where the hit ends
 
 
 class Hits:
-    """The hits that are being followed.
+    """The hits that are being received.
 
     Args:
-        submit: called with a Job whenever enough of a hit was received.
+        submit: called with a Job for each part of a hit, once it is received.
         first: number of the first hit.
     """
 
@@ -40,24 +40,26 @@ class Hits:
         self._pending: list[PendingHit] = []
 
     def begin(self, pad: int, onset: int, revision: int) -> None:
-        """Follow a hit from its onset, a frame; those that still ring end there."""
+        """Start a hit at its onset, a frame; hits that still ring end there."""
         self.end(onset)
         self._pending.append(PendingHit(self._next, pad, revision, onset))
         self._next += 1
 
     def end(self, frame: int) -> None:
-        """Let hits that still ring end at a frame."""
+        """End the hits that still ring at a frame."""
         for hit in self._pending:
             hit.end = hit.end or frame
 
     def clear(self) -> None:
-        """Follow none of them further: the stream is another."""
+        """Forget all hits: the stream was replaced."""
         self._pending.clear()
 
     def hand_over(self, record, sample_rate: float) -> None:
-        """Submit every hit of which enough was received for its next part.
+        """Submit each hit whose next part was received.
 
-        record: the callback's STATE. sample_rate: of its stream, Hz.
+        Args:
+            record: the callback's STATE.
+            sample_rate: of its stream, Hz.
         """
         now = int(record["time"])
         for hit in list(self._pending):
@@ -72,9 +74,9 @@ class Hits:
                 samples = native.received(record, hit.onset, stop)
                 observed_s = (min(stop, last) - hit.onset) / sample_rate
                 received_at = time.monotonic() - (now - min(stop, last)) / sample_rate
-                words = "full" if final else f"{round(1e3 * PARTS_S[hit.part])} ms"
+                part = "full" if final else f"{round(1e3 * PARTS_S[hit.part])} ms"
                 clip = Clip(samples, sample_rate, observed_s, ended or not final)
-                self._submit(Job(hit.number, hit.pad, hit.revision, words, clip, received_at))
+                self._submit(Job(hit.number, hit.pad, hit.revision, part, clip, received_at))
             hit.part += 1
             if final:
                 self._pending.remove(hit)

@@ -1,4 +1,4 @@
-"""What MIDI does: notes play pads, controllers turn parameters, either can be learned."""
+"""MIDI control: notes play pads, controllers turn parameters, both can be learned."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from matcher.live.protocol import (
 )
 from matcher.physics.parameters import PARAMETERS
 
-POSITION_CC = 16  # sets the next strike's position, as pads of electronic drums send it
+POSITION_CC = 16  # controller number with which electronic drum pads send the strike position
 MOST = 127  # largest MIDI value
 
 
@@ -25,10 +25,10 @@ class MidiControl:
     """The MIDI inputs and what their messages do.
 
     Args:
-        state: called for the State.
+        state: returns the current State.
         say: called with an Event's class, its time or None, and its fields.
-        change: called in the same way; the state takes the event over, if it is not late.
-        player: what plays.
+        change: called in the same way; also applies the event to the state.
+        player: plays the notes.
     """
 
     def __init__(self, state: Callable[[], State], say: Callable, change: Callable, player: Player):
@@ -40,17 +40,17 @@ class MidiControl:
 
     @property
     def names(self) -> list[str]:
-        """Ports that are open."""
+        """Names of the open ports."""
         return self._inputs.names if self._inputs is not None else []
 
     @property
     def position_cc(self) -> int:
-        """The controller that sets strike positions; below 0 where it turns something else."""
+        """The controller that sets strike positions; negative if it turns something else."""
         mapped = POSITION_CC in self._state().setup.controllers or self._learning in PARAMETERS
         return -1 if mapped else POSITION_CC
 
     def step(self) -> None:
-        """Do what was received since the last step says."""
+        """Carry out the messages received since the last step."""
         moved = {}
         for message in self._poll():
             if message.kind == midi.CONTROL and message.number == self.position_cc:
@@ -63,11 +63,11 @@ class MidiControl:
             self._turn(number, value)
 
     def learn(self, what: str | None) -> None:
-        """Take the next controller for a parameter, or for NOTE the next note; None: no more."""
+        """Assign the next controller to a parameter, or for NOTE the next note; None: stop."""
         self._learning = what
 
     def rescan(self) -> None:
-        """Open all ports anew."""
+        """Close all ports and open them again."""
         self.close()
         self._next_try, self._reported = 0.0, None
 
@@ -86,7 +86,7 @@ class MidiControl:
             self._player.record["pad_of"] = [-1 if pad is None else pad for pad in pads]
 
     def report(self, event: native.Event) -> None:
-        """Publish what became of a note, as the callback reports it (STRUCK or REFUSED)."""
+        """Publish a note that the callback reports as STRUCK or REFUSED."""
         played = native.note_of(event.tag) if event.tag < -1 else self._notes.pop(event.tag, None)
         if played is not None:
             pad = event.pad if event.kind == native.STRUCK else None
@@ -125,7 +125,7 @@ class MidiControl:
         return message.port == midi.JACK and self._player.running and self._player.record["midi"]
 
     def _set_position(self, message: midi.Message) -> None:
-        """Let the next strike hit there, 0 the middle to MOST the rim."""
+        """Set the position of the next strike, 0 (middle) to MOST (rim)."""
         if not self._is_native(message):
             self._player.set_position(message.value / MOST)
         self._say(
@@ -134,7 +134,7 @@ class MidiControl:
         )  # fmt: skip
 
     def _turn(self, number: int, value: int) -> None:
-        """Turn what a controller is mapped to."""
+        """Turn the parameter that a controller is mapped to."""
         armed = self._state().setup.armed
         if self._learning in PARAMETERS:
             what, self._learning = self._learning, None
@@ -149,7 +149,7 @@ class MidiControl:
         )  # fmt: skip
 
     def _play(self, message: midi.Message) -> None:
-        """Play the pad of a note; a note that is learned is the armed pad's first."""
+        """Play the pad of a note; a note being learned is first assigned to the armed pad."""
         note, velocity = message.number, message.value
         if self._learning == NOTE:
             self._learning = None

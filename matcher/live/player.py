@@ -1,4 +1,4 @@
-"""The audio stream: opened, watched and closed; the pads' programs, strikes and recordings on it.
+"""The audio stream and what it plays: the pads' programs, strikes and recordings.
 
 The worker's threads put drums on pads while the main thread does everything else, so programs and
 the ring of commands have a lock each.
@@ -17,25 +17,25 @@ from matcher.live import detector, devices, programs, voices
 from matcher.live.load_meter import LoadMeter
 from matcher.live.protocol import DeviceChanged, Ready, State
 
-RETRY_S = 1.0  # s between two tries to open a device that is gone
-CLOCK_S = 0.25  # s that the frames may be ahead of or behind the time of day
-TRACE_S = 0.002  # s that one peak of the trace stands for
-PROGRAM_S = 1.0  # s that a program waits at most until the callback took the one before
+RETRY_S = 1.0  # s: between two attempts to open a missing device
+CLOCK_S = 0.25  # s: tolerated drift between frames and time.monotonic
+TRACE_S = 0.002  # s: length of one peak of the trace
+PROGRAM_S = 1.0  # s: longest wait until the callback has taken a pad's last program
 
 
 class Stuck(Exception):
-    """PortAudio hangs and takes no other stream in this process."""
+    """PortAudio hangs; this process can open no other stream."""
 
 
 class Player:
-    """The stream and what sounds on it.
+    """The stream and what it plays.
 
     Args:
-        state: called for the State to play.
+        state: returns the current State.
         say: called with an Event's class, its time or None, and its fields.
         closing: called before a stream is closed.
-        position_cc: called for the controller that sets strike positions, below 0 for none.
-        began: time.monotonic from which events' times count.
+        position_cc: returns the controller that sets strike positions, negative for none.
+        began: time.monotonic at the engine's start, from which events' times count.
     """
 
     def __init__(
@@ -75,13 +75,13 @@ class Player:
 
     @property
     def sample_rate(self) -> float:
-        """Of the open stream, Hz."""
+        """Sample rate of the open stream, Hz."""
         return self._stream.sample_rate
 
     # devices
 
     def watch(self) -> bool:
-        """Open a stream where none is, close one that was lost; True where one was opened."""
+        """Open a stream if there is none, close one that was lost; True if one was opened."""
         now = time.monotonic()
         if self.running:
             if self._stream.alive():
@@ -104,13 +104,13 @@ class Player:
         return True
 
     def rescan(self) -> None:
-        """Look for devices anew; what sounds is cut off. Raises Stuck."""
+        """Look for devices again; all sound is cut off. Raises Stuck if PortAudio hangs."""
         if self.running:
             self._close_stream()
         self._next_try, self._reported = 0.0, ""
 
     def close(self) -> bool:
-        """Stop; False where PortAudio hangs."""
+        """Stop; False if PortAudio hangs."""
         return not self.running or self._stream.close()
 
     def _close_stream(self) -> None:
@@ -134,7 +134,7 @@ class Player:
         self.configure()
 
     def start(self) -> None:
-        """Give a stream that was just opened its pads, and tell that it is ready."""
+        """Put all pads on a stream that was just opened, and publish that it is ready."""
         for i in range(N_PADS):
             self.put_pad(i)
         stream = self._stream
@@ -146,7 +146,7 @@ class Player:
         )  # fmt: skip
 
     def configure(self) -> None:
-        """Take over detection, gains and mode from the set-up."""
+        """Apply detection, gains and mode of the set-up to the stream."""
         if not self.running:
             return
         r, state = self.record, self._state()
@@ -163,9 +163,11 @@ class Player:
     # pads
 
     def put_pad(self, i: int, program: bool = True) -> None:
-        """Let pad i sound as the state says; waits while an earlier program is on its way.
+        """Play pad i with its current settings; waits until the pad's last program was taken.
 
-        program: False where its drum is the same, and only level, pan, curve or choke changed.
+        Args:
+            i: pad, 0 to N_PADS - 1.
+            program: False if its drum is unchanged, and only level, pan, curve or choke changed.
         """
         with self._programs_lock:
             if not self.running:
@@ -189,16 +191,22 @@ class Player:
             self.configure()
 
     def strike(self, pad: int, velocity: float, tag: int = -1) -> bool:
-        """Play a pad now, velocity in [0, 1]; False where nothing can be played.
+        """Play a pad now.
 
-        tag: with which the callback reports what became of it; -1: it does not.
+        Args:
+            pad: 0 to N_PADS - 1.
+            velocity: 0 to 1.
+            tag: number with which the callback reports the strike; -1: it does not report it.
+
+        Returns:
+            False if there is no stream, or too many commands are waiting.
         """
         if not self.running:
             return False
         return self._send(native.STRIKE, pad, amount=velocity, tag=tag) is not None
 
     def set_position(self, share: float) -> None:
-        """Let the next strike hit there, 0 the middle to 1 the rim."""
+        """Set the position of the next strike, 0 (middle) to 1 (rim)."""
         if self.running:
             self._send(native.POSITION, amount=share)
 
@@ -208,7 +216,7 @@ class Player:
             self._send(native.SILENCE)
 
     def audition(self, x: np.ndarray, sample_rate: float) -> None:
-        """Play x (frames,) instead of the recording that plays; without samples, stop that one."""
+        """Play x (frames,) in place of the recording being played; an empty x only stops that."""
         if not self.running:
             return
         x = soxr.resample(x, sample_rate, self.sample_rate)[: native.AUDITIONED]
@@ -217,7 +225,7 @@ class Player:
         self._send(native.AUDITION, slot=self._audition, amount=float(len(x)))
 
     def _send(self, kind, pad=0, slot=0, amount=0.0, tag=-1) -> int | None:
-        """Have the callback do something at once; the command's number, None where none fits."""
+        """Send the callback a command -> its number; None if too many commands are waiting."""
         record = self.record
         with self._commands_lock:
             number = int(record["commands_in"])
@@ -226,15 +234,15 @@ class Player:
     # what happened
 
     def receive(self) -> list[native.Event]:
-        """What happened in the callback since the last call."""
+        """The callback's events since the last call."""
         return native.receive(self.record)
 
     def time_of(self, frame: int) -> float:
-        """Seconds from the engine's start to a frame of the stream."""
+        """Time of a frame of the stream, s since the engine's start."""
         return self._stream_began - self._began + frame / self.sample_rate
 
     def snapshot(self) -> dict:
-        """Load and counters; levels and trace since the last call."""
+        """Load and counters; input and output peaks and the trace since the last call."""
         if not self.running:
             return {"running": False}
         r = self.record
@@ -261,7 +269,7 @@ class Player:
         return numbers
 
     def _trace(self, frames: int) -> dict:
-        """Peaks of the input since the last call, one each step_s; time_s: of the first."""
+        """Peaks of the input since the last call, one per step_s; the first is at time_s."""
         step = max(1, round(TRACE_S * self.sample_rate))
         first = max(self._traced, frames - native.INPUT_RING // 2)
         n = (frames - first) // step
@@ -274,5 +282,5 @@ class Player:
         }
 
     def _frame_zero(self) -> float:
-        """When, in time.monotonic, the stream's first frame was, going by the newest one."""
+        """time.monotonic at the stream's first frame, estimated from the newest one."""
         return time.monotonic() - int(self.record["time"]) / self.sample_rate

@@ -1,7 +1,7 @@
-"""The engine's own process: it has the state, and player, MIDI, hits and worker act on it.
+"""The engine's own process: it holds the state that player, MIDI, hits and worker act on.
 
-Threads: PortAudio's, which runs the native callback and nothing of Python; this process's main
-thread, which calls `step` every millisecond (MIDI in, events out, devices watched); those of
+Threads: PortAudio's, which runs the native callback and no Python; the process's main thread, which
+calls `step` every millisecond (reads MIDI, publishes events, watches devices); those of
 live.worker, which turn a hit into a drum; one that writes to the pipe.
 """
 
@@ -53,23 +53,23 @@ from matcher.matching.encoder import Encoder
 from matcher.matching.hear import Clip, hear
 from matcher.physics.drum import Drum
 
-TURN_S = 0.001  # s between two steps
-SNAPSHOT_S = 0.05  # s between two snapshots
-SAID_S = 0.05  # s in which the pipe's writer sends what was said last
-SWITCH_S = 0.0005  # s after which a thread gives way: MIDI shares the interpreter with the worker
+TURN_S = 0.001  # s: between two steps
+SNAPSHOT_S = 0.05  # s: between two snapshots
+SAID_S = 0.05  # s: time for the last events to be written to the pipe
+SWITCH_S = 0.0005  # s: interpreter's switch interval, short as MIDI shares it with the worker
 STUCK = 3  # exit status of a process in which PortAudio hangs
 
 
 class EngineProcess:
-    """What runs in the engine's process.
+    """The engine inside its process.
 
     Args:
-        state: to begin with.
+        state: state to start with.
         publish: called with each Event.
-        began: time.monotonic from which their times count.
+        began: time.monotonic at the engine's start, from which events' times count.
 
     Raises:
-        ValueError: where the model is no good.
+        ValueError: if the model cannot be used.
     """
 
     def __init__(self, state: State, publish: Callable[[object], None], began: float):
@@ -93,7 +93,7 @@ class EngineProcess:
     # the main thread
 
     def step(self) -> None:
-        """One turn: devices, MIDI, what happened in the callback, hits. Raises Stuck."""
+        """One turn: devices, MIDI, the callback's events, hits. Raises Stuck if PortAudio hangs."""
         if self.player.watch():
             self._begin_stream()
         while not self._later.empty():
@@ -106,7 +106,7 @@ class EngineProcess:
             self._follow_calibration()
 
     def obey(self, command) -> None:
-        """Do what a client asks for. Raises ValueError, Stuck."""
+        """Carry out a client's command. Raises ValueError if it is not allowed, Stuck."""
         match command:
             case ReplaceKit() | EditPads() | ChangeSetup():
                 self._edit(command)
@@ -118,7 +118,7 @@ class EngineProcess:
                 self.player.silence()
             case Learn():
                 self.midi.learn(command.what)
-                self.player.configure()  # while a controller is learned none sets positions
+                self.player.configure()  # a controller being learned does not set positions
             case Calibrate():
                 self._calibrate()
             case Rescan():
@@ -130,21 +130,21 @@ class EngineProcess:
                 thread.start()
 
     def close(self) -> bool:
-        """Stop; False where PortAudio hangs."""
+        """Stop; False if PortAudio hangs."""
         self.worker.close()
         self.midi.close()
         return self.player.close()
 
     def snapshot(self) -> Snapshot:
-        """Levels, load, counters, ports."""
+        """Levels, load, counters and MIDI ports."""
         return Snapshot(self.player.snapshot() | {"midi": self.midi.names})
 
     def say(self, event: type, time_s: float | None = None, **more) -> None:
-        """Publish an Event with these fields, of now or of a time since the start."""
+        """Publish an Event with these fields; time_s: s since the start, by default now."""
         self._publish(event(time_s=self._now() if time_s is None else time_s, **more))
 
     def change(self, event: type, time_s: float | None = None, **more) -> None:
-        """Say an event that goes by the state as it is, and take it over."""
+        """Apply an event with the current revision to the state, then publish it."""
         time_s = self._now() if time_s is None else time_s
         said = event(time_s=time_s, revision=self.state.revision, **more)
         self._take(said)
@@ -161,7 +161,7 @@ class EngineProcess:
             self.midi.rescan()
 
     def _take(self, message) -> bool:
-        """Take a command or event over and let it sound; False where it was late."""
+        """Apply a command or event to state and sound; False if it changed nothing."""
         with self._state_lock:
             before = self.state
             self.state = after = apply(before, message)
@@ -178,7 +178,7 @@ class EngineProcess:
         return True
 
     def put_answer(self, answer: Answer) -> bool:
-        """Put a drum on the pad of its hit; False where it is late. Called in other threads."""
+        """Put a drum on the pad of its hit; False if it is late. Called in other threads."""
         job = answer.job
         event = Answered(
             time_s=self._now(), hit=job.hit, revision=job.revision,
@@ -196,7 +196,7 @@ class EngineProcess:
     # streams and models
 
     def _begin_stream(self) -> None:
-        """After a stream was opened: what runs on JACK now may not have before."""
+        """Start anew after a stream was opened; MIDI as well, as JACK may have come or gone."""
         self._publish(DeviceList(devices.list_devices()))
         self.hits.clear()
         self._calibration = None
@@ -218,7 +218,7 @@ class EngineProcess:
             self._publish(loaded)
 
     def _warm_up(self) -> None:
-        """Have everything compiled that the first hit needs."""
+        """Compile everything that the first hit needs."""
         rate = 48000
         silence = np.zeros(round(PARTS_S[0] * rate), np.float32)
         heard = hear(Clip(silence, rate, PARTS_S[0], False), self.encoder)
@@ -228,7 +228,7 @@ class EngineProcess:
     # hits
 
     def _report(self, event: native.Event) -> None:
-        """Publish what happened in the callback, and follow hits."""
+        """Publish an event of the callback, and follow hits."""
         at = self.player.time_of(event.time)
         if event.kind == native.HIT:
             setup = self.state.setup
@@ -245,11 +245,11 @@ class EngineProcess:
 
     def _calibrate(self) -> None:
         if not self.player.has_input:
-            raise ValueError("there is no input to set up; connect a microphone")
+            raise ValueError("there is no input to calibrate; connect a microphone")
         self._calibration = Calibration(int(self.player.record["time"]))
 
     def _follow_calibration(self) -> None:
-        """Where a calibration is under way: was enough received?"""
+        """Evaluate a running calibration once its input is complete."""
         if self._calibration is None:
             return
         rate = self.player.sample_rate

@@ -1,13 +1,13 @@
-"""What the engine and its clients say to each other, and what it changes.
+"""The protocol between the engine and its clients: commands, events, and the state they change.
 
-A client sends commands, the engine publishes events: frozen dataclasses, declared here and nowhere
-else. What they change is a State, and `apply` says how: the engine's process, the Engine that a
-client holds, and the window's editor all follow the same messages by it.
+A client sends commands, the engine publishes events; all of them are frozen dataclasses, declared
+here only. They change a State, by `apply`: the engine's process, the client's Engine and the
+window's editor all follow the same messages with it.
 
-Commands and events may cross on their way. So each edit has a revision, which counts up, and each
-event has the revision that its sender went by: an event about a field that was edited since is
-late, and changes nothing. An answer to a hit is late as well where a newer hit, or a controller,
-has set the drum of its pad.
+Commands and events may cross on their way. Each edit therefore has a revision, which counts up, and
+each event has the newest revision that its sender knew: an event about a field that was edited
+since then is late and changes nothing. An answer to a hit is also late if a newer hit, or a
+controller, has set the drum of its pad.
 """
 
 from collections.abc import Callable
@@ -22,31 +22,37 @@ from matcher.live.detector import Settings
 from matcher.live.devices import Device, check_block
 from matcher.matching.encoder import SHIPPED
 from matcher.matching.hear import Clip
-from matcher.physics.drum import OF_DRUM, Drum
+from matcher.physics.drum import DRUM_PARAMETERS, Drum
 from matcher.physics.parameters import BY_KEY, PARAMETERS
 
 MODES = ("match", "trigger")
-NOTE = "note"  # what Learn takes beside the names of PARAMETERS
-POSITION = "position"  # what the controller of strike positions turns
+NOTE = "note"  # target of Learn beside the names of PARAMETERS
+POSITION = "position"  # target of the controller that sets strike positions
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What the engine is to do. Devices by number or part of a name, None for the system's own."""
+    """Set-up of the engine.
+
+    Devices are given by their number or a part of their name; None is the system's default.
+
+    Raises:
+        ValueError: if a field is not allowed; names its value and the allowed ones.
+    """
 
     input: str | int | None = None
     output: str | int | None = None
-    midi_in: tuple[str, ...] = ()  # parts of port names; every port where there is none
-    block: int = 0  # frames; 0: as the driver likes
+    midi_in: tuple[str, ...] = ()  # parts of port names; empty: all ports
+    block: int = 0  # frames; 0: chosen by the driver
     model: Path = SHIPPED
-    mode: str = "match"  # a hit sets the armed pad's drum; trigger: it plays the pad
+    mode: str = "match"  # match: a hit sets the armed pad's drum; trigger: it plays the pad
     armed: int = 0  # pad, 0 to N_PADS - 1
-    refine: bool = True  # go on from the network's answer, on the sound itself
+    refine: bool = True  # refine the network's answers by comparing sounds
     settings: Settings = field(default_factory=Settings)  # of the detector
     input_gain_db: float = 0.0
     output_gain_db: float = 0.0
-    controllers: dict[int, str] = field(default_factory=dict)  # MIDI controller: parameter
-    solo: frozenset[int] = frozenset()  # pads that alone sound; all where it is empty
+    controllers: dict[int, str] = field(default_factory=dict)  # MIDI controller -> parameter
+    solo: frozenset[int] = frozenset()  # the only pads that sound; empty: all sound
 
     def __post_init__(self):
         for number, name in self.controllers.items():
@@ -65,29 +71,29 @@ class Setup:
                     raise ValueError(f"{name} is {pad}, allowed is 0 to {N_PADS - 1}")
 
     def is_muted(self, pad: int) -> bool:
-        """Whether a pad is silent because others are solo."""
+        """Whether a pad is silent because only other pads are solo."""
         return bool(self.solo) and pad not in self.solo
 
 
 @dataclass(frozen=True)
 class State:
-    """All that commands and events can change."""
+    """Everything that commands and events can change."""
 
     setup: Setup
     kit: Kit = field(default_factory=Kit)
     revision: int = 0  # of the newest edit
-    # revision of the last edit of each field: of Setup by name, of a pad by (pad, name),
-    # of all pads by "kit"
+    # revision of the last edit of each field; keys: a field's name for Setup, (pad, name) for a
+    # pad, "kit" for all pads
     edited: dict[Any, int] = field(default_factory=dict)
-    oldest_hit: tuple[int, ...] = (0,) * N_PADS  # of each pad: answers to hits before it are late
+    oldest_hit: tuple[int, ...] = (0,) * N_PADS  # per pad: answers to earlier hits are late
 
     def sound(self, pad: int) -> tuple[Drum | None, float]:
-        """What a pad's voices play, as Pad.sound; no drum where the pad is muted."""
+        """What a pad's voices play, as Pad.sound; no drum if the pad is muted."""
         drum, attack_mix = self.kit.pads[pad].sound
         return (None if self.setup.is_muted(pad) else drum), attack_mix
 
     def is_late(self, revision: int, *keys) -> bool:
-        """Whether one of these fields was edited after a revision."""
+        """Whether one of these keys of `edited` was edited after a revision."""
         return any(self.edited.get(key, 0) > revision for key in keys)
 
 
@@ -104,15 +110,15 @@ class ReplaceKit:
 
 @dataclass(frozen=True)
 class EditPads:
-    """Change fields of pads: of one, as a rule. Only fields that were edited are named."""
+    """Change fields of pads, usually of one; holds only the edited fields."""
 
     revision: int
-    changes: dict[int, dict[str, Any]]  # pad: {field of Pad: value}
+    changes: dict[int, dict[str, Any]]  # pad -> {field of Pad: value}
 
 
 @dataclass(frozen=True)
 class ChangeSetup:
-    """Change fields of Setup but for the model; other devices are opened at once."""
+    """Change fields of Setup, except for the model; other devices are opened at once."""
 
     revision: int
     changes: dict[str, Any]
@@ -120,7 +126,7 @@ class ChangeSetup:
 
 @dataclass(frozen=True)
 class LoadModel:
-    """Use another model: `ModelLoaded` or `Failed` follows."""
+    """Use another model; ModelLoaded or Failed follows."""
 
     path: Path
 
@@ -135,7 +141,7 @@ class Strike:
 
 @dataclass(frozen=True)
 class Audition:
-    """Play a recording instead of the one that plays; an empty one stops it."""
+    """Play a recording, in place of the one being played; an empty one only stops that."""
 
     samples: np.ndarray = field(repr=False)  # (frames,)
     sample_rate: float
@@ -148,9 +154,9 @@ class Silence:
 
 @dataclass(frozen=True)
 class Learn:
-    """Give a parameter the next controller, or the armed pad (NOTE) the next note: `Learned`."""
+    """Assign the next controller to a parameter, or the next note to the armed pad; see Learned."""
 
-    what: str | None  # None: no more
+    what: str | None  # name of a parameter, or NOTE; None: stop learning
 
     def __post_init__(self):
         if self.what is not None and self.what not in (NOTE, *PARAMETERS):
@@ -160,12 +166,12 @@ class Learn:
 
 @dataclass(frozen=True)
 class Calibrate:
-    """Set gain and detection by the next few hits: `Calibrated` or `Failed` follows."""
+    """Set gain and detection by the next few hits; Calibrated or Failed follows."""
 
 
 @dataclass(frozen=True)
 class Rescan:
-    """Look for devices again; what sounds is cut off."""
+    """Look for devices again; all sound is cut off."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +183,7 @@ class Quit:
 
 
 def _in_json(key: str = "", convert: Callable | None = None, hidden: bool = False, **more):
-    """A field that `to_json` writes under another key, in another form, or not at all."""
+    """A field that `to_json` writes under another key, converted, or not at all."""
     return field(metadata={"key": key, "convert": convert, "hidden": hidden}, **more)
 
 
@@ -200,11 +206,11 @@ def _drum_to_json(drum: Drum) -> dict:
 class Event:
     """Something that happened in the engine."""
 
-    kind: ClassVar[str]  # in JSON
-    time_s: float  # since the engine's start
+    kind: ClassVar[str]  # value of "event" in JSON
+    time_s: float  # s since the engine's start
 
     def to_json(self) -> dict:
-        """What `live --json` prints; a dict in a field is written in its place."""
+        """The event as `live --json` prints it; a dict in a field is merged into the row."""
         row = {"event": self.kind, "time_s": round(self.time_s, 6)}
         for part in fields(self):
             meta = part.metadata
@@ -236,7 +242,7 @@ class DeviceChanged(Event):
     kind = "device"
     system: str = _in_json("of")  # "audio" or "midi"
     state: str  # "lost", "missing" or "found"
-    name: str  # of the device, or a sentence on what is missing
+    name: str  # name of the device, or a sentence on what is missing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,7 +257,7 @@ class HitDetected(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class HitIgnored(Event):
-    """Something rose that is no hit."""
+    """The input rose, but this was no hit."""
 
     kind = "ignored"
     reason: str
@@ -259,31 +265,31 @@ class HitIgnored(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Answered(Event):
-    """A drum for a hit: the network's, or a refined one."""
+    """A drum that matches a hit: the network's, or a refined one."""
 
     kind = "theta"
-    hit: int = _in_json(hidden=True)  # its number, from 1
-    revision: int = _in_json(hidden=True)  # at the hit
-    observed_part: str = _in_json("stage")  # how much of the hit it goes by, in words
+    hit: int = _in_json(hidden=True)  # number of the hit, from 1
+    revision: int = _in_json(hidden=True)  # of the state when the hit began
+    observed_part: str = _in_json("stage")  # part of the hit that was matched: "100 ms", "full"
     stage: str = _in_json("by")  # one of refine.STAGES
     pad: int = _in_json(convert=_from_1)
     drum: Drum = _in_json(convert=_drum_to_json)
-    distance: float | None  # log-CQT, where it was measured
+    distance: float | None  # log-CQT distance; None if it was not measured
     spread: tuple[float, ...] | None  # of theta, as matching.confidence defines it
-    no_drum_reason: str = _in_json("doubt")  # why it may be no drum
+    no_drum_reason: str = _in_json("doubt")  # why the sound may not be a drum
     observed_s: float
-    latency_ms: float  # from the last sample observed until the pad was ready
+    latency_ms: float  # ms from the last observed sample until the pad was ready
     clip: Clip = _in_json(hidden=True, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class NotePlayed(Event):
-    """A MIDI note came in."""
+    """A MIDI note was received."""
 
     kind = "note"
     note: int
     velocity: int
-    pad: int | None = _in_json(convert=_from_1)  # that sounded
+    pad: int | None = _in_json(convert=_from_1)  # the pad that it played
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -294,9 +300,9 @@ class ControllerMoved(Event):
     revision: int = _in_json(hidden=True)
     controller: int
     value: int
-    turns: str | None = _in_json(convert=_key_of)  # a parameter, POSITION, or nothing
+    turns: str | None = _in_json(convert=_key_of)  # a parameter, POSITION, or None
     to: float | None  # the parameter's new value
-    pad: int | None = _in_json(convert=_from_1)  # whose parameter was turned
+    pad: int | None = _in_json(convert=_from_1)  # the pad whose parameter was turned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -306,19 +312,19 @@ class Learned(Event):
     kind = "learned"
     revision: int = _in_json(hidden=True)
     what: str = _in_json(convert=_key_of)  # a parameter, or NOTE
-    number: int  # of the controller or the note
+    number: int  # MIDI number of the controller or the note
     pad: int = _in_json(convert=_from_1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibrated(Event):
-    """Gain and detection were set by some hits."""
+    """Gain and detection were set by a few hits."""
 
     kind = "listened"
     revision: int = _in_json(hidden=True)
     hits: int
     gain_db: float
-    clipped: bool  # the input itself is too loud
+    clipped: bool  # the input clips before the gain
     settings: Settings = _in_json(convert=asdict)
 
 
@@ -338,26 +344,26 @@ class Failed(Event):
     message: str
 
 
-# What goes to clients but is no news for people
+# Messages to clients that are no events
 
 
 class DeviceList(NamedTuple):
-    """The audio devices that there are."""
+    """The audio devices that are present."""
 
     devices: list[Device]
 
 
 class Snapshot(NamedTuple):
-    """Levels, load, counters and ports, as player.snapshot and midi_control give them."""
+    """Levels, load and counters from player.snapshot, and the names of the MIDI ports."""
 
     values: dict
 
 
-# What they change
+# How messages change the state
 
 
 def apply(state: State, message) -> State:
-    """The state after a command or an event; the very same one where it changes nothing."""
+    """The state after a command or an event; the same object if the message changes nothing."""
     effect = _EFFECTS.get(type(message))
     return state if effect is None else effect(state, message)
 
@@ -396,11 +402,11 @@ def _answered(state: State, event: Answered) -> State:
 def _controller_moved(state: State, event: ControllerMoved) -> State:
     if event.to is None:
         return state
-    changed = "drum" if event.turns in OF_DRUM else event.turns
+    changed = "drum" if event.turns in DRUM_PARAMETERS else event.turns
     if state.is_late(event.revision, "kit", (event.pad, changed)):
         return state
     oldest = state.oldest_hit
-    if changed == "drum":  # no more answers to the hit that set it
+    if changed == "drum":  # later answers to the hit that set it are late
         oldest = _with(oldest, event.pad, oldest[event.pad] + 1)
     kit = state.kit.with_value(event.pad, event.turns, event.to)
     return replace(state, kit=kit, oldest_hit=oldest)
@@ -413,14 +419,14 @@ def _learned(state: State, event: Learned) -> State:
         return replace(state, kit=state.kit.with_note(event.pad, event.number))
     if state.is_late(event.revision, "controllers"):
         return state
-    others = {cc: name for cc, name in state.setup.controllers.items() if name != event.what}
-    controllers = others | {event.number: event.what}
+    kept = {cc: name for cc, name in state.setup.controllers.items() if name != event.what}
+    controllers = kept | {event.number: event.what}
     return replace(state, setup=replace(state.setup, controllers=controllers))
 
 
 def _calibrated(state: State, event: Calibrated) -> State:
-    found = {"settings": event.settings, "input_gain_db": event.gain_db}
-    changes = {name: v for name, v in found.items() if not state.is_late(event.revision, name)}
+    calibrated = {"settings": event.settings, "input_gain_db": event.gain_db}
+    changes = {name: v for name, v in calibrated.items() if not state.is_late(event.revision, name)}
     return replace(state, setup=replace(state.setup, **changes)) if changes else state
 
 

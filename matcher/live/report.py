@@ -1,4 +1,4 @@
-"""The engine's events in words, for the command line and the window."""
+"""The engine's events as sentences, for the command line and the window."""
 
 from matcher.live.protocol import (
     POSITION,
@@ -19,7 +19,7 @@ from matcher.physics.theta import describe
 
 
 def sentence(event: Event) -> str:
-    """An event as `live` prints it."""
+    """The line that `live` prints for an event."""
     return f"{event.time_s:8.3f} s  {_words(event)}"
 
 
@@ -53,19 +53,19 @@ def _words(event: Event) -> str:
 
 
 def turned(event: ControllerMoved, pad_name: str = "") -> str:
-    """What a controller did; pad_name: of the pad that it turned, its number by default."""
+    """What a controller did, in words; pad_name: what to call the pad, by default its number."""
     if event.turns == POSITION:
-        return "where the next note strikes"
+        return "strike position of the next note"
     if event.turns is None:
-        return "turns nothing"
+        return "no parameter"
     row = PARAMETERS[event.turns]
     if event.pad is None:
-        return f"{row.label}: nothing on the pad"
+        return f"{row.label}: the pad is empty"
     return f"{row.label} of {pad_name or f'pad {event.pad + 1}'} {row.format(event.to)}"
 
 
 def calibrated(event: Calibrated) -> str:
-    """To what gain and detection were set."""
+    """The result of a calibration in words."""
     settings, clipped = event.settings, "; the input clips, turn it down" * event.clipped
     return (
         f"set by {event.hits} hits: gain {event.gain_db:+g} dB, threshold "

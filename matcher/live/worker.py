@@ -1,7 +1,7 @@
 """From a clip of a hit to the drum for its pad, in two threads.
 
-`drums_for` is the whole way. One thread takes every clip as far as the network's answer; another
-goes on from there on the sound itself, and stops when something newer is waiting.
+`drums_for` is the whole signal path. One thread takes every clip to the network's answer; another
+refines that answer by comparing sounds, and stops when a newer clip is waiting.
 """
 
 import contextlib
@@ -18,48 +18,52 @@ from matcher.matching.encoder import Encoder
 from matcher.matching.hear import Clip, hear
 from matcher.physics.drum import Drum
 
-REFINED_S = 0.3  # s: a hit of which less was observed is not refined
-BUDGET_S = 0.25  # s for the body, and as much for the attack
-NICENESS = 5  # of refining on Linux: audio and the network's answers come first
+REFINED_S = 0.3  # s: shorter clips are not refined
+BUDGET_S = 0.25  # s: time for refining the body, and again for the attack
+NICENESS = 5  # of the refining thread on Linux: audio and the network's answers come first
 
 
 @dataclass(frozen=True)
 class Job:
-    """So much of a hit."""
+    """A part of a hit to be matched."""
 
-    hit: int  # its number
+    hit: int  # number of the hit
     pad: int
-    revision: int  # of the state at the hit
-    observed_part: str  # in words
+    revision: int  # of the state when the hit began
+    observed_part: str  # name of the part: "100 ms", "full"
     clip: Clip
-    received_at: float  # time.monotonic when the last of the clip was received
+    received_at: float  # time.monotonic when the end of the observed part was received
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A drum for a hit."""
+    """A drum that matches a hit."""
 
     job: Job
     drum: Drum
     stage: str  # one of refine.STAGES
-    distance: float | None  # log-CQT, where it was measured
+    distance: float | None  # log-CQT distance; None if it was not measured
     spread: tuple[float, ...] | None  # of theta, as matching.confidence defines it
-    no_drum_reason: str  # why it may be no drum
+    no_drum_reason: str  # why the sound may not be a drum; empty if it is plausible
 
 
 def drums_for(
     job: Job, encoder: Encoder, best: Callable[[], Answer | None], stopped: Callable[[], bool]
 ) -> Iterator[Answer]:
-    """The live signal path: a clip of a hit -> its drums, the network's first, then a refined one.
+    """The live signal path: clip of a hit -> the network's drum, then a refined one.
 
     Args:
-        job: the clip and where it came from.
+        job: the clip.
         encoder: the network.
-        best: called before refining; the refined answer to a shorter clip of this hit, or None.
-        stopped: asked between two steps of refining; True ends it early.
+        best: called before refining; returns the refined answer to a shorter clip of this hit, or
+            None.
+        stopped: called between two steps of refining; True ends it early.
+
+    Yields:
+        The network's answer; then the refined one, if it is nearer to the hit or `best` gave one.
 
     Raises:
-        ValueError: where the clip is silent, or the network gives no numbers.
+        ValueError: if the clip is silent, or the network gives NaN or infinite parameters.
     """
     clip = job.clip
     heard = hear(clip, encoder)
@@ -69,7 +73,7 @@ def drums_for(
     known = None if before is None else before.drum
     stages = refine.refine(heard.x, heard.theta, clip.ended, BUDGET_S, stopped, known)
     found = stages[-1]
-    # a known drum is also reported where nothing nearer is found: this much was observed of it
+    # a known drum is reported again even if it is not improved: more of the hit was observed
     if found.drum != stages[0].drum or before is not None:
         stage = found.name if found.drum.attack_powers is None else refine.STAGES[-1]
         spread = before.spread if found.spread is None and before else found.spread
@@ -78,13 +82,14 @@ def drums_for(
 
 
 class Worker:
-    """Takes jobs, gives answers, each nearer to its hit than the one before.
+    """Answers jobs in threads of its own; answers to a hit get nearer to it.
 
     Args:
-        encoder: called for the network of each job.
-        put: called with each answer, in the worker's threads; False where the hit wants no more.
-        fail: called with a sentence where a job failed.
-        refines: whether to go on from the network's answers.
+        encoder: called for each job; returns the network.
+        put: called with each answer in the worker's threads; returns False if the hit needs no more
+            answers.
+        fail: called with a sentence if a job fails.
+        refines: called for each job; returns whether to refine the network's answer.
     """
 
     def __init__(
@@ -93,17 +98,17 @@ class Worker:
     ):  # fmt: skip
         self._encoder, self._put, self._fail, self._refines = encoder, put, fail, refines
         self._jobs, self._to_refine = queue.SimpleQueue(), queue.SimpleQueue()
-        self._best: dict[int, Answer] = {}  # of the newest hit that was refined
-        self._last_done = -1  # hits up to this number want no more answers
+        self._best: dict[int, Answer] = {}  # of the newest refined hit
+        self._last_done = -1  # hits up to this number need no more answers
         for target in (self._infer_jobs, self._refine_jobs):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
 
     def submit(self, job: Job) -> None:
-        """Have a hit answered by what was observed of it."""
+        """Queue a job; its answers come by `put`."""
         self._jobs.put(job)
 
     def close(self) -> None:
-        """Answer no more."""
+        """Stop both threads; no answer follows."""
         self._last_done = sys.maxsize
         self._jobs.put(None)
         self._to_refine.put(None)
@@ -117,7 +122,7 @@ class Worker:
                 first = next(answers)
                 if job.hit not in self._best:
                     self._answer(first)
-            except Exception as error:  # whatever it was, the next hit is matched
+            except Exception as error:  # of any kind, so that the next hit is matched
                 self._fail(f"the model could not match a hit: {error}")
                 continue
             if job.clip.observed_s >= REFINED_S and self._refines():
@@ -125,11 +130,11 @@ class Worker:
 
     def _refine_jobs(self) -> None:
         if sys.platform == "linux":
-            with contextlib.suppress(OSError):  # its priority is as low already
+            with contextlib.suppress(OSError):  # the priority is that low already
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         refine.prepare()
         while (waiting := self._to_refine.get()) is not None:
-            while self._has_newer():  # what was observed last counts
+            while self._has_newer():  # only the newest clip is refined
                 waiting = self._to_refine.get()
                 if waiting is None:
                     return

@@ -1,1 +1,1 @@
-"""From a recording of a hit to the drum that sounds like it."""
+"""Matching: from a recording of a hit to the drum that sounds like it."""

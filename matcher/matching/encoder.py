@@ -1,4 +1,4 @@
-"""The encoder: features -> theta by ONNX Runtime; the model's metadata is its contract."""
+"""The encoder: features -> theta, run by ONNX Runtime; the model's metadata is its contract."""
 
 import hashlib
 import json
@@ -13,11 +13,12 @@ from matcher.matching.features import LogCqt
 from matcher.physics.parameters import PARAMETERS
 from matcher.physics.theta import Preset, Theta
 
-SCHEMA = 1  # of the metadata string
+SCHEMA = 1  # version of the metadata
 METADATA_KEY = "drum_matcher"
 SHIPPED = Path(__file__).parent.parent / "models" / "live.onnx"
-INPUT, OUTPUTS = "features", ("nu", *Theta._fields)
-# of the analysis, not of one model: a model made for others cannot be used
+INPUT = "features"
+OUTPUTS = ("nu", *Theta._fields)
+# constants of the analysis, the same for all models: a model made for other values is refused
 CONSTANTS = {
     "sample_rate": features.SAMPLE_RATE,
     "n_samples": features.N_SAMPLES,
@@ -28,15 +29,15 @@ CONSTANTS = {
 
 @dataclass(frozen=True)
 class Contract:
-    """What a model says of itself."""
+    """A model's description of itself, stored in its metadata."""
 
-    preset: Preset  # its own names, units and ranges
-    cqt: LogCqt  # how its input is made
+    preset: Preset  # names, units and ranges of its outputs
+    cqt: LogCqt  # transform that makes its input
     training: dict  # what it was trained on
-    licence: str  # of the weights
+    licence: str  # licence of the weights
 
     def to_json(self) -> str:
-        """The metadata string."""
+        """The contract as the metadata string."""
         rows = [
             {key: getattr(row, key) for key in ("name", "unit", "low", "high", "scale")}
             for row in self.preset.parameters
@@ -55,7 +56,11 @@ class Contract:
 
     @classmethod
     def from_json(cls, text: str) -> "Contract":
-        """Parse and check the metadata string; ValueError says what does not fit."""
+        """Parse and check the metadata string.
+
+        Raises:
+            ValueError: if it is incomplete, or the model was made for another analysis.
+        """
         try:
             data = json.loads(text)
             if data["schema"] != SCHEMA:
@@ -76,10 +81,14 @@ class Contract:
 
 
 class Encoder:
-    """A model file, checked and ready.
+    """A model, loaded and checked.
 
-    path: an ONNX file written by `python -m export`. Raises ValueError, in one sentence, for a file
-    that is missing, broken, or not a model of theta. `provider` is what the session really runs on.
+    Args:
+        path: an ONNX file written by `python -m export`.
+        cuda: run on the GPU, if there is one; `provider` names the execution provider in use.
+
+    Raises:
+        ValueError: in one sentence, if the file is missing, broken, or not a model of theta.
     """
 
     def __init__(self, path: str | Path = SHIPPED, cuda: bool = False):
@@ -101,7 +110,7 @@ class Encoder:
             raise ValueError(f"model {path} cannot be used: {error}") from error
 
     def __call__(self, clip: np.ndarray) -> Theta:
-        """Clip (samples,) float32 at features.SAMPLE_RATE from its onset -> Theta of floats."""
+        """Clip (samples,) float32 at features.SAMPLE_RATE, from the onset -> Theta of floats."""
         return self.infer(self.contract.cqt.features(clip))
 
     def infer(self, x: np.ndarray) -> Theta:
@@ -114,7 +123,7 @@ class Encoder:
         return self._session.run(["nu"], {INPUT: x[None]})[0][0]
 
     def _check(self) -> None:
-        """The graph keeps what the metadata promises: names, shapes, units and ranges."""
+        """Check that the graph has the names, shapes, units and ranges of the metadata."""
         cqt = self.contract.cqt
         inputs = {i.name: i.shape[1:] for i in self._session.get_inputs()}
         expected = {INPUT: [2, cqt.n_bins, cqt.n_frames]}
@@ -123,7 +132,7 @@ class Encoder:
         outputs = [o.name for o in self._session.get_outputs()]
         if sorted(outputs) != sorted(OUTPUTS):
             raise ValueError(f"its outputs are {', '.join(outputs)}, allowed: {', '.join(OUTPUTS)}")
-        silence = cqt.features(np.zeros(1, np.float32))  # also makes the transform ready
+        silence = cqt.features(np.zeros(1, np.float32))  # also prepares the transform
         nu, *values = self._session.run(OUTPUTS, {INPUT: silence[None]})
         for name, column, value in zip(Theta._fields, np.moveaxis(nu, -1, 0), values):
             if not np.allclose(self.contract.preset[name].from_nu(column), value, rtol=1e-3):
@@ -132,12 +141,12 @@ class Encoder:
 
 def _open(model: bytes, path: Path, cuda: bool) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # one hit at a time: a second thread costs more than it brings
+    options.intra_op_num_threads = 1  # a single hit is too little work for two threads
     options.log_severity_level = 4
     providers = ["CUDAExecutionProvider"] if cuda else []
     try:
         return onnxruntime.InferenceSession(
             model, options, providers=[*providers, "CPUExecutionProvider"]
         )
-    except Exception as error:  # ONNX Runtime raises many kinds for a file that is not a model
+    except Exception as error:  # ONNX Runtime raises many types for a file that is no model
         raise ValueError(f"model {path} is not an ONNX model, or is broken") from error

@@ -1,7 +1,8 @@
-"""Clip -> log-CQT: the only definition; training, matching and the distance all use it.
+"""Clip -> log-CQT: the one definition that training, matching and the distance all use.
 
-Each constant-Q band is cut out of one FFT of the clip by a Gaussian and inverted at the lowest rate
-that holds its power without aliasing; its mean over each time frame is then exact.
+A constant-Q transform after Brown (1991): each band is cut out of one FFT of the clip by a Gaussian
+window and inverted at the lowest rate that represents its power without aliasing, so that the mean
+power over each time frame is exact.
 """
 
 from dataclasses import dataclass
@@ -13,48 +14,53 @@ import scipy.fft
 
 from matcher.compiled import native
 
-SAMPLE_RATE = 22050  # Hz, of every clip that is analysed
-N_SAMPLES = 2**16  # length of the window, 2.97 s
-BINS_PER_OCTAVE = 12
-FLOOR = 1e-3  # log1p(C / FLOOR): about linear below -60 dB of the peak, logarithmic above
-FFT_ROWS = 4  # of float32, that pocketfft takes at once
-EPSILON = 1e-12  # power that keeps the square root away from rounding below zero
+SAMPLE_RATE = 22050  # Hz: rate of every analysed clip
+N_SAMPLES = 2**16  # samples: length of the analysed window, 2.97 s
+BINS_PER_OCTAVE = 12  # bins: semitones
+FLOOR = 1e-3  # amplitude: log1p(C / FLOOR) is linear below -60 dB, logarithmic above
+FFT_ROWS = 4  # rows of float32 that pocketfft transforms at once
+EPSILON = 1e-12  # power: lower bound before the square root; rounding gives negative powers
 
 
 @dataclass(frozen=True)
 class LogCqt:
-    """A constant-Q transform, pooled by RMS in frames of time and compressed by log1p."""
+    """A constant-Q transform, RMS-pooled over time frames and compressed by log1p."""
 
-    f_min: float  # centre of the lowest bin, Hz
+    f_min: float  # Hz: centre of the lowest bin
     n_bins: int
     bandwidth: float  # sigma of a bin's Gaussian, as a share of the distance to the next bin
     n_frames: int
-    growth: float  # length of each frame over the one before it; 1 makes them equal
-    reach: float = 4.0  # sigma at which a bin's Gaussian is cut: exp(-8) is -70 dB
-    oversampling: float = 1.0  # samples of a band over its width, 2 reach: less folding, more time
-    n_samples: ClassVar[int] = N_SAMPLES  # of the window
-    padding: ClassVar[int] = 2**14  # zeros behind it, so that no band wraps round onto its start
+    growth: float  # ratio of the lengths of consecutive frames; 1: equal frames
+    reach: float = 4.0  # sigma: where a bin's Gaussian is truncated; exp(-8) is -70 dB
+    oversampling: float = 1.0  # rate of a band over its width, 2 reach: less aliasing, more time
+    n_samples: ClassVar[int] = N_SAMPLES  # samples of the window
+    padding: ClassVar[int] = 2**14  # zeros after the window, so that no band wraps around
 
     @cached_property
     def frequencies(self) -> np.ndarray:
-        """Centres of the bins, (n_bins,) Hz."""
+        """Centre frequencies of the bins, (n_bins,) Hz."""
         return self.f_min * 2 ** (np.arange(self.n_bins) / BINS_PER_OCTAVE)
 
     @cached_property
     def edges(self) -> np.ndarray:
-        """Borders of the frames, (n_frames + 1,) in samples, from 0 to n_samples."""
+        """Edges of the frames, (n_frames + 1,) in samples, from 0 to n_samples."""
         steps = np.concatenate([[0], np.cumsum(self.growth ** np.arange(self.n_frames))])
         return self.n_samples * steps / steps[-1]
 
     def observed(self, n_samples: int) -> np.ndarray:
-        """Share of each frame that a clip of n_samples covers, (n_frames,) float32."""
+        """Share of each frame that is covered by a clip of n_samples, (n_frames,) float32."""
         share = (n_samples - self.edges[:-1]) / np.diff(self.edges)
         return np.clip(share, 0, 1).astype(np.float32)
 
     def magnitude(self, x: np.ndarray) -> np.ndarray:
-        """Clips (..., samples) at SAMPLE_RATE from their onset -> C (..., n_bins, n_frames).
+        """Transform clips; a sine of amplitude 1 gives 1.
 
-        Shorter clips are padded with zeros, longer ones cut. A sine of amplitude 1 gives 1.
+        Args:
+            x: (..., samples) at SAMPLE_RATE, from the onset. Clips shorter than the window are
+                padded with zeros, longer ones truncated.
+
+        Returns:
+            C, (..., n_bins, n_frames) float32.
         """
         clips = x.reshape(-1, x.shape[-1])
         padded = np.zeros((len(clips), self.n_samples + self.padding), np.float32)
@@ -74,22 +80,28 @@ class LogCqt:
         return np.sqrt(np.maximum(power, EPSILON))
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Clip (samples,) -> log1p(C / FLOOR) of the peak-normalised clip, (n_bins, n_frames)."""
+        """Clip (samples,) -> log1p(C / FLOOR) of the clip with a peak of 1, (n_bins, n_frames)."""
         return np.log1p(self.magnitude(normalise(x)) / np.float32(FLOOR))
 
     def features(self, x: np.ndarray) -> np.ndarray:
-        """What the encoder hears of a clip (samples,): (2, n_bins, n_frames) float32.
+        """The encoder's input for a clip.
 
-        Channel 0 is the log-CQT, channel 1 tells which frames were observed, so that the end of a
-        short clip is not taken for a damped drum.
+        Channel 0 is the log-CQT; channel 1 is the observed share of each frame, so that the end of
+        a short clip is not mistaken for the decay of a damped drum.
+
+        Args:
+            x: (samples,) at SAMPLE_RATE, from the onset.
+
+        Returns:
+            (2, n_bins, n_frames) float32.
         """
         return stack(self(x), self.observed(len(x)))
 
     @cached_property
     def _plan(self) -> list:
-        """For the bins of each band size: (bins, FFT indices, windows, pooling matrix)."""
+        """Rows of (bins, FFT indices, windows, pooling matrix), one per size of band."""
         length = self.n_samples + self.padding
-        hz = SAMPLE_RATE / length  # between two lines of the FFT
+        hz = SAMPLE_RATE / length  # distance of two lines of the FFT
         sigma = self.bandwidth * (2 ** (1 / BINS_PER_OCTAVE) - 1) * self.frequencies
         half = np.ceil(self.reach * sigma / hz).astype(int)  # lines on each side of the centre
         centre = np.round(self.frequencies / hz).astype(int)
@@ -105,14 +117,14 @@ class LogCqt:
             gauss[(np.abs(offset) > half[bins, None]) | (lines < 1) | (lines >= length // 2)] = 0
             window = np.zeros((len(bins), size), np.float32)
             take = np.zeros((len(bins), size), np.intp)
-            window[:, offset] = 2 * gauss * size / length  # 2: a sine has half of itself at +f
+            window[:, offset] = 2 * gauss * size / length  # 2: half of a sine's amplitude is at +f
             take[:, offset] = np.clip(lines, 0, length // 2)
             plan.append((bins, take, window, self._pooling(size, length)))
         return plan
 
     def _pooling(self, size: int, length: int) -> np.ndarray:
-        """(size, n_frames): from samples of a periodic band-limited signal to its frame means."""
-        q = np.arange(size // 2 + 1)[:, None]  # harmonics of the window's length
+        """Matrix (size, n_frames) from samples of a periodic band-limited signal to frame means."""
+        q = np.arange(size // 2 + 1)[:, None]  # harmonics of the window
         turn = 2j * np.pi * q / length
         a, b = self.edges[:-1], self.edges[1:]
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -124,7 +136,7 @@ class LogCqt:
 
 @native(fastmath=True)
 def _cut_out(spectra, take, window, band):
-    """band (clips * bins, size) = spectra (clips, lines) at take (bins, size), times window."""
+    """Set band (clips * bins, size) to spectra (clips, lines) at take (bins, size) times window."""
     n_bins = take.shape[0]
     for clip in range(spectra.shape[0]):
         for i in range(n_bins):
@@ -134,50 +146,55 @@ def _cut_out(spectra, take, window, band):
 
 @native(fastmath=True)
 def _square(z, out):
-    """out = |z|^2, of as many rows as out (rows, size) has."""
+    """Write |z|^2 of the first rows of z to out (rows, size)."""
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             out[i, j] = z[i, j].real * z[i, j].real + z[i, j].imag * z[i, j].imag
 
 
 def _missing(rows: int) -> int:
-    """Rows to add: the last ones, one by one, take as long each as FFT_ROWS together."""
+    """Rows to append so that the FFT is fast: a single row takes as long as FFT_ROWS together."""
     missing = -rows % FFT_ROWS
     return missing if missing < FFT_ROWS - 1 else 0
 
 
 def _fast_size(n: int) -> int:
-    """The smallest even size of the form 2^k or 3 * 2^k that holds n."""
+    """The smallest size of at least n of the form 2^k or 3 * 2^k."""
     power = 2 ** int(np.ceil(np.log2(n)))
     return power * 3 // 4 if power * 3 // 4 >= n else power
 
 
 def stack(log_cqt: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """(..., bins, frames) and (..., frames) -> the two channels (..., 2, bins, frames)."""
+    """Stack log-CQT (..., bins, frames) and observed (..., frames) to (..., 2, bins, frames)."""
     mask = np.broadcast_to(observed[..., None, :], log_cqt.shape)
     return np.stack([log_cqt, mask], axis=-3, dtype=np.float32)
 
 
 def normalise(x: np.ndarray) -> np.ndarray:
-    """Divide by the largest magnitude; silence stays as it is."""
+    """Scale x to a peak of 1; silence is unchanged."""
     peak = np.max(np.abs(x), initial=0)
     return x / peak if peak > 0 else x
 
 
-# reach and oversampling: within 0.1 % of the definition even where a hit is followed by silence
+# with this reach and oversampling the error is below 0.1 % even where silence follows a hit
 DISTANCE = LogCqt(
     f_min=40.0, n_bins=96, bandwidth=0.6, n_frames=64, growth=1.0, reach=5.0, oversampling=1.5
 )
 
 
 def distance(x: np.ndarray, y: np.ndarray) -> float:
-    """log-CQT distance of y from x, both (samples,) at SAMPLE_RATE from their onset.
+    """Log-CQT distance ||C(x) - C(y)|| / ||C(x)||, C being the log-CQT of DISTANCE.
 
-    ||C(x) - C(y)|| / ||C(x)||: 0 is the same sound, 1 is as far as silence.
+    Args:
+        x: (samples,) at SAMPLE_RATE, from the onset; the reference.
+        y: (samples,) at SAMPLE_RATE, from the onset.
+
+    Returns:
+        0 for equal sounds; 1 is the distance of silence.
     """
     return distance_from(DISTANCE(x), y)
 
 
 def distance_from(c_x: np.ndarray, y: np.ndarray) -> float:
-    """distance(x, y) where C(x), (bins, frames), is known already."""
+    """distance(x, y), given C(x) as c_x (bins, frames)."""
     return float(np.linalg.norm(c_x - DISTANCE(y)) / np.linalg.norm(c_x))

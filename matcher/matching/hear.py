@@ -1,4 +1,4 @@
-"""A clip of a hit -> what the network infers from it: the law that matching and live share."""
+"""Inference from a clip of a hit: clip -> features -> theta, the same offline and live."""
 
 import time
 from dataclasses import dataclass, field
@@ -11,17 +11,17 @@ from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.matching.plausibility import no_drum_reason
 from matcher.physics.theta import Theta
 
-PADDING = 256  # samples at SAMPLE_RATE: more than the resampler's filter reaches
+PADDING = 256  # samples at SAMPLE_RATE: more than half the length of the resampler's filter
 
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A hit as far as it was observed, from its onset."""
+    """The observed part of a hit, from its onset. Its length is in frames."""
 
-    samples: np.ndarray = field(repr=False)  # (frames,); a few more than observed may follow
+    samples: np.ndarray = field(repr=False)  # (frames,), may be longer than the observed part
     sample_rate: float  # Hz
-    observed_s: float
-    ended: bool  # by another hit, or still ringing: what follows is not known to be silence
+    observed_s: float  # s: length of the observed part
+    ended: bool  # cut off by another hit or while it rings: silence does not follow
 
     def __len__(self) -> int:
         return round(self.observed_s * self.sample_rate)
@@ -31,18 +31,25 @@ class Clip:
 class Heard:
     """What the network infers from a clip."""
 
-    x: np.ndarray = field(repr=False)  # (samples,) at SAMPLE_RATE, what was observed
+    x: np.ndarray = field(repr=False)  # (samples,) at SAMPLE_RATE, the observed part
     theta: Theta
-    no_drum_reason: str  # why it may be no drum; empty where nothing says so
+    no_drum_reason: str  # why the sound may not be a drum; empty if it is plausible
     features_ms: float
     encoder_ms: float
 
 
 def hear(clip: Clip, encoder: Encoder) -> Heard:
-    """Clip -> features -> theta.
+    """Infer theta from a clip: clip -> features -> theta.
+
+    Args:
+        clip: the clip.
+        encoder: the network.
+
+    Returns:
+        Theta with the analysed clip, its plausibility, and how long each step took.
 
     Raises:
-        ValueError: where the network gives NaN or infinite parameters.
+        ValueError: if the network gives NaN or infinite parameters.
     """
     x = analysed(clip)
     began = time.perf_counter()
@@ -56,12 +63,12 @@ def hear(clip: Clip, encoder: Encoder) -> Heard:
 
 
 def analysed(clip: Clip) -> np.ndarray:
-    """What of a clip the analysis takes, (samples,) at SAMPLE_RATE, at most N_SAMPLES."""
+    """The part of a clip that is analysed, (samples,) at SAMPLE_RATE, at most N_SAMPLES."""
     x = to_analysis_rate(clip.samples, clip.sample_rate)
     return x[: round(clip.observed_s * SAMPLE_RATE)] if len(clip.samples) > len(clip) else x
 
 
 def to_analysis_rate(x: np.ndarray, sample_rate: float) -> np.ndarray:
-    """x (samples,) from its onset -> its first N_SAMPLES at SAMPLE_RATE."""
+    """Resample x (samples,), from its onset, to its first N_SAMPLES at SAMPLE_RATE."""
     needed = x[: int(np.ceil((N_SAMPLES + PADDING) * sample_rate / SAMPLE_RATE))]
     return soxr.resample(needed, sample_rate, SAMPLE_RATE)[:N_SAMPLES]

@@ -1,4 +1,4 @@
-"""A drum recording -> its physical twin: the offline signal path."""
+"""The offline signal path: a recording of a drum -> its twin, the resynthesis by the model."""
 
 import time
 from dataclasses import dataclass, field
@@ -18,23 +18,27 @@ from matcher.physics.parameters import PARAMETERS
 from matcher.physics.theta import Theta
 from matcher.recording import RATES, Recording
 
-SHORTEST = 0.020  # s: less of a hit cannot be matched
-LONGEST = 10.0  # s: a twin is no longer
-MARGIN_S = 0.1  # s before a hit that are read to find where it begins
-BUDGETS_S = (0.0, 60.0)  # s for each stage of refining
-CANDIDATES = (1, 3)
+SHORTEST = 0.020  # s: shortest hit that can be matched
+LONGEST = 10.0  # s: longest twin
+MARGIN_S = 0.1  # s: read before a hit to find its exact onset
+BUDGETS_S = (0.0, 60.0)  # s: allowed time for each stage of refining
+CANDIDATES = (1, 3)  # allowed number of candidates
 
 
 @dataclass(frozen=True)
 class MatchOptions:
-    """Which hit to match, and how; ValueError, naming the range, where one is not allowed."""
+    """Which hit to match, and how.
 
-    hit: int | None = None  # from 1; the loudest by default
-    rate: int | None = None  # Hz of the twin; the recording's by default
-    encoder: Encoder | None = None  # the shipped model by default
-    budget_s: float = 0.0  # s for each of the two stages of refining; 0: the network alone
-    attack_mix: float = 1.0  # share of the attack's noise in the twin, 0 to 1
-    n_candidates: int = 1  # answers that differ to look for, each with that budget
+    Raises:
+        ValueError: if an option is out of its range; names the range.
+    """
+
+    hit: int | None = None  # number of the hit, from 1; by default the loudest
+    rate: int | None = None  # Hz: sample rate of the twin; by default the recording's
+    encoder: Encoder | None = None  # by default the shipped model
+    budget_s: float = 0.0  # s: time for each of the two stages of refining; 0: no refining
+    attack_mix: float = 1.0  # gain of the attack in the twin, 0 to 1
+    n_candidates: int = 1  # different drums to look for, each with this budget
 
     def __post_init__(self):
         if self.rate is not None:
@@ -53,16 +57,16 @@ class Match:
     """One hit and its twin."""
 
     drum: Drum
-    onset_s: float  # in the recording
+    onset_s: float  # s from the start of the recording
     hit: Clip
-    twin: np.ndarray = field(repr=False)  # (samples,) at twin_rate; hit's duration and peak
-    twin_rate: int
-    stages: list[refine.Refined] = field(repr=False)  # of the first answer
-    candidates: list[refine.Refined] = field(repr=False)  # that differ, nearest first: `drum`
-    no_drum_reason: str  # why it may be no drum; empty where nothing says so
-    attack_mix: float  # share of the attack in the twin
+    twin: np.ndarray = field(repr=False)  # (samples,), duration and peak of the hit
+    twin_rate: int  # Hz
+    stages: list[refine.Refined] = field(repr=False)  # network, body and attack of one search
+    candidates: list[refine.Refined] = field(repr=False)  # different drums, nearest first
+    no_drum_reason: str  # why the sound may not be a drum; empty if it is plausible
+    attack_mix: float  # gain of the attack in the twin
     log_cqt_distance: float  # of the twin from the hit
-    elapsed_ms: dict  # read, features, encoder, refine, render, total
+    elapsed_ms: dict  # time of each step: read, features, encoder, refine, render; and total
     encoder: Encoder = field(repr=False)
 
     @property
@@ -72,19 +76,19 @@ class Match:
 
     @property
     def spread(self) -> tuple[float, ...] | None:
-        """How far off each of theta may be, in nu, as matching.confidence; None: not refined."""
+        """Uncertainty of theta in nu, (5,), as in matching.confidence; None if not refined."""
         return self.candidates[0].spread
 
-    def other_twins(self) -> list[np.ndarray]:
-        """The sounds of the candidates but the first, as `twin`."""
+    def candidate_twins(self) -> list[np.ndarray]:
+        """Twins of the candidates after the first, rendered as `twin` is."""
         seconds, peak = self.hit.observed_s, float(np.abs(self.hit.samples).max())
         return [
-            drum.render(other.drum, self.twin_rate, seconds, peak, self.attack_mix)
-            for other in self.candidates[1:]
+            drum.render(candidate.drum, self.twin_rate, seconds, peak, self.attack_mix)
+            for candidate in self.candidates[1:]
         ]
 
     def to_dict(self, source: str) -> dict:
-        """The contents of match.json; source: what to call the recording."""
+        """The content of match.json; source: name of the recording."""
         return {
             "input": source,
             "onset_s": round(self.onset_s, 6),
@@ -104,9 +108,9 @@ class Match:
             "distance": {"log_cqt": self.log_cqt_distance},
             "theta_68_percent": self.spread and confidence.interval(self.theta, self.spread),
             "candidates": [
-                {"log_cqt": other.distance, "pitch_hz": float(other.drum.theta.pitch_hz)}
-                | {name: float(value) for name, value in other.drum.theta._asdict().items()}
-                for other in self.candidates
+                {"log_cqt": candidate.distance, "pitch_hz": float(candidate.drum.theta.pitch_hz)}
+                | {name: float(value) for name, value in candidate.drum.theta._asdict().items()}
+                for candidate in self.candidates
             ],
             "doubt": self.no_drum_reason,
             "stages": [
@@ -129,13 +133,13 @@ def match(x: np.ndarray, sample_rate: int, options: MatchOptions = DEFAULTS) -> 
     Args:
         x: (samples,) or (samples, channels), finite; the mean of the channels is matched.
         sample_rate: Hz.
-        options: which hit, and how.
+        options: which hit to match, and how.
 
     Returns:
         The hit and its twin.
 
     Raises:
-        ValueError: in one sentence, where there is nothing to match or an option is not allowed.
+        ValueError: in one sentence, if x is not allowed or there is nothing to match.
     """
     mono = np.asarray(x, np.float32)
     mono = mono.mean(axis=1) if mono.ndim == 2 else mono
@@ -147,7 +151,18 @@ def match(x: np.ndarray, sample_rate: int, options: MatchOptions = DEFAULTS) -> 
 
 
 def match_file(path: str | Path, options: MatchOptions = DEFAULTS) -> Match:
-    """Match one hit of a sound file, which is read in blocks; as match()."""
+    """Match one hit of a sound file, which is read in blocks.
+
+    Args:
+        path: a WAV, FLAC, AIFF, OGG or MP3 file.
+        options: which hit to match, and how.
+
+    Returns:
+        The hit and its twin.
+
+    Raises:
+        ValueError: in one sentence, if the file cannot be read or there is nothing to match.
+    """
     with Recording(path) as recording:
         try:
             return _match(recording.blocks(), recording.read, recording.sample_rate, options)
@@ -156,7 +171,7 @@ def match_file(path: str | Path, options: MatchOptions = DEFAULTS) -> Match:
 
 
 def _match(blocks, read, sample_rate: int, options: MatchOptions) -> Match:
-    """The offline signal path: hit -> clip -> features -> theta -> refined -> twin."""
+    """The offline signal path: recording -> clip -> features -> theta -> refined drum -> twin."""
     encoder = options.encoder or shipped_encoder()
     clock = [time.perf_counter()]
     x, start, ends_in_hit = _cut_hit(blocks, read, sample_rate, options.hit)
@@ -168,21 +183,21 @@ def _match(blocks, read, sample_rate: int, options: MatchOptions) -> Match:
     candidates = refine.candidates(
         heard.x, stages, options.n_candidates, ends_in_hit, options.budget_s
     )
-    found, attack_mix = candidates[0].drum, options.attack_mix
+    nearest, attack_mix = candidates[0].drum, options.attack_mix
     clock.append(time.perf_counter())
     rate = options.rate or sample_rate
-    twin = drum.render(found, rate, len(x) / sample_rate, float(np.abs(x).max()), attack_mix)
+    twin = drum.render(nearest, rate, len(x) / sample_rate, float(np.abs(x).max()), attack_mix)
     clock.append(time.perf_counter())
     log_cqt_distance = candidates[0].distance
-    if attack_mix != 1 and found.attack_powers is not None:
-        log_cqt_distance = twin_distance(heard.x, found, ends_in_hit, attack_mix)
+    if attack_mix != 1 and nearest.attack_powers is not None:
+        log_cqt_distance = twin_distance(heard.x, nearest, ends_in_hit, attack_mix)
     read_ms, _, refine_ms, render_ms = np.diff(clock) * 1e3
     steps = {
         "read": read_ms, "features": heard.features_ms, "encoder": heard.encoder_ms,
         "refine": refine_ms, "render": render_ms,
     }  # fmt: skip
     return Match(
-        drum=found,
+        drum=nearest,
         onset_s=start / sample_rate,
         hit=clip,
         twin=twin,
@@ -202,7 +217,7 @@ class _NothingToMatch(ValueError):
 
 
 def _cut_hit(blocks, read, sample_rate, number):
-    """One hit: its samples from the onset to the next one, where it starts, and what ends it."""
+    """Cut out a hit: its samples, its onset in frames, and whether the next hit ends it."""
     level, n_frames, peak = onset.levels(blocks, sample_rate)
     if n_frames < SHORTEST * sample_rate:
         ms = n_frames / sample_rate * 1e3
@@ -211,7 +226,7 @@ def _cut_hit(blocks, read, sample_rate, number):
         raise _NothingToMatch("is silent; a hit louder than -100 dB is needed")
     hits = onset.find_hits(level, sample_rate)
     if not hits:
-        raise _NothingToMatch("holds no hit: its level never rises suddenly")
+        raise _NothingToMatch("has no hit: its level never rises suddenly")
     if number is not None and not 1 <= number <= len(hits):
         raise _NothingToMatch(f"has no hit {number}; allowed is 1 to {len(hits)}")
     index = number - 1 if number else int(np.argmax([hit.level for hit in hits]))
@@ -233,10 +248,19 @@ def _cut_hit(blocks, read, sample_rate, number):
 def twin_distance(
     clip: np.ndarray, drum_: Drum, ends_in_hit: bool = False, attack_mix: float = 1.0
 ) -> float:
-    """log-CQT distance of a drum's sound from a clip (samples,) at features.SAMPLE_RATE.
+    """Log-CQT distance of a drum's sound from a clip.
 
-    A recording that ends has died away, so its twin is heard for the whole window; one that
-    the next hit ends is compared until there.
+    Silence follows a hit that decayed, so it is compared over the whole window; a hit that is cut
+    off by the next one is compared up to there.
+
+    Args:
+        clip: (samples,) at features.SAMPLE_RATE, from the onset.
+        drum_: the drum.
+        ends_in_hit: whether the next hit cuts the clip off.
+        attack_mix: gain of the attack, 0 to 1.
+
+    Returns:
+        The distance, as features.distance.
     """
     twin = drum.render(drum_, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE, attack_mix=attack_mix)
     return distance(clip, twin[: len(clip)] if ends_in_hit else twin)
@@ -244,5 +268,5 @@ def twin_distance(
 
 @lru_cache(1)
 def shipped_encoder() -> Encoder:
-    """The model that comes with the package."""
+    """The model that ships with the package, loaded once."""
     return Encoder()

@@ -1,7 +1,7 @@
-"""Offline onset detector: where the hits of a recording begin.
+"""Offline onset detection: where the hits of a recording begin.
 
-Two passes: levels in steps of one millisecond, which a long file gives block by block, and then the
-sample at which the chosen hit leaves the ground.
+Two passes: the level of every millisecond, so that a long file can be read block by block; then the
+exact onset of the chosen hit, the sample at which it rises above the noise.
 """
 
 from collections.abc import Iterable
@@ -9,25 +9,34 @@ from typing import NamedTuple
 
 import numpy as np
 
-STEP = 0.001  # s, of the levels
-FAST, SLOW = 0.003, 0.050  # s: a hit's level now against the level just before
-RISE = 10 ** (9 / 20)  # a hit is this many times louder than what came before it
-QUIETEST = 10 ** (-40 / 20)  # and at least this share of the loudest level of the recording
-HOLD = 0.080  # s after an onset in which there is no other
-ATTACK = 0.050  # s after an onset in which a hit reaches its full level
-GROUND = 0.05  # share of a hit's peak below which it has not begun
-SILENCE = 1e-5  # a recording with no sample above it (-100 dB) holds nothing to match
+STEP = 0.001  # s: window of one level
+FAST = 0.003  # s: how far an onset may lie before the millisecond in which it is found
+SLOW = 0.050  # s: time before a hit, whose level is compared with the hit's
+RISE = 10 ** (9 / 20)  # amplitude ratio (9 dB): a hit is at least so much louder than before
+QUIETEST = 10 ** (-40 / 20)  # share of the recording's highest level (-40 dB): least of a hit
+HOLD = 0.080  # s: time after an onset without another one, so that a hit is found once
+ATTACK = 0.050  # s: time after an onset in which a hit reaches its highest level
+GROUND = 0.05  # share of a hit's peak: the hit begins where the signal exceeds it
+SILENCE = 1e-5  # amplitude (-100 dB): a recording that stays below it has nothing to match
 
 
 class Hit(NamedTuple):
     """One hit of a recording."""
 
-    onset: int  # samples, to the millisecond
-    level: float  # largest RMS of a millisecond in its attack
+    onset: int  # samples, accurate to a millisecond
+    level: float  # highest RMS level of a millisecond in the hit's attack
 
 
 def levels(blocks: Iterable[np.ndarray], sample_rate: int) -> tuple[np.ndarray, int, float]:
-    """Blocks (frames,) -> RMS of each STEP (steps,), number of frames, largest magnitude."""
+    """Measure the level of a recording.
+
+    Args:
+        blocks: arrays (frames,), the recording in order.
+        sample_rate: Hz.
+
+    Returns:
+        RMS level of each STEP (steps,), number of frames, and largest magnitude.
+    """
     step = max(1, round(STEP * sample_rate))
     rest = np.zeros(0, np.float32)
     rows, n_frames, peak = [np.zeros(0, np.float32)], 0, 0.0
@@ -44,7 +53,15 @@ def levels(blocks: Iterable[np.ndarray], sample_rate: int) -> tuple[np.ndarray, 
 
 
 def find_hits(level: np.ndarray, sample_rate: int) -> list[Hit]:
-    """RMS of each STEP (steps,) -> the hits, in order of time; empty where there is none."""
+    """Find the hits of a recording.
+
+    Args:
+        level: (steps,), RMS level of each STEP.
+        sample_rate: Hz.
+
+    Returns:
+        The hits in order of time.
+    """
     step = max(1, round(STEP * sample_rate))
     slow, hold, attack = (round(t / STEP) for t in (SLOW, HOLD, ATTACK))
     padded = np.concatenate([np.zeros(slow), level])
@@ -60,7 +77,16 @@ def find_hits(level: np.ndarray, sample_rate: int) -> list[Hit]:
 
 
 def refine(x: np.ndarray, near: int, sample_rate: int) -> int:
-    """The sample of x (samples,) at which the hit found about `near` leaves the ground."""
+    """Find the exact onset of a hit.
+
+    Args:
+        x: (samples,), the recording around the hit.
+        near: sample of x near which `find_hits` found the hit.
+        sample_rate: Hz.
+
+    Returns:
+        The sample of x at which the hit first exceeds GROUND and the noise before it.
+    """
     start = max(0, near - round(FAST * sample_rate))
     stop = near + round(ATTACK * sample_rate)
     region = np.abs(x[start:stop])

@@ -1,4 +1,4 @@
-"""match.png: the hit and its twin side by side, and theta in words."""
+"""match.png: the hit and its twin side by side, and the parameters in words."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,20 +12,35 @@ from matcher.physics.drum import describe_strike
 from matcher.physics.theta import describe
 from matcher.recording import save_atomically
 
-BACKGROUND, PANEL, LINE = "#16181d", "#1f232b", "#353b47"
-TEXT, SECONDARY = "#e8eaee", "#a3abb8"
-RECORDED, TWIN, NO_DRUM = "#ffb02e", "#4cc2ff", "#ff7a7a"
-LONGEST = N_SAMPLES / SAMPLE_RATE  # s that are shown at most
+BACKGROUND = "#16181d"
+PANEL = "#1f232b"
+LINE = "#353b47"
+TEXT = "#e8eaee"
+SECONDARY = "#a3abb8"
+RECORDED = "#ffb02e"
+TWIN = "#4cc2ff"
+NO_DRUM = "#ff7a7a"
+LONGEST = N_SAMPLES / SAMPLE_RATE  # s: the displayed time, at most the analysed window
 
 
 def save_picture(match: Match, path, title: str) -> None:
-    """Draw a match and write it to path as PNG, whole or not at all."""
+    """Draw a match and write it to a PNG file atomically.
+
+    Args:
+        match: the match.
+        path: path of the file.
+        title: text above the picture.
+
+    Raises:
+        OSError: if the file cannot be written.
+        ValueError: if its folder does not exist.
+    """
     figure = draw(match, title)
     save_atomically(path, lambda file: figure.savefig(file, format="png", dpi=100))
 
 
 def draw(match: Match, title: str) -> Figure:
-    """The picture of a match, 12 x 8 inches."""
+    """Draw a match: spectrograms, waveforms and parameters, 12 x 8 inches."""
     figure = Figure(figsize=(12, 8), facecolor=BACKGROUND)
     grid = figure.add_gridspec(
         3, 3, width_ratios=(1, 1, 0.03), height_ratios=(5, 2.2, 2.6), hspace=0.42, wspace=0.06,
@@ -45,7 +60,7 @@ def draw(match: Match, title: str) -> Figure:
     left.set_ylabel("Frequency (Hz)", color=SECONDARY)
     right.tick_params(labelleft=False)
     bar = figure.colorbar(image, cax=figure.add_subplot(grid[0, 2]))
-    bar.set_label("dB below the loudest", color=SECONDARY)
+    bar.set_label("dB relative to the maximum", color=SECONDARY)
     bar.ax.tick_params(colors=SECONDARY)
     bar.outline.set_edgecolor(LINE)
     _waveforms(figure.add_subplot(grid[1, :2]), match, seconds)
@@ -61,7 +76,7 @@ def _style(axes) -> None:
 
 
 def _spectrogram(axes, x, sample_rate, seconds):
-    """Level of x in dB, over time and log frequency."""
+    """Draw the level of x in dB over time and log frequency."""
     level = spectrogram.levels(to_analysis_rate(x, sample_rate))
     edges = spectrogram.edges_hz()
     image = axes.pcolormesh(
@@ -102,11 +117,11 @@ def _waveforms(axes, match, seconds) -> None:
 def _words(axes, match) -> None:
     axes.axis("off")
     rows = [*describe(match.theta), *describe_strike(match.drum, match.attack_mix)]
-    sure = list(confidence.margins(match.spread).values()) if match.spread else []
+    margins = list(confidence.margins(match.spread).values()) if match.spread else []
     for i, (label, value, meaning) in enumerate(rows):
         y = 0.95 - i / 9
-        if i < len(sure):
-            meaning += f" ({sure[i]})"
+        if i < len(margins):
+            meaning += f" ({margins[i]})"
         axes.text(0.0, y, label, color=SECONDARY, fontsize=11, transform=axes.transAxes)
         axes.text(0.12, y, value, color=TWIN, fontsize=11, transform=axes.transAxes)
         axes.text(0.27, y, meaning, color=TEXT, fontsize=11, transform=axes.transAxes)

@@ -1,1 +1,1 @@
-"""The drum: theta, its modes, the attack's noise, and their sound."""
+"""The physical model: theta, the modes of the membrane, the noise of the attack, rendering."""

@@ -1,8 +1,9 @@
-"""Functional transformation method: theta -> modes of a damped, stiff, rectangular membrane.
+"""Functional transformation method (FTM): theta -> modes of a damped, stiff, rectangular membrane.
 
-Closed form of the chain in Han, Lostanlen, Lagrange (TASLP 2024, arXiv 2311.14213), without its
-cancellation. With beta = alpha + 1/alpha and q = r - 1 >= 0, where r is the ratio of the mode's
-eigenvalue of the Laplacian to the fundamental's.
+The method is by Trautmann and Rabenstein (2003). This is the closed form of the chain theta -> PDE
+-> modes in Han, Lostanlen and Lagrange (TASLP 2024, arXiv 2311.14213); it avoids the cancellation
+in their difference of large terms. beta = alpha + 1/alpha, and q = r - 1 >= 0, where r is the
+ratio of a mode's eigenvalue of the Laplacian to the fundamental's.
 """
 
 from functools import lru_cache
@@ -12,12 +13,12 @@ import numpy as np
 
 from matcher.physics.theta import Theta
 
-N_MODES = 10  # per direction, as in the paper
-STRIKE = (0.4, 0.4)  # strike = pick-up point, as a share of each side, as in the paper
+N_MODES = 10  # modes per direction, as in the paper
+STRIKE = (0.4, 0.4)  # share of each side: strike and pick-up point, as in the paper
 
 
 class Modes(NamedTuple):
-    """Modes of shape (..., n_modes): x(t) = sum gain exp(-sigma t) sin(omega t)."""
+    """Modes, each field (..., modes): x(t) = sum gain exp(-sigma t) sin(omega t)."""
 
     sigma: np.ndarray  # decay rate, 1/s
     omega: np.ndarray  # angular frequency, rad/s
@@ -25,18 +26,25 @@ class Modes(NamedTuple):
 
 
 class Pde(NamedTuple):
-    """u_tt + S4 lap^2 u - c2 lap u + d1 u_t + d3 lap u_t = strike, on sides pi and pi alpha."""
+    """u_tt + S4 lap^2 u - c2 lap u + d1 u_t + d3 lap u_t = strike, with sides pi and pi alpha."""
 
     S4: np.ndarray | float  # bending stiffness
-    c2: np.ndarray | float  # tension; below zero where stiffness alone exceeds the fundamental
-    d1: np.ndarray | float  # damping of all modes alike, 1/s; below zero where p beta > 1
-    d3: np.ndarray | float  # damping that grows with frequency
+    c2: np.ndarray | float  # tension; negative where stiffness alone gives more than omega
+    d1: np.ndarray | float  # frequency-independent damping, 1/s; negative where p beta > 1
+    d3: np.ndarray | float  # frequency-dependent damping
 
 
 def modes(theta: Theta, strike=STRIKE, n_modes: int = N_MODES) -> Modes:
-    """Theta of shape (...) -> Modes (..., n_modes^2), ordered by (m, k). Silent modes are kept.
+    """Modes of a membrane that is struck and picked up at one point.
 
-    strike: (x1, x2) in [0, 1], the point struck and heard, as a share of each side.
+    Args:
+        theta: fields of shape (...).
+        strike: (x1, x2) in [0, 1], the strike and pick-up point, as a share of each side.
+        n_modes: modes per direction.
+
+    Returns:
+        Modes with fields (..., n_modes^2), ordered by (m, k). Modes that the strike point
+        silences are kept.
     """
     omega, tau, p, D, alpha = (np.asarray(v, np.float64)[..., None] for v in theta)  # (..., 1)
     m, k = _indices(n_modes)
@@ -50,7 +58,7 @@ def modes(theta: Theta, strike=STRIKE, n_modes: int = N_MODES) -> Modes:
 
 
 def excess(alpha, n_modes: int = N_MODES) -> np.ndarray:
-    """q of each mode, (..., n_modes^2), for alpha (..., 1) or a float."""
+    """q = r - 1 of each mode, (..., n_modes^2); alpha: (..., 1) or a float."""
     m, k = _indices(n_modes)
     return (alpha**2 * (m**2 - 1) + k**2 - 1) / (1 + alpha**2)
 

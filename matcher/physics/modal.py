@@ -1,37 +1,36 @@
-"""Modal bank: damped sines as complex rotations, in Numba, at any sample rate.
+"""Modal filter bank in Numba: a sum of exponentially damped sines at any sample rate.
 
-Each mode is a complex number turned and shrunk once per sample; its imaginary part sounds. The
-kernel writes eight samples per pass by a few stored powers of the rotation (more of them would cost
-more to fetch than to multiply), then advances the state.
+Each mode is a complex number that is multiplied by a complex rotation once per sample; its
+imaginary part is the output. The kernel writes eight samples per pass with a few stored powers of
+the rotation (fetching more of them would cost more than multiplying), then advances the state.
 """
 
 import numpy as np
 
 from matcher.compiled import native
 from matcher.physics import ftm
-from matcher.physics.theta import Theta
 
-POWERS = (1, 2, 4, 8)  # of each rotation that are stored; the last is a pass of the kernel
-PASS = POWERS[-1]  # samples
+POWERS = (1, 2, 4, 8)  # exponents of the stored powers of each rotation
+PASS = POWERS[-1]  # samples: written in one pass of the kernel
 N_POWERS = len(POWERS)
-GLIDE = 64  # samples for which a tension holds
-HIGHEST_RISE = 3.0  # of tension: the fundamental an octave up
-LEAST_RISE = 1e-5  # of tension, which is 0.01 cents
-HIGHEST_TURN = (
-    0.97 * np.pi
-)  # radians a sample: a mode that glides stays below the Nyquist frequency
-BLOCK = 4096  # samples between exact restarts of an offline rendering
-FADE = 0.9  # modes fade out from here, as a share of the Nyquist frequency, to silence at 1
-SILENCE = 1e-9  # a mode below this share of all modes together is over (-180 dB)
+GLIDE = 64  # samples: interval at which the tension is updated
+HIGHEST_RISE = 3.0  # relative rise of omega^2: raises the fundamental by an octave
+LEAST_RISE = 1e-5  # relative rise of omega^2: 0.01 cents, below which the modes are at rest
+HIGHEST_TURN = 0.97 * np.pi  # rad per sample: keeps gliding modes below the Nyquist frequency
+BLOCK = 4096  # samples: between exact restarts of an offline rendering
+FADE = 0.9  # share of the Nyquist frequency: modes fade out from here to silence at 1
+SILENCE = 1e-9  # share of the sum of all gains (-180 dB): quieter modes are dropped
 
 
 @native(fastmath=True)
 def add_modes(state, powers, n_modes, out):
     """Add the next samples of the first n_modes modes to `out` and advance `state`, both in place.
 
-    state: (2, modes) float32, real and imaginary part, amplitude included.
-    powers: (len(POWERS), 2, modes) float32, as `powers` makes them.
-    out: (samples,) float32.
+    Args:
+        state: (2, modes) float32, real and imaginary part, amplitude included.
+        powers: (N_POWERS, 2, modes) float32, from `powers`.
+        n_modes: number of modes to add.
+        out: (samples,) float32.
     """
     whole = out.shape[0] // PASS * PASS
     for start in range(0, whole, PASS):
@@ -74,14 +73,23 @@ def add_modes(state, powers, n_modes, out):
 
 @native(fastmath=True)
 def add_gliding(state, rotation, pull, weight, rise, n_modes, powers_now, out):
-    """add_modes of a membrane whose tension rises with the energy of its modes, quasi-statically.
+    """Like add_modes, for a membrane whose tension rises with the energy of its modes.
 
-    After Petrausch and Rabenstein (EUSIPCO 2005) and Marogna, Avanzini and Bank (DAFx 2010): the
-    squared frequency of each mode rises by rise * sum(weight |state|^2) times pull[0].
+    The tension is quasi-static, after Petrausch and Rabenstein (EUSIPCO 2005) and Marogna, Avanzini
+    and Bank (DAFx 2010): the squared frequency of each mode rises by the share
+    pull[0] * rise * sum(weight |state|^2), updated every GLIDE samples.
 
-    rotation: (2, modes) float32, one sample of each mode at rest. pull: (2, modes) float32, and
-    pull[1] is the mode's frequency in radians a sample. weight: (modes,) float32. powers_now: as
-    `powers` makes them of the modes at rest, and then as they were left here.
+    Args:
+        state: (2, modes) float32, as in add_modes.
+        rotation: (2, modes) float32, one sample's rotation of each mode at rest.
+        pull: (2, modes) float32: how strongly the tension raises the squared frequency of each
+            mode, and its frequency at rest in rad per sample.
+        weight: (modes,) float32, weight of each mode in the energy.
+        rise: relative rise of the fundamental's squared frequency at an energy of 1.
+        n_modes: number of modes to add.
+        powers_now: (N_POWERS, 2, modes) float32, from `powers` for the modes at rest at first;
+            later as the last call left it.
+        out: (samples,) float32.
     """
     for start in range(0, out.shape[0], GLIDE):
         energy = np.float32(0)
@@ -104,7 +112,7 @@ def add_gliding(state, rotation, pull, weight, rise, n_modes, powers_now, out):
 
 
 def fade_out(modes: ftm.Modes, sample_rate: float) -> ftm.Modes:
-    """Fade the gains of modes that near the Nyquist frequency, so that none aliases."""
+    """Fade out the gains of modes near the Nyquist frequency and above, so that none aliases."""
     nyquist = np.pi * sample_rate  # rad/s
     share = np.clip((modes.omega / nyquist - FADE) / (1 - FADE), 0, 1)
     fade = np.where(share < 1, np.cos(np.pi / 2 * share) ** 2, 0)
@@ -112,13 +120,21 @@ def fade_out(modes: ftm.Modes, sample_rate: float) -> ftm.Modes:
 
 
 def render_modes(modes: ftm.Modes, sample_rate: float, n_samples: int) -> np.ndarray:
-    """Sum of the modes' damped sines, (n_samples,) float32, in the modes' own scale.
+    """Sum the damped sines of modes.
 
-    modes: of one sound, each array (modes,). Restarts exactly every BLOCK samples, so that the
-    rounding of float32 does not add up; modes that have died away are dropped there.
+    The state is computed anew every BLOCK samples, so that float32 rounding errors do not
+    accumulate; modes that have decayed are dropped there.
+
+    Args:
+        modes: of one sound, each field (modes,).
+        sample_rate: Hz.
+        n_samples: length of the result.
+
+    Returns:
+        (n_samples,) float32, on the modes' own scale.
     """
     modes = fade_out(modes, sample_rate)
-    rotation = (-modes.sigma + 1j * modes.omega) / sample_rate  # (modes,) per sample
+    rotation = (-modes.sigma + 1j * modes.omega) / sample_rate  # (modes,), exponent per sample
     floor = SILENCE * modes.gain.sum()
     out = np.zeros(n_samples, np.float32)
     for start in range(0, n_samples, BLOCK):
@@ -132,23 +148,18 @@ def render_modes(modes: ftm.Modes, sample_rate: float, n_samples: int) -> np.nda
 
 
 def powers(rotation: np.ndarray) -> np.ndarray:
-    """Logarithms of rotations a sample (modes,) complex -> what add_modes takes of them."""
+    """Powers of the modes' rotations, as add_modes takes them.
+
+    Args:
+        rotation: (modes,) complex, logarithm of one sample's rotation: -sigma + i omega over the
+            sample rate.
+
+    Returns:
+        (N_POWERS, 2, modes) float32.
+    """
     return split(np.exp(np.array(POWERS)[:, None] * rotation))
 
 
 def split(z: np.ndarray) -> np.ndarray:
     """(..., modes) complex -> (..., 2, modes) float32."""
     return np.stack([z.real, z.imag], axis=-2).astype(np.float32)
-
-
-def render(
-    theta: Theta, sample_rate: float, seconds: float, strike=ftm.STRIKE, peak: float = 1.0
-) -> np.ndarray:
-    """The sound of one drum, (round(seconds * sample_rate),) float32; its largest value is `peak`.
-
-    strike: (x1, x2) in (0, 1), where the membrane is struck and heard. A point where every mode
-    below the Nyquist frequency is silent gives silence.
-    """
-    x = render_modes(ftm.modes(theta, strike), sample_rate, round(seconds * sample_rate))
-    largest = np.max(np.abs(x), initial=0)
-    return x * np.float32(peak / largest) if largest > 0 else x

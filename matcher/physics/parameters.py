@@ -1,7 +1,7 @@
-"""The one table of all that can be turned: names, ranges, units, scales, words and formats.
+"""The one table of all parameters: names, ranges, units, scales, labels, help and formats.
 
-Knobs, sliders, command-line options, MIDI controllers, files and the encoder's outputs read their
-parameters here, always by name.
+Knobs, sliders, command-line options, MIDI controllers, files and the encoder's outputs look their
+parameters up here, always by name.
 """
 
 import math
@@ -10,27 +10,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-HARD_HZ = 20000.0  # Hz: a mallet that dulls nothing audible
-DEFAULT_STRIKE = 0.4  # share of each side, where the paper strikes and picks up
+HARD_HZ = 20000.0  # Hz: cutoff of a mallet that damps nothing audible
+DEFAULT_STRIKE = 0.4  # share of each side: strike and pick-up point of the paper
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One row of the table. `low` and `high` are in natural units, both allowed."""
+    """One parameter. `low` and `high` are in natural units and are both allowed values."""
 
     name: str
     label: str  # the word a drummer uses
-    unit: str  # natural unit: of files, events and the encoder
+    unit: str  # natural unit, used in files, events and the encoder
     low: float
     high: float
-    scale: str  # "log" or "linear": along which nu in [-1, 1] is uniform
+    scale: str  # "log" or "linear": the scale on which nu in [-1, 1] is uniform
     help: str
     format: Callable[[float], str] = "{:.2g}".format  # value -> text with its unit
     default: float | None = None
-    symbol: str = ""  # in the paper
-    key: str = ""  # in files, options and events; the name where nothing else is given
-    step: float = 0.0  # knobs stop at multiples of it; 0: anywhere
-    display_unit: str = ""  # that people type and read; the unit where nothing else is given
+    symbol: str = ""  # of the paper, if any
+    key: str = ""  # name in files, options and events; by default `name`
+    step: float = 0.0  # increment of knobs; 0: continuous
+    display_unit: str = ""  # unit that people read and type; by default `unit`
     display_scale: float = 1.0  # display units per natural unit
 
     def __post_init__(self):
@@ -38,32 +38,32 @@ class Parameter:
         object.__setattr__(self, "display_unit", self.display_unit or self.unit)
 
     def to_nu(self, value):
-        """Natural units -> [-1, 1] inside the range; floats or arrays."""
+        """Value in natural units -> nu, in [-1, 1] inside the range; floats or arrays."""
         value, low, high = map(self._warp, (value, self.low, self.high))
         return 2 * (value - low) / (high - low) - 1
 
     def from_nu(self, nu):
-        """[-1, 1] -> natural units; floats or arrays."""
+        """Nu in [-1, 1] -> value in natural units; floats or arrays."""
         low, high = self._warp(self.low), self._warp(self.high)
         value = low + (np.asarray(nu) + 1) / 2 * (high - low)
         return np.exp(value) if self.scale == "log" else value
 
     def to_share(self, value: float) -> float:
-        """A value -> its place in the range, 0 to 1."""
+        """Value -> its position in the range, 0 to 1."""
         return float((self.to_nu(value) + 1) / 2)
 
     def from_share(self, share: float) -> float:
-        """A place in the range, 0 to 1 -> the value there."""
+        """Position in the range, 0 to 1 -> the value there."""
         return self.clamp(float(self.from_nu(2 * share - 1)))
 
     def clamp(self, value: float) -> float:
-        """The nearest value that is allowed."""
+        """The nearest allowed value."""
         return min(max(float(value), self.low), self.high)
 
     def check(self, value: float) -> None:
-        """Raise ValueError, naming parameter, value and range, where a value is not allowed."""
+        """Raise ValueError, which names parameter, value and range, if a value is not allowed."""
         number = not isinstance(value, bool) and isinstance(value, (int, float, np.floating))
-        # 1e-9: a value that was converted from a display unit and back; NaN is outside as well
+        # 1e-9: rounding of a conversion to the display unit and back; NaN fails as well
         if number and self.low * (1 - 1e-9) <= value <= self.high * (1 + 1e-9):
             return
         name = "pitch" if self.name == "omega" else self.key
@@ -96,7 +96,7 @@ def _tension(tension: float) -> str:
 PARAMETERS = {
     row.name: row
     for row in (
-        # theta, in the `live` range: real drums; the encoder's other preset is in physics.theta
+        # theta, with the ranges of the preset `live`, for real drums; `paper` is in physics.theta
         Parameter(
             "omega", "Pitch", "rad/s", 2 * math.pi * 25.0, 2 * math.pi * 1500.0, "log",
             "how high the drum is tuned: its lowest tone", _hz,
@@ -109,11 +109,13 @@ PARAMETERS = {
         ),
         Parameter(
             "p", "Damping", "", 1e-5, 1.0, "log",
-            "how fast the high tones die: low rings like metal, high thuds like cloth", symbol="p",
+            "how much faster high tones decay: low rings like metal, high thuds like cloth",
+            symbol="p",
         ),
         Parameter(
             "D", "Stiffness", "", 1e-5, 1.0, "log",
-            "how far the overtones spread apart: low is a skin, high is a plate", symbol="D",
+            "how far the overtones are spread: low sounds like a skin, high like a plate",
+            symbol="D",
         ),
         Parameter(
             "alpha", "Shape", "", 0.05, 1.0, "linear",
@@ -131,7 +133,7 @@ PARAMETERS = {
         ),
         Parameter(
             "tune", "Tune", "semitones", -24.0, 24.0, "linear",
-            "semitones up or down from the drum's own pitch", "{:+.1f} st".format, 0.0, step=0.1,
+            "semitones above or below the drum's own pitch", "{:+.1f} st".format, 0.0, step=0.1,
         ),
         # the stroke
         Parameter(
@@ -144,16 +146,16 @@ PARAMETERS = {
         ),
         Parameter(
             "mallet_hz", "Mallet", "Hz", 50.0, HARD_HZ, "log",
-            "how hard the mallet is: tones above its frequency are dulled, less by hard hits",
+            "hardness of the mallet: tones above this frequency are damped, less so by hard hits",
             _mallet, HARD_HZ,
         ),
         Parameter(
             "tension", "Tension", "", 0.0, 2.0, "linear",
-            "how far above its pitch a hard hit begins, before it glides down", _tension, 0.0,
+            "how far above the drum's pitch a hard hit starts before it glides down", _tension, 0.0,
         ),
         Parameter(
             "attack_mix", "Attack", "", 0.0, 1.0, "linear",
-            "how much of the hit's own noise sounds: 0 % is pure physics",
+            "level of the noise of the attack: 0 % is the membrane alone",
             lambda mix: f"{100 * mix:.0f} %", 1.0, key="attack",
         ),
     )
@@ -162,7 +164,11 @@ BY_KEY = {row.key: row for row in PARAMETERS.values()}
 
 
 def find(key: str) -> Parameter:
-    """The parameter with this key. Raises ValueError, naming those there are, for any other."""
+    """Look a parameter up by its key.
+
+    Raises:
+        ValueError: if no parameter has this key; names all keys.
+    """
     if key not in BY_KEY:
         raise ValueError(f"there is no parameter {key!r}, allowed is one of: {', '.join(BY_KEY)}")
     return BY_KEY[key]

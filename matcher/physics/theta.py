@@ -1,7 +1,7 @@
 """Theta, the five physical parameters of a drum, and the presets of their ranges.
 
 Presets: `paper` has the ranges of Han, Lostanlen and Lagrange (ICASSP 2023, arXiv 2301.02886);
-`live` contains them and extends to what real drums need.
+`live` contains these ranges and extends them to those of real drums.
 """
 
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ class Theta(NamedTuple):
 
 @dataclass(frozen=True)
 class Preset:
-    """A named set of ranges, one Parameter for each field of Theta and in its order."""
+    """A named set of ranges: one Parameter per field of Theta, in the same order."""
 
     name: str
     parameters: tuple[Parameter, ...]
@@ -47,19 +47,19 @@ class Preset:
         return Theta(*(self[name].from_nu(c) for name, c in zip(Theta._fields, columns)))
 
     def check(self, theta: Theta) -> None:
-        """Raise ValueError, naming the parameter and its range, where theta is not inside it."""
+        """Raise ValueError, which names parameter and range, if theta is out of range."""
         for row in self.parameters:
             row.check(getattr(theta, row.name))
 
 
-TURN = 2 * np.pi  # rad
+TURN = 2 * np.pi  # rad: one cycle
 LIVE = Preset("live", tuple(PARAMETERS[name] for name in Theta._fields))
 PAPER = Preset(
     "paper",
     tuple(
         replace(LIVE[name], low=low, high=high, scale=scale)
         for name, low, high, scale in (
-            # 40 to 1004 Hz; rounded by way of Hz, as in the tables of metrics that ship
+            # 40 to 1004 Hz; rounded via Hz like the tables of metrics that ship
             ("omega", TURN * (10**2.4 / TURN), TURN * (10**3.8 / TURN), "log"),
             ("tau", 0.07, 0.80, "linear"),
             ("p", 1e-5, 0.2, "log"),
@@ -75,7 +75,7 @@ NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
 def note_name(hz: float) -> str:
-    """The nearest note of equal temperament, A4 = 440 Hz, with the cents that are left."""
+    """The nearest note of equal temperament at A4 = 440 Hz, and the deviation from it in cents."""
     number = 69 + 12 * np.log2(hz / 440)
     nearest = round(number)
     cents = round(100 * (number - nearest))
@@ -83,9 +83,12 @@ def note_name(hz: float) -> str:
 
 
 def describe(theta: Theta) -> list[tuple[str, str, str]]:
-    """Theta in words a drummer understands: rows of (label, value, what it means).
+    """Describe theta in words a drummer understands.
 
-    "An octave up" is the mode whose frequency a perfect membrane doubles (q = 3 in physics.ftm).
+    "An octave up" is a mode at twice the fundamental on an ideal membrane (q = 3 in physics.ftm).
+
+    Returns:
+        Rows of (label, value, meaning), in the order of Theta's fields.
     """
     beta = theta.alpha + 1 / theta.alpha
     faster = 1 + 3 * theta.p * beta
@@ -94,8 +97,8 @@ def describe(theta: Theta) -> list[tuple[str, str, str]]:
     meanings = {
         "omega": note_name(theta.pitch_hz),
         "tau": f"rings {np.log(1000) * theta.tau:.2g} s until -60 dB",
-        "p": f"a tone an octave up dies {faster:.3g} times as fast",
-        "D": f"a tone an octave up stands {sharp:.0f} cents sharp",
+        "p": f"a tone an octave up decays {faster:.3g} times as fast",
+        "D": f"a tone an octave up is {sharp:.0f} cents sharp",
         "alpha": f"{form}: the short side is {theta.alpha:.2f} of the long",
     }
     return [

@@ -22,7 +22,7 @@ from matcher.live.protocol import (
 )
 from matcher.matching.features import SAMPLE_RATE, distance
 from matcher.matching.hear import to_analysis_rate
-from matcher.physics import modal
+from matcher.physics import drum
 from matcher.physics.theta import PRESETS, Theta
 from tests.conftest import DATA
 from tests.e2e.conftest import DRUM
@@ -70,7 +70,7 @@ def test_a_hit_becomes_a_drum_that_a_note_plays(stage):
     assert not out[:4000].any()
     left, right = out[4000:].T
     np.testing.assert_array_equal(left, right)  # in the middle
-    twin = modal.render(Theta(**stages[-1]["theta"]), RATE, 0.5)
+    twin = drum.render(Theta(**stages[-1]["theta"]), RATE, 0.5)
     heard = left[np.flatnonzero(left)[0] - 1 :][: len(twin)]
     alike = np.dot(heard, twin) / np.linalg.norm(heard) / np.linalg.norm(twin)
     assert alike > 0.999
@@ -97,7 +97,7 @@ def test_a_hit_is_refined_while_it_is_heard_and_its_twin_has_an_attack(stage):
     heard = to_analysis_rate(out[np.flatnonzero(out)[0] - 1 :], RATE)
     clip = to_analysis_rate(hit, RATE)
     clip = clip[np.argmax(np.abs(clip) > 0.05 * np.abs(clip).max()) :]
-    linear = modal.render(Theta(**answers[0]["theta"]), SAMPLE_RATE, 3.0)
+    linear = drum.render(Theta(**answers[0]["theta"]), SAMPLE_RATE, 3.0)
     assert distance(clip, heard) < 0.8 * distance(clip, linear)
 
 

@@ -41,7 +41,7 @@ from matcher.live.protocol import (
 )
 from matcher.matching.hear import Clip
 from matcher.matching.refine import Refined
-from matcher.physics import attack, modal
+from matcher.physics import attack, drum
 from matcher.physics.drum import Drum
 from matcher.physics.theta import Theta
 from tests.conftest import DATA, TOM
@@ -110,7 +110,7 @@ def test_knobs_of_detection_reach_the_engine(qtbot, window):
 
 
 def test_a_drum_is_its_own_twin():
-    hit = Clip(modal.render(TOM, 44100, 3.0), 44100.0, 3.0, ended=False)
+    hit = Clip(drum.render(TOM, 44100, 3.0), 44100.0, 3.0, ended=False)
     assert compare(hit, (Drum(TOM), 1.0)).distance < 0.02
     assert compare(hit, (Drum(TOM._replace(omega=2 * TOM.omega)), 1.0)).distance > 0.4
 

@@ -32,7 +32,7 @@ def change(path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def test_a_saved_kit_is_the_same_again(kit, path):
+def test_a_saved_kit_loads_unchanged(kit, path):
     assert load_kit(path) == (kit, [])
 
 
@@ -43,31 +43,31 @@ def test_the_file_is_readable(path):
     assert "tau = 0.4" in text
 
 
-def test_a_new_kit_has_its_pads_on_the_notes_of_a_controller():
+def test_the_pads_of_a_new_kit_have_consecutive_notes():
     assert [pad.note for pad in Kit().pads] == list(range(36, 52))
     assert Kit().pad_of(51) == 15
     assert Kit().pad_of(52) is None
 
 
 @pytest.mark.parametrize("keep", [0.2, 0.5, 0.9, 0.99])
-def test_what_is_left_of_a_torn_file_opens(kit, path, keep):
+def test_the_whole_pads_of_a_truncated_file_are_read(kit, path, keep):
     data = path.read_bytes()
     path.write_bytes(data[: int(keep * len(data))])
     opened, dropped = load_kit(path)
-    whole = path.read_text().count("[[pads]]") - 1  # the last may be torn
+    whole = path.read_text().count("[[pads]]") - 1  # the last may be cut off
     assert opened.name == "Ready"
     assert opened.pads[:whole] == kit.pads[:whole]
     assert dropped
 
 
-def test_a_broken_line_costs_one_pad(kit, path):
+def test_a_broken_line_loses_one_pad(kit, path):
     change(path, 'name = "Kick"', 'name = "Kick')
     opened, dropped = load_kit(path)
     assert dropped == ["pad 1 cannot be read: left empty"]
     assert opened.pads == (Pad(36), *kit.pads[1:])
 
 
-def test_bytes_that_are_no_text_cost_one_pad(kit, path):
+def test_invalid_utf_8_loses_one_pad(kit, path):
     path.write_bytes(path.read_bytes().replace(b"Kick", b"\xff\x00\xfe"))
     opened, dropped = load_kit(path)
     assert dropped == ["pad 1 cannot be read: left empty"]
@@ -75,7 +75,7 @@ def test_bytes_that_are_no_text_cost_one_pad(kit, path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said", "still"),
+    ("old", "new", "sentence", "field"),
     [
         ("gain_db = -3.5", "gain_db = 99", "gain_db is 99, allowed is -60 to 12", "gain_db"),
         ("gain_db = -3.5", "gain_db = nan", "gain_db is nan", "gain_db"),
@@ -89,33 +89,33 @@ def test_bytes_that_are_no_text_cost_one_pad(kit, path):
         ("tau = 0.1", f"tau = {10**400}", "pad 1: ", "drum"),
     ],
 )
-def test_a_value_that_is_not_allowed_stays_at_its_default(kit, path, old, new, said, still):
+def test_a_value_that_is_not_allowed_stays_at_its_default(kit, path, old, new, sentence, field):
     change(path, old, new)
     opened, dropped = load_kit(path)
     assert len(dropped) == 1
-    assert said in dropped[0]
+    assert sentence in dropped[0]
     (pad,) = (i for i in range(N_PADS) if opened.pads[i] != kit.pads[i])
-    assert opened.pads[pad] == replace(kit.pads[pad], **{still: getattr(Pad(36), still)})
+    assert opened.pads[pad] == replace(kit.pads[pad], **{field: getattr(Pad(36), field)})
 
 
 def test_a_note_belongs_to_one_pad(kit, path):
     change(path, "note = 99", "note = 38")
     opened, dropped = load_kit(path)
-    assert dropped == ["pad 4: note 38 is that of pad 3"]
+    assert dropped == ["pad 4: note 38 already plays pad 3"]
     assert opened.pads[3].note == 39  # its own again
     with pytest.raises(ValueError, match="note 38 is on two pads"):
         kit.with_pad(3, note=38)
 
 
-def test_more_pads_than_a_kit_has(kit, path):
+def test_surplus_pads_are_left_out(kit, path):
     change(path, "# end of kit", "[[pads]]\nnote = 100\n# end of kit")
-    assert load_kit(path) == (kit, ["1 pads more than 16"])
+    assert load_kit(path) == (kit, ["the file has 17 pads: those after 16 are left out"])
 
 
-def test_a_newer_schema_is_refused_and_left_alone(path):
+def test_a_newer_schema_is_refused_and_the_file_unchanged(path):
     change(path, "schema = 1", "schema = 2")
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="is of schema 2, made by a newer Drum matcher"):
+    with pytest.raises(ValueError, match="has schema 2, made by a newer Drum matcher"):
         load_kit(path)
     assert path.read_bytes() == before
 
@@ -127,7 +127,7 @@ def test_another_file_is_refused(tmp_path, content):
         load_kit(tmp_path / "x.drumkit")
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"cannot be read: No such file or directory; give a"):
         load_kit(tmp_path / "x.drumkit")
     with pytest.raises(ValueError, match="cannot be read: Is a directory"):
@@ -135,7 +135,7 @@ def test_a_file_that_is_not_there(tmp_path):
 
 
 @pytest.mark.parametrize("curve", CURVES)
-def test_curves_rise_from_nothing_to_full(curve):
+def test_curves_rise_from_0_to_1(curve):
     gains = [velocity_to_gain(CURVES[curve], v) for v in np.linspace(0, 1, 128)]
     assert gains[0] == 0
     assert gains[-1] == pytest.approx(1)
@@ -144,13 +144,13 @@ def test_curves_rise_from_nothing_to_full(curve):
     assert side == {"l": 0, "e": 1, "f": -1}[curve[0]] or curve.startswith("logarithmic")
 
 
-def test_curves_bend_as_they_say():
+def test_exponential_curves_are_soft_and_logarithmic_curves_loud():
     halves = [velocity_to_gain(bend, 0.5) for bend in CURVES.values()]
     linear, soft, softer, loud, louder, fixed = halves
     assert softer < soft < linear < loud < louder < fixed == 1
 
 
-def test_tune_moves_the_pitch_and_stops_at_the_end_of_the_range():
+def test_tune_transposes_the_pitch_up_to_the_end_of_its_range():
     pad = Pad(36, drum=Drum(TOM))
     assert replace(pad, tune=12.0).tuned == Drum(TOM._replace(omega=2 * TOM.omega))
     highest = PRESETS["live"]["omega"].high
@@ -159,24 +159,24 @@ def test_tune_moves_the_pitch_and_stops_at_the_end_of_the_range():
     assert Pad(36).tuned is None
 
 
-def test_a_drum_is_kept_whole_and_checked(tmp_path):
+def test_all_of_a_drum_is_saved_and_checked(tmp_path):
     powers = ((0.25,) * 5,) * 12
     drum = Drum(TOM, (0.3, 0.45), 900.0, 0.25, powers)
     kit = Kit().with_pad(4, drum=drum, attack_mix=0.5)
     save_kit(kit, tmp_path / "a.drumkit")
     assert load_kit(tmp_path / "a.drumkit") == (kit, [])
-    for wrong, said in (
+    for wrong, sentence in (
         ({"tension": 3.0}, "tension is 3, allowed is 0 to 2"),
         ({"mallet_hz": 10.0}, "mallet_hz is 10, allowed is 50 to 20000 Hz"),
         ({"strike": (0.0, 0.5)}, "x1 is 0, allowed is 0.001 to 0.999"),
         ({"attack_powers": ((-1.0,) * 5,) * 12}, "allowed are 12 rows of 5 numbers"),
     ):
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=sentence):
             Pad(36, drum=drum._replace(**wrong))
         Pad(36, drum=for_pad(drum._replace(**wrong)) if "attack_powers" not in wrong else drum)
 
 
-def test_a_value_of_the_stroke_that_is_not_allowed_stays_at_its_default(tmp_path):
+def test_a_stroke_parameter_that_is_not_allowed_stays_at_its_default(tmp_path):
     path = tmp_path / "a.drumkit"
     save_kit(Kit().with_pad(0, drum=Drum(TOM, (0.3, 0.45), 900.0, 0.25)), path)
     change(path, "mallet_hz = 900.0", "mallet_hz = 9.0")

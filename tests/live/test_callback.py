@@ -11,7 +11,7 @@ from matcher.kits.kit import Pad
 from matcher.live import callback as native
 from matcher.live import programs, voices
 from matcher.live.detector import Settings
-from matcher.physics import modal
+from matcher.physics import drum
 from matcher.physics.theta import Theta
 
 RATE = 48000
@@ -69,7 +69,7 @@ def quiet(n, channels=1):
 
 def hit(n, at, level=0.5):
     x = quiet(n)
-    x[at:, 0] = modal.render(TOM._replace(omega=2 * np.pi * 200), RATE, (n - at) / RATE, peak=level)
+    x[at:, 0] = drum.render(TOM._replace(omega=2 * np.pi * 200), RATE, (n - at) / RATE, peak=level)
     return x
 
 
@@ -81,7 +81,7 @@ def test_strikes_sound_at_their_frame_at_any_block_size(call, block):
     out = call(state, quiet(10000), block)
     expected = np.zeros(10000)
     for time, amount in ((100, 1.0), (2500, 0.5)):
-        expected[time:] += amount * np.sqrt(0.5) * modal.render(TOM, RATE, (10000 - time) / RATE)
+        expected[time:] += amount * np.sqrt(0.5) * drum.render(TOM, RATE, (10000 - time) / RATE)
     assert np.abs(out[:, 0] - expected).max() < 1e-4
     np.testing.assert_array_equal(out[:, 0], out[:, 1])
     events = native.receive(state[0])
@@ -126,7 +126,7 @@ def test_a_hit_plays_the_armed_pad_and_is_reported(call):
     assert first - struck.time <= 1  # the first sample of a drum is 0
     assert found.level == pytest.approx(0.5, rel=0.2)
     late = slice(struck.time + 480, RATE)
-    expected = found.level * np.sqrt(0.5) * modal.render(TOM, RATE, (RATE - struck.time) / RATE)
+    expected = found.level * np.sqrt(0.5) * drum.render(TOM, RATE, (RATE - struck.time) / RATE)
     assert np.abs(out[late, 0] - expected[480:]).max() < 1e-3
 
 
@@ -189,7 +189,7 @@ def test_the_limiter_leaves_what_is_below_its_knee_alone(call):
     native.send(state[0], 0, native.STRIKE, 0, 0, 0.05, 0)
     native.send(state[0], 4800, native.STRIKE, 0, 0, 1.0, 0)
     out = call(state, quiet(9600))[:, 0]
-    alone = 0.5 * np.sqrt(0.5) * modal.render(TOM, RATE, 4800 / RATE)
+    alone = 0.5 * np.sqrt(0.5) * drum.render(TOM, RATE, 4800 / RATE)
     assert np.abs(out[:4800] - alone).max() < 1e-5
     assert 0.9 < np.abs(out).max() <= 1
     assert state["limited"][0] > 0

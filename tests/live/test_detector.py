@@ -2,14 +2,15 @@ import numpy as np
 import pytest
 
 from matcher.live.detector import Settings, detect, make_detector
-from matcher.physics import modal
+from matcher.physics import drum
 from matcher.physics.theta import Theta
 
 RATE = 48000
 TOM = Theta(2 * np.pi * 110, 0.3, 0.02, 0.01, 0.8)
 
 
-def hear(x, rate: int = RATE, **settings):
+def run(x, rate: int = RATE, **settings):
+    """Hits and ignored rises that a new detector finds in x."""
     return detect(make_detector(Settings(**settings), rate)[0], x)
 
 
@@ -18,79 +19,79 @@ def hits(found):
 
 
 def take(times, levels=None, rate: int = RATE, seconds: float = 2.0, noise_db: float = -80.0):
-    """Toms at these times, s, over noise."""
+    """A recording of a tom struck at each of these times, s, over noise."""
     rng = np.random.default_rng(3)
     x = 10 ** (noise_db / 20) * rng.standard_normal(round(seconds * rate))
     for time, level in zip(times, levels or [0.5] * len(times)):
         start = round(time * rate)
-        x[start:] += modal.render(TOM, rate, (len(x) - start) / rate, peak=level)
+        x[start:] += drum.render(TOM, rate, (len(x) - start) / rate, peak=level)
     return x
 
 
 @pytest.mark.parametrize("rate", [22050, 44100, 48000, 96000, 192000])
 def test_hits_are_found_where_they_are(rate):
     times = [0.3, 0.6, 0.72, 1.5]
-    found = hits(hear(take(times, rate=rate), rate))
+    found = hits(run(take(times, rate=rate), rate))
     assert [f.onset / rate for f in found] == pytest.approx(times, abs=0.001)
     assert [f.peak for f in found] == pytest.approx([0.5] * 4, rel=0.5)
 
 
 @pytest.mark.parametrize("size", [16, 64, 441, 1024, 2048])
-def test_the_size_of_the_blocks_makes_no_difference(size):
+def test_the_result_does_not_depend_on_the_block_size(size):
     x = take([0.1, 0.6, 0.67, 1.4], [0.5, 0.1, 0.5, 0.2])
     detector = make_detector(Settings(), RATE)[0]
     parts = [
         f for start in range(0, len(x), size) for f in detect(detector, x[start : start + size])
     ]
-    assert parts == hear(x)
+    assert parts == run(x)
     assert len(hits(parts)) == 4
 
 
-def test_a_quiet_hit_is_refused_by_the_threshold_and_says_so():
+def test_a_hit_below_the_threshold_is_ignored_and_reported():
     x = take([0.5], [10 ** (-41 / 20)], noise_db=-90)
-    assert not hits(hear(x))
-    assert "below the threshold" in {f.reason for f in hear(x)}
-    assert len(hits(hear(x, threshold_db=-60.0))) == 1
+    assert not hits(run(x))
+    assert "below the threshold" in {f.reason for f in run(x)}
+    assert len(hits(run(x, threshold_db=-60.0))) == 1
 
 
-def test_the_mask_time_hides_a_second_hit():
+def test_a_second_hit_in_the_mask_time_is_ignored():
     x = take([0.5, 0.53], [0.2, 0.5])
-    assert len(hits(hear(x, mask_ms=5.0))) == 2
-    found = hear(x, mask_ms=50.0)
+    assert len(hits(run(x, mask_ms=5.0))) == 2
+    found = run(x, mask_ms=50.0)
     assert not [f for f in hits(found) if 0.51 < f.onset / RATE < 0.55]
     assert "mask time" in {f.reason for f in found}
 
 
-def test_retrigger_cancel_keeps_what_is_far_below_a_ringing_drum_out():
+def test_retrigger_cancel_ignores_rises_far_below_a_ringing_drum():
     x = take([0.5, 0.56], [0.5, 0.1])
-    free, found = (hear(x, cancel=c, sensitivity=0.8) for c in (0.0, 1.0))
+    free, found = (run(x, cancel=c, sensitivity=0.8) for c in (0.0, 1.0))
     assert len(hits(free)) > 1 == len(hits(found))
     assert "retrigger cancel" in {f.reason for f in found}
 
 
 @pytest.mark.parametrize(("level", "threshold"), [(-60.0, -40.0), (-30.0, -15.0)])
-def test_noise_and_tones_that_go_on_are_no_hits(level, threshold):
+def test_steady_noise_and_tones_are_no_hits(level, threshold):
     rng, t = np.random.default_rng(4), np.arange(3 * RATE) / RATE
     for x in (rng.standard_normal(len(t)), np.sin(2 * np.pi * 60 * t), np.ones(len(t))):
-        found = hits(hear(10 ** (level / 20) * x, threshold_db=threshold))
-        assert len(found) <= 1  # its begin
+        found = hits(run(10 ** (level / 20) * x, threshold_db=threshold))
+        assert len(found) <= 1  # its start
         assert all(f.onset < 0.01 * RATE for f in found)
 
 
-def test_sensitivity_finds_more():
+def test_a_higher_sensitivity_finds_more_hits():
     x = take([0.3, 0.37, 0.44], [0.5, 0.1, 0.08], noise_db=-60)
-    found = [len(hits(hear(x, sensitivity=s, cancel=0.0))) for s in (0.0, 0.5, 1.0)]
+    found = [len(hits(run(x, sensitivity=s, cancel=0.0))) for s in (0.0, 0.5, 1.0)]
     assert found == sorted(found)
     assert found[0] < 3 <= found[-1]
 
 
-def test_velocity_grows_with_the_hit():
+def test_the_peak_is_proportional_to_the_level_of_the_hit():
     levels = [0.02, 0.1, 0.5]
-    peaks = [f.peak for f in hits(hear(take([0.3, 0.9, 1.5], levels)))]
+    peaks = [f.peak for f in hits(run(take([0.3, 0.9, 1.5], levels)))]
     assert np.array(peaks) / levels == pytest.approx([peaks[0] / levels[0]] * 3, rel=0.1)
 
 
-def test_settings_outside_their_range_are_named():
+def test_a_setting_out_of_range_is_refused():
     with pytest.raises(ValueError, match=r"mask_ms is 65, allowed is 0 to 64"):
         Settings(mask_ms=65.0)
     with pytest.raises(ValueError, match="threshold_db is nan"):

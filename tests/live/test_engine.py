@@ -47,7 +47,7 @@ def wait_for(engine, kind, seconds: float = 20.0):
 NO_DEVICE = Setup(output="no such device")
 
 
-def test_without_devices_it_waits_and_says_so(silent):
+def test_without_devices_the_engine_waits_and_reports_it(silent):
     with Engine(State(NO_DEVICE, Kit().with_pad(0, drum=Drum(TOM)))) as engine:
         event = wait_for(engine, DeviceChanged)
         assert event.state == "missing"
@@ -75,7 +75,7 @@ def test_a_broken_model_is_refused_at_the_start_and_later(silent, tmp_path):
         assert "cannot be read" in wait_for(engine, Failed).message
 
 
-def test_a_process_that_dies_is_replaced_and_has_the_kit(silent):
+def test_a_process_that_dies_is_replaced_and_the_kit_kept(silent):
     with Engine(State(NO_DEVICE)) as engine:
         wait_for(engine, DeviceChanged)
         engine.edit_pad(2, drum=Drum(TOM))
@@ -89,31 +89,31 @@ def test_a_process_that_dies_is_replaced_and_has_the_kit(silent):
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "sentence"),
     [({"mode": "play"}, "mode is 'play'"), ({"armed": 16}, "armed is 16"), ({"block": 8}, "block"),
      ({"solo": frozenset({16})}, "solo is 16")],
 )  # fmt: skip
-def test_a_setup_that_is_not_allowed(settings, said):
-    with pytest.raises(ValueError, match=said):
+def test_a_setup_that_is_not_allowed_is_refused(settings, sentence):
+    with pytest.raises(ValueError, match=sentence):
         Setup(**settings)
 
 
 @pytest.mark.parametrize("controllers", [{200: "tau"}, {3: "loudness"}])
-def test_controllers_that_are_not_allowed(controllers):
+def test_controllers_that_are_not_allowed_are_refused(controllers):
     with pytest.raises(ValueError, match="controller"):
         Setup(controllers=controllers)
 
 
-def test_a_model_that_turned_to_garbage_is_replaced_by_the_shipped_one(silent, tmp_path):
+def test_a_model_that_became_broken_is_replaced_by_the_shipped_one(silent, tmp_path):
     path = tmp_path / "mine.onnx"
     shutil.copy(SHIPPED, path)
     with Engine(State(Setup(output="no such device", model=path))) as engine:
         wait_for(engine, DeviceChanged)
         path.write_bytes(b"garbage")
         engine._process.kill()
-        said = [wait_for(engine, Failed).message for _ in range(2)]
-        assert "ended by itself" in said[0]
-        assert "mine.onnx is not an ONNX model" in said[1]
+        messages = [wait_for(engine, Failed).message for _ in range(2)]
+        assert "ended by itself" in messages[0]
+        assert "mine.onnx is not an ONNX model" in messages[1]
         wait_for(engine, DeviceChanged)
         assert engine._process.is_alive()
 
@@ -127,7 +127,7 @@ def test_a_model_that_was_loaded_stays_when_the_process_is_replaced(silent, tmp_
         assert engine.state.setup.model == path
 
 
-def test_what_cannot_be_learned_or_calibrated(silent):
+def test_an_unknown_parameter_is_not_learned_and_no_input_not_calibrated(silent):
     with pytest.raises(ValueError, match="learn is 'loudness'"):
         Learn("loudness")
     with Engine(State(NO_DEVICE)) as engine:
@@ -166,13 +166,13 @@ def test_no_update_is_lost_between_caller_and_reader(silent):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process there")
-def test_ctrl_c_ends_it_without_a_traceback(silent):
+def test_ctrl_c_ends_live_without_a_traceback(silent):
     command = [sys.executable, "-m", "matcher", "live", "--json", "--output", "no such device"]
     # groups of their own, so that Ctrl-C reaches the engine's process as in a terminal
     app = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    app.stdout.readline()  # it runs
+    app.stdout.readline()  # the engine runs
     subprocess.run(["kill", "-INT", "--", f"-{app.pid}"], check=True)
     _, errors = app.communicate(timeout=20)
     assert (app.returncode, errors) == (0, "")
@@ -180,7 +180,7 @@ def test_ctrl_c_ends_it_without_a_traceback(silent):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process there")
 @pytest.mark.parametrize("after_s", [0.6, 1.2])
-def test_ctrl_c_while_it_starts(silent, after_s):
+def test_ctrl_c_while_live_starts(silent, after_s):
     command = [sys.executable, "-m", "matcher", "live", "--output", "no such device"]
     app = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     time.sleep(after_s)
@@ -190,7 +190,7 @@ def test_ctrl_c_while_it_starts(silent, after_s):
     assert app.returncode in (0, 130, -signal.SIGINT)
 
 
-def test_commands_and_events_are_values():
+def test_events_are_immutable():
     for kind in vars(protocol).values():
         if isinstance(kind, type) and issubclass(kind, protocol.Event):
             assert kind.__dataclass_params__.frozen

@@ -10,14 +10,14 @@ from matcher.physics import modal
 
 @pytest.fixture
 def short(monkeypatch):
-    """As few turns as will do, and no sound server."""
+    """The smallest numbers of measurements, and no sound server."""
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "none-of-this-name")
     monkeypatch.setenv("JACK_NO_START_SERVER", "1")
     for name, value in {"VOICES": (0, 17), "BANK_VOICES": 20, "CALLBACKS": 50, "STARTS": 1}.items():
         monkeypatch.setattr(bench, name, value)
 
 
-def test_it_measures_every_part(short, capsys):
+def test_the_benchmark_measures_every_part(short, capsys):
     assert main(["bench", "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["voices_100_modes"] > 0
@@ -35,7 +35,7 @@ def test_it_measures_every_part(short, capsys):
     assert len(bench.lines(figures)) == 14
 
 
-def test_the_plain_kernel_says_what_the_bank_says():
+def test_the_plain_kernel_and_the_bank_agree():
     rotation = -1e-3 + 1j * np.array([0.1, 1.0, 2.5])
     outs = []
     for kernel in (modal.add_modes, bench._plain):

@@ -17,11 +17,11 @@ PAD = 3
 
 @pytest.fixture
 def process(silent):
-    """The engine's inside without a stream, and what it published."""
-    said = queue.SimpleQueue()
+    """The engine inside its process, without a stream; `published` has its events."""
+    published = queue.SimpleQueue()
     state = State(Setup(output="none of this name"))
-    process = EngineProcess(state, said.put, time.monotonic())
-    process.said = said
+    process = EngineProcess(state, published.put, time.monotonic())
+    process.published = published
     yield process
     process.worker.close()
 
@@ -37,10 +37,11 @@ def tau(process) -> float:
 
 
 def events(process, kind) -> list:
-    said = []
-    while not process.said.empty():
-        said.append(process.said.get())
-    return [event for event in said if isinstance(event, kind)]
+    """The events of a class since the last call."""
+    published = []
+    while not process.published.empty():
+        published.append(process.published.get())
+    return [event for event in published if isinstance(event, kind)]
 
 
 def test_a_late_answer_to_an_older_hit_does_not_overwrite_a_newer_one(process):
@@ -52,14 +53,14 @@ def test_a_late_answer_to_an_older_hit_does_not_overwrite_a_newer_one(process):
     assert tau(process) == 0.4
 
 
-def test_an_answer_is_published_with_its_own_hit(process):
+def test_an_answer_is_published_with_the_number_of_its_hit(process):
     process.put_answer(answer(5, 0.1))
     process.put_answer(answer(6, 0.2))
     process.put_answer(answer(5, 0.3))
     assert [(e.hit, e.drum.theta.tau) for e in events(process, Answered)] == [(5, 0.1), (6, 0.2)]
 
 
-def test_a_muted_pad_gets_its_answers_and_a_turned_one_does_not(process):
+def test_a_muted_pad_takes_answers_and_an_edited_one_does_not(process):
     assert process.put_answer(answer(1, 0.1))
     process.obey(ChangeSetup(1, {"solo": frozenset({0})}))
     assert process.put_answer(answer(1, 0.2))
@@ -82,9 +83,9 @@ def test_an_answer_for_a_kit_that_is_gone_is_dropped(process):
     assert process.state.kit == Kit("Another")
 
 
-def test_a_hit_that_cannot_be_matched_is_told_and_the_next_one_is_matched(process):
+def test_a_hit_that_cannot_be_matched_is_reported_and_the_next_one_is_matched(process):
     def infer(features, network=process.encoder.infer):
-        process.encoder.infer = network  # the first time alone
+        process.encoder.infer = network  # only the first call fails
         return TOM._replace(tau=float("nan"))
 
     process.encoder.infer = infer
@@ -92,10 +93,10 @@ def test_a_hit_that_cannot_be_matched_is_told_and_the_next_one_is_matched(proces
     for hit in (1, 2):
         process.worker.submit(Job(hit, PAD, 0, "full", clip, time.monotonic()))
     end = time.monotonic() + 20
-    said = []
-    while len(said) < 2 and time.monotonic() < end:
-        said += events(process, (Failed, Answered))
+    received = []
+    while len(received) < 2 and time.monotonic() < end:
+        received += events(process, (Failed, Answered))
         time.sleep(0.01)
-    failed, answered = said
+    failed, answered = received
     assert "NaN" in failed.message
     assert answered.hit == 2

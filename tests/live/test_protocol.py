@@ -90,31 +90,31 @@ def test_an_answer_for_another_kit_is_late(state):
     assert state.kit == Kit("Another")
 
 
-def test_an_edit_beside_the_drum_lets_answers_in(state):
+def test_an_edit_of_other_fields_does_not_make_answers_late(state):
     state = follow(state, answer(1), edit(1, gain_db=-6.0, name="Tom"), answer(1, tau=0.7))
     assert tau(state) == 0.7
     assert state.kit.pads[PAD].gain_db == -6.0
 
 
-def test_a_controller_ends_the_answers_to_the_hit_that_set_the_drum(state):
+def test_a_controller_makes_later_answers_to_the_same_hit_late(state):
     state = follow(state, answer(1), moved("tau", 0.9))
     assert apply(state, answer(1)) is state
     assert tau(apply(state, answer(2, tau=0.2))) == 0.2
-    state = follow(state, answer(2), moved("pan", 0.5))  # which is not of the drum
+    state = follow(state, answer(2), moved("pan", 0.5))  # which is no parameter of the drum
     assert tau(apply(state, answer(2, tau=0.4))) == 0.4
 
 
-def test_an_answer_reaches_a_muted_pad(state):
+def test_answers_and_controllers_change_a_muted_pad(state):
     state = apply(state, ChangeSetup(1, {"solo": frozenset({0})}))
     state = apply(state, answer(1, revision=1))
     assert tau(state) == 0.1
-    assert state.sound(PAD)[0] is None  # it is silent
+    assert state.sound(PAD)[0] is None  # the pad is silent
     state = apply(state, moved("tau", 0.8, revision=1))
-    assert tau(state) == 0.8  # and turns
+    assert tau(state) == 0.8
 
 
 def crossings() -> list:
-    """Events of the engine that were on their way when the client edited something."""
+    """Pairs of an event of the engine and a client's edit that cross on their way."""
     theta = TOM._replace(tau=0.33)
     return [
         (moved("tau", 0.5), edit(1, drum=Drum(theta))),
@@ -139,14 +139,14 @@ def calibrated(gain_db: float) -> Calibrated:
 
 
 @pytest.mark.parametrize(("event", "command"), crossings(), ids=str)
-def test_who_sends_and_who_receives_come_to_the_same(state, event, command):
+def test_engine_and_client_end_in_the_same_state(state, event, command):
     state = apply(state, answer(1))
     in_the_process, in_the_client = follow(state, event, command), follow(state, command, event)
     assert in_the_process.kit == in_the_client.kit
     assert in_the_process.setup == in_the_client.setup
 
 
-def test_learned_notes_swap_and_controllers_move(state):
+def test_a_learned_note_is_swapped_and_a_parameter_has_one_controller(state):
     state = follow(state, learned(NOTE, 36), learned("pan", 7), learned("pan", 8))
     assert (state.kit.pads[PAD].note, state.kit.pads[0].note) == (36, 39)
     assert state.setup.controllers == {8: "pan"}
@@ -165,7 +165,7 @@ def test_a_state_that_is_not_allowed_is_refused(state):
 
 
 POWERS = ((0.25,) * 5,) * 12
-JSON = [  # as `live --json` has printed it from the first version on
+JSON = [  # what `live --json` prints, unchanged since the first version
     (
         Ready(time_s=0.5, sample_rate=48000.0, block=64, input=None, output="Speaker",
               input_latency_s=None, output_latency_s=0.01),
@@ -218,6 +218,6 @@ JSON = [  # as `live --json` has printed it from the first version on
 
 
 @pytest.mark.parametrize(("event", "printed"), JSON, ids=lambda value: getattr(value, "kind", ""))
-def test_events_are_printed_as_ever(event, printed):
+def test_events_are_printed_unchanged(event, printed):
     assert list(event.to_json()) == list(printed)  # in this order
     assert json.loads(json.dumps(event.to_json())) == printed

@@ -7,7 +7,7 @@ import pytest
 
 from matcher.kits.kit import Pad
 from matcher.live import excitation, programs, voices
-from matcher.physics import attack, modal
+from matcher.physics import attack
 from matcher.physics import drum as drums
 from matcher.physics.drum import Drum
 from matcher.physics.theta import Theta
@@ -58,7 +58,7 @@ class Pool:
 
 
 def drum(theta: Theta, n: int, rate: int = RATE) -> np.ndarray:
-    return modal.render(theta, rate, n / rate) * HALF
+    return drums.render(theta, rate, n / rate) * HALF
 
 
 def smooth(n: int) -> np.ndarray:

@@ -18,7 +18,7 @@ RATE = 48000
 
 @pytest.fixture
 def start():
-    """Call it for a Worker and the queue of its answers; what its put returns is given."""
+    """A function that starts a Worker -> the worker and a queue of its answers and failures."""
     workers = []
 
     def run(wanted=True, **more):
@@ -55,18 +55,18 @@ def test_the_network_answers_at_once_and_refining_comes_nearer(start):
     assert second.drum == for_pad(second.drum)
 
 
-def test_a_longer_part_of_a_hit_goes_on_from_what_is_known(start):
+def test_a_longer_part_of_a_hit_is_refined_from_its_best_answer(start):
     worker, answers = start()
     worker.submit(job(0.4, final=False))
     first, _ = (answers.get(timeout=60) for _ in range(2))
     assert first.stage == "network"
     worker.submit(job(1.5))
-    later = answers.get(timeout=60)  # no raw answer in between
+    later = answers.get(timeout=60)  # no answer of the network in between
     assert later.stage != "network"
     assert later.distance < 0.6
 
 
-def test_a_short_part_is_not_refined_and_nothing_where_it_is_off(start):
+def test_a_short_part_is_not_refined_nor_any_part_if_refining_is_off(start):
     for seconds, more in ((REFINED_S / 2, {}), (1.0, {"refines": lambda: False})):
         worker, answers = start(**more)
         worker.submit(job(seconds))
@@ -75,7 +75,7 @@ def test_a_short_part_is_not_refined_and_nothing_where_it_is_off(start):
             answers.get(timeout=2)
 
 
-def test_a_pad_that_was_changed_gets_no_more_answers(start):
+def test_a_hit_whose_answer_was_late_gets_no_more_answers(start):
     worker, answers = start(wanted=False)
     worker.submit(job(1.0))
     assert answers.get(timeout=60).stage == "network"
@@ -85,12 +85,12 @@ def test_a_pad_that_was_changed_gets_no_more_answers(start):
     assert answers.get(timeout=60).job.hit == 2
 
 
-def test_silence_is_said_and_the_next_hit_is_matched(start):
+def test_silence_is_reported_and_the_next_hit_is_matched(start):
     worker, answers = start()
     silence = Clip(np.zeros(RATE, np.float32), RATE, 1.0, False)
     worker.submit(replace(job(1.0), clip=silence))
-    said = [answers.get(timeout=60) for _ in range(2)]
-    assert any(isinstance(one, str) and "silent" in one for one in said)
+    received = [answers.get(timeout=60) for _ in range(2)]
+    assert any(isinstance(one, str) and "silent" in one for one in received)
     worker.submit(job(1.5, hit=2))
     assert [answers.get(timeout=60).stage for _ in range(2)] == ["network", "attack"]
 
@@ -108,14 +108,14 @@ def test_each_job_fails_alone(start, monkeypatch, wrong):
     monkeypatch.setattr(encoder, "infer", infer)
     worker, answers = start()
     worker.submit(job(0.1))
-    said = answers.get(timeout=60)
-    assert "NaN" in said or "of the runtime" in said
+    failure = answers.get(timeout=60)
+    assert "NaN" in failure or "of the runtime" in failure
     worker.submit(job(0.1, hit=2))
     assert answers.get(timeout=60).job.hit == 2
 
 
 def test_an_answer_that_cannot_be_put_fails_alone():
-    said, puts = queue.SimpleQueue(), []
+    failures, puts = queue.SimpleQueue(), []
 
     def put(answer):
         puts.append(answer)
@@ -123,10 +123,10 @@ def test_an_answer_that_cannot_be_put_fails_alone():
             raise ValueError("not this one")
         return False
 
-    worker = Worker(shipped_encoder, put, said.put)
+    worker = Worker(shipped_encoder, put, failures.put)
     try:
         worker.submit(job(0.1))
-        assert "not this one" in said.get(timeout=60)
+        assert "not this one" in failures.get(timeout=60)
         worker.submit(job(0.1, hit=2))
         end = time.monotonic() + 60
         while len(puts) < 2 and time.monotonic() < end:

@@ -7,7 +7,7 @@ import pytest
 from matcher.matching.encoder import METADATA_KEY, SHIPPED, Contract, Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.matching.match import shipped_encoder
-from matcher.physics import modal
+from matcher.physics import drum
 from matcher.physics.theta import PRESETS, Theta
 from tests.conftest import draw, one
 
@@ -58,12 +58,12 @@ def forget(data):
         (forget, "its metadata is incomplete: 'training'"),
     ],
 )
-def test_a_model_that_does_not_fit_its_metadata(tmp_path, change, sentence):
+def test_a_model_that_does_not_fit_its_metadata_is_refused(tmp_path, change, sentence):
     with pytest.raises(ValueError, match=sentence):
         Encoder(variant(tmp_path, change))
 
 
-def test_a_model_without_metadata(tmp_path):
+def test_a_model_without_metadata_is_refused(tmp_path):
     model = onnx.load(SHIPPED)
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "bare.onnx")
@@ -71,19 +71,19 @@ def test_a_model_without_metadata(tmp_path):
         Encoder(tmp_path / "bare.onnx")
 
 
-def test_half_a_model(tmp_path):
+def test_half_a_model_is_refused(tmp_path):
     whole = SHIPPED.read_bytes()
     (tmp_path / "half.onnx").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match="is not an ONNX model, or is broken"):
         Encoder(tmp_path / "half.onnx")
 
 
-def test_no_model(tmp_path):
+def test_a_missing_model_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"none\.onnx cannot be read: No such file"):
         Encoder(tmp_path / "none.onnx")
 
 
-def test_the_shipped_model_says_how_it_was_trained():
+def test_the_metadata_of_the_shipped_model_says_how_it_was_trained():
     contract = shipped_encoder().contract
     assert contract.preset == PRESETS["live"]
     assert contract.training["sounds"] >= 400_000
@@ -99,12 +99,12 @@ def test_a_contract_can_be_written_after_its_features_were_computed():
     assert Contract.from_json(before) == contract
 
 
-def test_the_shipped_model_hears_theta():
+def test_the_shipped_model_infers_theta():
     """Median errors on clean sounds stay near those in the README."""
     thetas = draw("live", 100, seed=13)
     guesses = []
     for i in range(100):
-        x = modal.render(one(thetas, i), SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
+        x = drum.render(one(thetas, i), SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
         guesses.append(shipped_encoder()(x))
     guess = Theta(*map(np.array, zip(*guesses)))
     assert np.median(np.abs(1200 * np.log2(guess.omega / thetas.omega))) < 75

@@ -13,8 +13,8 @@ from training.dataset import Recipe
 ENCODER = Recipe().features
 CQTS = {"encoder": ENCODER, "distance": DISTANCE}
 T = np.arange(N_SAMPLES) / SAMPLE_RATE
-HOP = 64  # samples, of librosa's transform
-COMPARED = 106  # bins; librosa refuses the two that come nearest to Nyquist
+HOP = 64  # samples: hop size of librosa's transform
+COMPARED = 106  # bins: librosa refuses the two nearest to the Nyquist frequency
 
 
 @pytest.fixture(params=CQTS.values(), ids=CQTS)
@@ -23,7 +23,7 @@ def cqt(request):
 
 
 def full_rate(cqt, x, bin_):
-    """One bin by definition: Gaussian in frequency at the full rate, RMS in each frame, float64."""
+    """One bin by definition: Gaussian filter at the full rate, RMS of each frame, in float64."""
     padded = np.concatenate([x, np.zeros(2**17 - len(x))])
     f = np.arange(len(padded)) * SAMPLE_RATE / len(padded)
     centre = cqt.frequencies[bin_]
@@ -34,21 +34,21 @@ def full_rate(cqt, x, bin_):
     return np.sqrt(np.diff(np.interp(cqt.edges, np.arange(len(total)), total)) / np.diff(cqt.edges))
 
 
-def test_the_distance_is_as_its_definition_says():
+def test_the_transform_of_the_distance_is_as_documented():
     assert DISTANCE.frequencies[[0, 12, 95]] == pytest.approx([40, 80, 40 * 2 ** (95 / 12)])
     assert np.diff(DISTANCE.edges) == pytest.approx([1024] * 64)
     assert (DISTANCE.bandwidth, features.FLOOR) == (0.6, 1e-3)
 
 
 @pytest.mark.parametrize("bin_", [0, 20, 50, 80, 95])
-def test_against_the_full_rate_definition(cqt, bin_):
+def test_agrees_with_the_definition_at_the_full_rate(cqt, bin_):
     x = np.random.default_rng(5).standard_normal(N_SAMPLES) * np.exp(-T)
     expected = full_rate(cqt, x, bin_)
     assert np.abs(cqt.magnitude(x)[bin_] - expected).max() <= 5e-3 * expected.max()
 
 
-def test_the_distance_sees_a_hit_and_silence_as_defined(matches):
-    """Where silence follows a hit, the logarithm shows what an approximation leaves there."""
+def test_agrees_with_the_definition_where_silence_follows_a_hit(matches):
+    """The logarithm amplifies what an approximation leaves in silence."""
     match = matches["kick_heavy_clipped.flac"]
     clip = features.normalise(analysed(match.hit))
     bins = [0, 10, 30, 60, 90]
@@ -66,7 +66,7 @@ def test_a_sine_of_amplitude_1_gives_1(cqt, bin_):
 
 
 def pooled_librosa(x):
-    """librosa's transform of the encoder's bins, RMS in its frames, (COMPARED, frames)."""
+    """librosa's transform with the encoder's bins, RMS of its frames, (COMPARED, frames)."""
     c = np.abs(
         librosa.cqt(
             np.pad(x, (0, N_SAMPLES - len(x))), sr=SAMPLE_RATE, hop_length=HOP,
@@ -84,7 +84,7 @@ def test_agrees_with_librosa_on_recordings(matches):
     for match in matches.values():
         clip = features.normalise(analysed(match.hit))
         ours, theirs = ENCODER.magnitude(clip)[:COMPARED], pooled_librosa(clip)
-        gain = np.sum(ours * theirs, axis=1) / np.sum(theirs**2, axis=1)  # a gain per bin
+        gain = np.sum(ours * theirs, axis=1) / np.sum(theirs**2, axis=1)  # one gain per bin
         ours, theirs = (np.log1p(c / features.FLOOR) for c in (ours, theirs * gain[:, None]))
         correlations.append(np.corrcoef(ours.ravel(), theirs.ravel())[0, 1])
     print(f"correlation: median {np.median(correlations):.4f}, lowest {min(correlations):.4f}")
@@ -99,15 +99,15 @@ def test_the_peak_bin_of_a_sine_agrees_with_librosa(hz):
     assert abs(ENCODER(x)[:, last].argmax() - pooled_librosa(x)[:, last].argmax()) <= 1
 
 
-def test_clips_together_are_as_each_alone(cqt):
+def test_a_batch_of_clips_is_transformed_as_each_clip_alone(cqt):
     clips = np.random.default_rng(2).standard_normal((2, 3, 30000)).astype(np.float32)
     together = cqt.magnitude(clips)
     assert together.shape == (2, 3, cqt.n_bins, cqt.n_frames)
-    # 5e-6: what float32 rounds of peaks of 4 and more, in squares that are rooted again
+    # 5e-6: float32 rounding of the squares of peaks of 4 and more
     np.testing.assert_allclose(together[1, 2], cqt.magnitude(clips[1, 2]), rtol=1e-3, atol=5e-6)
 
 
-def test_level_does_not_matter():
+def test_features_do_not_depend_on_the_level():
     x = np.random.default_rng(6).standard_normal(5000).astype(np.float32)
     assert np.allclose(ENCODER(x), ENCODER(0.01 * x), atol=1e-3)
 
@@ -122,7 +122,7 @@ def test_observed_tells_a_short_clip_from_a_damped_drum():
     assert share == pytest.approx(0.25, abs=1e-6)
 
 
-def test_silence_is_zero_and_finite():
+def test_features_of_silence_are_near_zero_and_finite():
     x = ENCODER.features(np.zeros(1000, np.float32))
     assert np.isfinite(x).all()
     assert x[0].max() < 0.01

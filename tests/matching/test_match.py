@@ -8,7 +8,7 @@ import matcher
 from matcher.matching import features
 from matcher.matching.hear import Clip, analysed, hear
 from matcher.matching.match import MatchOptions, shipped_encoder, twin_distance
-from matcher.physics import drum, modal
+from matcher.physics import drum
 from matcher.physics.drum import Drum
 from matcher.physics.theta import PRESETS, Theta
 from tests.conftest import DATA
@@ -16,7 +16,7 @@ from tests.conftest import DATA
 TOM = Theta(omega=2 * np.pi * 110, tau=0.3, p=0.02, D=0.02, alpha=0.8)
 
 
-def test_a_rendered_drum_is_found_again():
+def test_a_rendered_drum_is_recovered():
     x = 0.5 * matcher.render(TOM, 44100, 3.0)
     result = matcher.match(x, 44100)
     assert result.onset_s < 0.003
@@ -36,29 +36,29 @@ def test_every_recording_is_nearer_than_a_random_drum(matches):
         assert match.log_cqt_distance < np.median(tries), name
 
 
-def test_channels_are_mixed():
+def test_the_mean_of_the_channels_is_matched():
     x = matcher.render(TOM, 22050, 1.0)
     mono = matcher.match(x, 22050)
     stereo = matcher.match(np.stack([x, x], axis=1), 22050)
     assert stereo.theta == mono.theta
 
 
-def test_the_twin_comes_at_the_rate_asked_for(matches):
+def test_the_twin_has_the_requested_rate(matches):
     x = matcher.render(TOM, 22050, 1.0)
     result = matcher.match(x, 22050, MatchOptions(rate=96000))
     assert result.twin_rate == 96000
     assert len(result.twin) / 96000 == pytest.approx(len(result.hit.samples) / 22050, abs=1e-4)
 
 
-def test_the_distance_is_that_of_features():
+def test_the_distance_is_that_of_hit_and_twin():
     x = matcher.render(TOM, 22050, 1.0)
     result = matcher.match(x, 22050)
-    twin = modal.render(result.theta, 22050, features.N_SAMPLES / 22050)
+    twin = drum.render(result.theta, 22050, features.N_SAMPLES / 22050)
     distance = features.distance(result.hit.samples, twin)
     assert result.log_cqt_distance == pytest.approx(distance, abs=1e-6)
 
 
-def test_the_result_as_a_dict(matches):
+def test_the_content_of_match_json(matches):
     data = next(iter(matches.values())).to_dict("x.wav")
     assert list(data) == [
         "input", "onset_s", "theta", "pitch_hz", "pde", "strike", "mallet_hz", "tension", "attack",
@@ -84,7 +84,7 @@ def test_a_refined_match_is_nearer_and_its_twin_is_the_whole_drum():
     data = result.to_dict("x")
     assert np.array(data["attack"]["levels"]).shape == (12, 5)
     assert data["stages"][2]["log_cqt"] == data["distance"]["log_cqt"]
-    json.dumps(data)  # can be written
+    json.dumps(data)  # does not raise
     options = MatchOptions(budget_s=10.0, attack_mix=0.0)
     body = matcher.match(*soundfile.read(DATA / "tom_low.flac"), options)
     assert np.abs(np.diff(body.twin[:100])).max() < np.abs(np.diff(twin[:100])).max()
@@ -100,12 +100,12 @@ def test_a_refined_match_is_nearer_and_its_twin_is_the_whole_drum():
         (np.r_[np.zeros(44100), np.ones(44)], "ends .* ms after the hit"),
     ],
 )
-def test_what_cannot_be_matched(x, sentence):
+def test_a_recording_that_cannot_be_matched_is_refused(x, sentence):
     with pytest.raises(ValueError, match=sentence):
         matcher.match(x, 44100)
 
 
-def test_the_distance_is_that_of_the_twin_with_so_much_of_its_attack():
+def test_the_distance_is_that_of_the_twin_with_its_attack_mix():
     x, rate = soundfile.read(DATA / "snare_kit.flac")
     clip = analysed(matcher.match(x, rate).hit)
     body = matcher.match(x, rate, MatchOptions(budget_s=0.3, attack_mix=0.0))
@@ -119,7 +119,7 @@ def test_the_distance_is_that_of_the_twin_with_so_much_of_its_attack():
 
 
 @pytest.mark.parametrize(
-    ("how", "sentence"),
+    ("options", "sentence"),
     [
         ({"n_candidates": 0}, "n_candidates is 0, allowed is 1 to 3"),
         ({"attack_mix": 5.0}, "attack_mix is 5, allowed is 0 to 1"),
@@ -127,9 +127,9 @@ def test_the_distance_is_that_of_the_twin_with_so_much_of_its_attack():
         ({"budget_s": float("nan")}, "budget_s is nan, allowed is 0 to 60"),
     ],
 )
-def test_how_it_cannot_be_matched(how, sentence):
+def test_an_option_out_of_range_is_refused(options, sentence):
     with pytest.raises(ValueError, match=sentence):
-        matcher.match(np.ones(4410), 44100, MatchOptions(**how))
+        matcher.match(np.ones(4410), 44100, MatchOptions(**options))
 
 
 def test_render_takes_a_drum_or_a_theta():
@@ -141,15 +141,17 @@ def test_render_takes_a_drum_or_a_theta():
     assert np.abs(matcher.render(tense, 48000, 0.5) - matcher.render(theta, 48000, 0.5)).max() > 0.1
 
 
-def test_live_hears_what_a_match_hears():
+def test_live_and_offline_inference_agree():
     result = matcher.match(*soundfile.read(DATA / "tom_low.flac"))
     assert hear(result.hit, shipped_encoder()).theta == result.theta
     samples, rate = result.hit.samples, result.hit.sample_rate
-    part = Clip(samples[: rate // 10 + 96], rate, 0.1, True)  # with some to spare, as live has it
+    part = Clip(
+        samples[: rate // 10 + 96], rate, 0.1, True
+    )  # with spare samples, as in the live engine
     assert len(hear(part, shipped_encoder()).x) == 2205
 
 
-def test_a_network_that_gives_no_numbers_is_told(monkeypatch):
+def test_a_network_that_gives_nan_is_reported(monkeypatch):
     encoder = shipped_encoder()
     monkeypatch.setattr(encoder, "infer", lambda x: Theta(float("nan"), 1, 1, 1, 1))
     x, rate = soundfile.read(DATA / "tom_low.flac")

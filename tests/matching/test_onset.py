@@ -4,7 +4,7 @@ import soundfile
 
 from matcher.matching import onset
 from matcher.matching.match import MatchOptions, match_file
-from matcher.physics import modal
+from matcher.physics import drum
 from matcher.physics.theta import Theta
 
 RATE = 44100
@@ -12,28 +12,28 @@ TOM = Theta(omega=2 * np.pi * 110, tau=0.15, p=0.02, D=0.02, alpha=0.8)
 
 
 def take(times, levels, seconds=4.0, noise=1e-4):
-    """A take of one tom hit at each time (s), and noise."""
+    """A recording of a tom struck at each of these times, s, over noise."""
     x = noise * np.random.default_rng(8).standard_normal(int(seconds * RATE)).astype(np.float32)
     for time, level in zip(times, levels):
-        hit = modal.render(TOM, RATE, min(1.5, seconds - time), peak=level)
+        hit = drum.render(TOM, RATE, min(1.5, seconds - time), peak=level)
         x[round(time * RATE) :][: len(hit)] += hit
     return x
 
 
-def find(x):
+def find_hits(x):
     return onset.find_hits(onset.levels([x], RATE)[0], RATE)
 
 
 def test_every_hit_is_found_once():
     times = [0.3, 0.9, 1.5, 2.6]
-    hits = find(take(times, [0.5, 0.2, 0.9, 0.4]))
+    hits = find_hits(take(times, [0.5, 0.2, 0.9, 0.4]))
     assert [hit.onset / RATE for hit in hits] == pytest.approx(times, abs=0.003)
     assert int(np.argmax([hit.level for hit in hits])) == 2
 
 
-def test_refined_to_half_a_millisecond():
+def test_a_refined_onset_is_accurate_to_half_a_millisecond():
     x = take([0.5], [0.8])
-    assert onset.refine(x, find(x)[0].onset, RATE) / RATE == pytest.approx(0.5, abs=0.0005)
+    assert onset.refine(x, find_hits(x)[0].onset, RATE) / RATE == pytest.approx(0.5, abs=0.0005)
 
 
 def test_blocks_of_any_size_give_the_same_levels():
@@ -44,12 +44,12 @@ def test_blocks_of_any_size_give_the_same_levels():
     assert whole[1:] == parts[1:]
 
 
-def test_steady_noise_holds_one_hit_at_most():
+def test_steady_noise_has_at_most_one_hit():
     x = np.random.default_rng(9).standard_normal(5 * RATE).astype(np.float32)
-    assert len(find(x)) <= 1  # its start
+    assert len(find_hits(x)) <= 1  # its start
 
 
-def test_recordings_begin_where_the_list_says(hits, matches):
+def test_recordings_begin_at_their_listed_onsets(hits, matches):
     for row in hits:
         found = matches[row["file"]].onset_s
         assert found == pytest.approx(float(row["onset_s"]), abs=0.003), row["file"]
@@ -60,6 +60,6 @@ def test_a_later_hit_can_be_chosen(tmp_path):
     assert match_file(tmp_path / "take.wav").onset_s == pytest.approx(1.1, abs=0.002)
     first = match_file(tmp_path / "take.wav", MatchOptions(hit=1))
     assert first.onset_s == pytest.approx(0.3, abs=0.002)
-    assert len(first.hit) / RATE == pytest.approx(0.8, abs=0.005)  # until the next
+    assert len(first.hit) / RATE == pytest.approx(0.8, abs=0.005)  # until the next hit
     with pytest.raises(ValueError, match="has no hit 3; allowed is 1 to 2"):
         match_file(tmp_path / "take.wav", MatchOptions(hit=3))

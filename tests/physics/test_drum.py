@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from matcher.physics import attack, drum, ftm, modal
+from matcher.physics import attack, drum, ftm
 from matcher.physics.drum import Drum
 from matcher.physics.theta import Theta
+from tests.physics.test_modal import sum_of_sines
 
 RATE = 22050
 TOM = Theta(2 * np.pi * 100, 0.4, 0.02, 0.03, 0.6)
@@ -18,21 +19,45 @@ def pitch(x, at_s, length_s=0.05):
 
 
 def one_mode(tension, tau=0.2):
-    """A drum of which nearly nothing but the fundamental sounds: damping kills the rest."""
+    """A drum with hardly more than its fundamental: all other modes are strongly damped."""
     return Drum(Theta(2 * np.pi * 200, tau, 1.0, 1e-5, 1.0), (0.5, 0.5), 210.0, tension)
 
 
-def test_by_default_it_is_the_linear_membrane():
-    linear = modal.render(TOM, RATE, 1.0, ftm.STRIKE)
-    np.testing.assert_allclose(drum.render(Drum(TOM), RATE, 1.0), linear, atol=1e-6)
+def test_the_default_is_the_linear_membrane():
+    linear = sum_of_sines(ftm.modes(TOM, ftm.STRIKE), RATE, RATE)
+    linear /= np.abs(linear).max()
+    np.testing.assert_allclose(drum.render(Drum(TOM), RATE, 1.0), linear, atol=1e-5)
 
 
-def test_a_tension_of_nearly_nothing_is_nearly_the_linear_membrane():
+def test_a_theta_is_rendered_as_its_default_drum():
+    np.testing.assert_array_equal(drum.render(TOM, RATE, 0.5), drum.render(Drum(TOM), RATE, 0.5))
+
+
+def test_render_has_the_requested_duration_and_peak():
+    x = drum.render(TOM, 48000, 0.5, peak=0.25)
+    assert x.shape == (24000,)
+    assert x.dtype == np.float32
+    assert np.abs(x).max() == pytest.approx(0.25, rel=1e-6)
+
+
+def test_the_fundamental_decays_with_tau():
+    pure = Theta(omega=2 * np.pi * 200, tau=0.2, p=1.0, D=1e-5, alpha=1.0)  # high modes die at once
+    x = drum.render(pure, RATE, 1.0)
+    peaks = [np.abs(x[int(t * RATE) :][:221]).max() for t in (0.3, 0.5)]  # two periods each
+    assert peaks[1] / peaks[0] == pytest.approx(np.exp(-0.2 / 0.2), rel=0.02)
+
+
+def test_a_drum_with_every_mode_above_nyquist_is_silent():
+    x = drum.render(TOM._replace(omega=2 * np.pi * 1500), 2000, 0.1)
+    assert not x.any()
+
+
+def test_a_very_small_tension_is_nearly_the_linear_membrane():
     x, y = (drum.render(Drum(TOM, tension=t), RATE, 1.0) for t in (0.0, 1e-6))
     assert 0 < np.abs(x - y).max() < 1e-3
 
 
-def test_a_strike_begins_high_and_glides_down_as_the_energy_dies():
+def test_a_strike_starts_high_and_glides_down_as_its_energy_decays():
     tau, tension = 0.2, 0.5
     x = drum.render(one_mode(tension, tau), RATE, 2.0)
     for at in (0.05, 0.1, 0.2):
@@ -42,31 +67,31 @@ def test_a_strike_begins_high_and_glides_down_as_the_energy_dies():
     assert pitch(x, 1.0) == pytest.approx(200, rel=1e-3)
 
 
-def test_a_softer_strike_glides_less_by_the_square_of_its_force():
+def test_the_glide_grows_with_the_square_of_the_force():
     d = one_mode(0.5, tau=1.0)
     pitches = [pitch(drum.render_body(d, RATE, RATE, force), 0.05) for force in (1.0, 0.5)]
     rises = [(p / 200) ** 2 - 1 for p in pitches]
-    softer = d.modes(0.5).gain.max() / d.modes(1.0).gain.max()  # by the mallet
+    softer = d.modes(0.5).gain.max() / d.modes(1.0).gain.max()  # effect of the mallet
     assert rises[1] / rises[0] == pytest.approx((0.5 * softer) ** 2, rel=0.05)
 
 
-def test_gliding_changes_no_mode_s_decay():
+def test_gliding_leaves_the_decay_unchanged():
     still, gliding = (drum.render(one_mode(t), RATE, 1.0) for t in (0.0, 0.5))
     for start in (2000, 8000):
         a, b = (np.abs(x[start : start + 1000]).max() for x in (still, gliding))
         assert a == pytest.approx(b, rel=0.05)
 
 
-def test_a_mallet_takes_the_high_modes_and_force_gives_some_back():
+def test_a_mallet_damps_high_modes_and_a_weak_strike_damps_them_more():
     hard, soft = Drum(TOM).modes(), Drum(TOM, mallet_hz=300.0).modes()
     expected = np.exp(-0.5 * (hard.omega / (2 * np.pi * 300)) ** 2)
     np.testing.assert_allclose(soft.gain, hard.gain * expected)
     weak = Drum(TOM, mallet_hz=300.0).modes(force=0.1)
-    heard = hard.gain > 0
-    assert np.all(weak.gain[heard] < soft.gain[heard])
+    struck = hard.gain > 0
+    assert np.all(weak.gain[struck] < soft.gain[struck])
 
 
-def test_the_noise_of_each_band_is_where_it_should_be_at_every_rate():
+def test_the_noise_of_each_band_lies_in_that_band_at_every_rate():
     edges = attack.edges_hz()
     for rate in (22050, 48000):
         bands = attack.noise(rate)
@@ -78,23 +103,23 @@ def test_the_noise_of_each_band_is_where_it_should_be_at_every_rate():
             assert np.std(bands[i]) == pytest.approx(1, abs=1e-3)
 
 
-def test_the_levels_are_powers_that_add_up_and_die_away():
+def test_attack_powers_add_up_and_decay():
     attack_powers = np.zeros(attack.SHAPE)
     attack_powers[5, 2], attack_powers[9, 3] = 0.04, 0.01
     x = attack.render(attack_powers, RATE, RATE)
-    assert x[0] == 0  # it begins without a click
+    assert x[0] == 0  # it starts without a click
     for at in (0.02, 0.1, 0.3):
         part = x[round(at * RATE) :][:1500].astype(float)
         t = at + np.arange(1500) / RATE
         expected = sum(
-            np.mean(level * np.exp(-2 * t / attack.DECAYS_S[k]))
-            for level, k in ((0.04, 2), (0.01, 3))
+            np.mean(power * np.exp(-2 * t / attack.DECAYS_S[k]))
+            for power, k in ((0.04, 2), (0.01, 3))
         )
         assert np.mean(part**2) == pytest.approx(expected, rel=0.5)
     assert np.std(x[-2000:]) < 1e-2 * np.std(x[:2000])
 
 
-def test_the_mix_goes_from_pure_physics_to_all_of_the_attack():
+def test_attack_mix_goes_from_the_membrane_alone_to_the_whole_attack():
     attack_powers = tuple(tuple(0.1 for _ in attack.DECAYS_S) for _ in range(attack.N_BANDS))
     whole, bare = Drum(TOM, attack_powers=attack_powers), Drum(TOM)
     np.testing.assert_allclose(

@@ -7,7 +7,7 @@ from tests.conftest import draw
 
 
 def chain(theta):
-    """The paper's way: PDE coefficients, then sigma and omega of each mode, (n, 100)."""
+    """The paper's chain: theta (n,) -> PDE coefficients -> sigma and omega, (n, 100)."""
     pde = ftm.pde(theta)
     m, k = (index.ravel() for index in np.mgrid[1:11, 1:11])
     gamma = m**2 + k**2 / theta.alpha[:, None] ** 2  # eigenvalues of the Laplacian, sides pi, pi a
@@ -17,7 +17,7 @@ def chain(theta):
 
 
 @pytest.mark.parametrize("preset", ["paper", "live"])
-def test_closed_form_is_the_pde_chain(preset):
+def test_the_closed_form_equals_the_chain_of_the_paper(preset):
     theta = draw(preset, 10_000, seed=1)
     modes = ftm.modes(theta)
     sigma, omega = chain(theta)
@@ -27,25 +27,25 @@ def test_closed_form_is_the_pde_chain(preset):
     assert max(errors) <= 1e-9
 
 
-def test_the_first_mode_is_omega_and_tau():
+def test_the_first_mode_has_omega_and_tau():
     theta = draw("live", 1000, seed=2)
     modes = ftm.modes(theta)
     assert np.allclose(modes.omega[:, 0], theta.omega, rtol=1e-14)
     assert np.allclose(modes.sigma[:, 0], 1 / theta.tau, rtol=1e-14)
 
 
-def test_no_mode_is_lower_than_the_first():
+def test_no_mode_is_lower_or_decays_more_slowly_than_the_first():
     modes = ftm.modes(draw("live", 1000, seed=3))
     assert (modes.omega >= modes.omega[:, :1] * (1 - 1e-12)).all()
     assert (modes.sigma >= modes.sigma[:, :1] * (1 - 1e-12)).all()
 
 
-def test_64_of_100_modes_sound_at_the_paper_strike():
+def test_64_of_100_modes_sound_at_the_strike_point_of_the_paper():
     gain = ftm.modes(Theta(500.0, 0.5, 0.01, 0.01, 0.7)).gain
     assert (gain > 1e-12 * gain.max()).sum() == 64
 
 
-def test_a_perfect_square_membrane():
+def test_an_ideal_square_membrane():
     modes = ftm.modes(Theta(1.0, 1.0, 0.0, 0.0, 1.0))
     m, k = (index.ravel() for index in np.mgrid[1:11, 1:11])
     undamped = modes.omega**2 + modes.sigma**2  # 2 for the first mode, (1, 1)

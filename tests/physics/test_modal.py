@@ -10,7 +10,7 @@ TOM = Theta(omega=2 * np.pi * 110, tau=0.4, p=0.01, D=0.02, alpha=0.8)
 
 
 def sum_of_sines(modes: ftm.Modes, sample_rate: int, n_samples: int) -> np.ndarray:
-    """The float64 definition of what the bank plays."""
+    """The closed form of what the bank renders, in float64, faded out towards Nyquist."""
     t = np.arange(n_samples) / sample_rate
     x = np.zeros(n_samples)
     for sigma, omega, gain in zip(*modal.fade_out(modes, sample_rate)):
@@ -20,7 +20,7 @@ def sum_of_sines(modes: ftm.Modes, sample_rate: int, n_samples: int) -> np.ndarr
 
 
 @pytest.mark.parametrize("sample_rate", RATES)
-def test_bank_is_the_sum_of_damped_sines(sample_rate):
+def test_the_bank_is_the_sum_of_damped_sines(sample_rate):
     thetas, worst = draw("live", 12, seed=4), 0.0
     for i in range(12):
         modes = ftm.modes(one(thetas, i))
@@ -44,7 +44,7 @@ def test_nothing_is_aliased(sample_rate):
     assert excess <= 1e-4  # -80 dB
 
 
-def test_the_bare_kernel_without_restarts():
+def test_the_kernel_alone_is_accurate_without_restarts():
     modes = modal.fade_out(ftm.modes(TOM), 44100)
     rotation = (-modes.sigma + 1j * modes.omega) / 44100
     out = np.zeros(44100, np.float32)
@@ -54,7 +54,7 @@ def test_the_bare_kernel_without_restarts():
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 100])
-def test_the_kernel_adds_and_goes_on_where_it_stopped(size):
+def test_the_kernel_adds_to_its_output_and_continues_where_it_stopped(size):
     modes = modal.fade_out(ftm.modes(TOM), 44100)
     powers, n = modal.powers((-modes.sigma + 1j * modes.omega) / 44100), len(modes.gain)
     whole, parts = np.zeros(256, np.float32), np.ones(256, np.float32)
@@ -65,21 +65,7 @@ def test_the_kernel_adds_and_goes_on_where_it_stopped(size):
     assert np.allclose(parts - 1, whole, atol=1e-6 * np.abs(whole).max() + 1e-7)
 
 
-def test_render_is_as_long_and_loud_as_asked():
-    x = modal.render(TOM, 48000, 0.5, peak=0.25)
-    assert x.shape == (24000,)
-    assert x.dtype == np.float32
-    assert np.abs(x).max() == pytest.approx(0.25, rel=1e-6)
-
-
-def test_the_fundamental_decays_with_tau():
-    pure = Theta(omega=2 * np.pi * 200, tau=0.2, p=1.0, D=1e-5, alpha=1.0)  # high modes die at once
-    x = modal.render(pure, 22050, 1.0)
-    levels = [np.abs(x[int(t * 22050) :][:221]).max() for t in (0.3, 0.5)]  # two periods each
-    assert levels[1] / levels[0] == pytest.approx(np.exp(-0.2 / 0.2), rel=0.02)
-
-
-def test_one_sound_at_any_rate():
+def test_the_sound_is_the_same_at_any_rate():
     theta = TOM._replace(omega=2 * np.pi * 80, D=1e-4)  # all modes below 9 kHz
     low, high = (modal.render_modes(ftm.modes(theta), rate, rate) for rate in (22050, 88200))
     assert np.abs(high[::4] - low).max() <= 1e-4 * np.abs(low).max()
@@ -91,8 +77,3 @@ def test_a_strike_on_a_nodal_line_silences_its_modes():
     even = ftm.modes(TOM).omega[1] / (2 * np.pi)  # mode (1, 2)
     near = spectrum[round(even) - 3 : round(even) + 4].max()
     assert near < 0.02 * spectrum.max()
-
-
-def test_every_mode_above_nyquist_is_silence():
-    x = modal.render(TOM._replace(omega=2 * np.pi * 1500), 2000, 0.1)
-    assert not x.any()

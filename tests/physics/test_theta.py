@@ -7,7 +7,7 @@ TOM = Theta(omega=2 * np.pi * 110, tau=0.4, p=0.01, D=0.02, alpha=0.8)
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
-def test_nu_and_back(preset):
+def test_from_nu_and_to_nu_are_inverse(preset):
     nu = np.random.default_rng(0).uniform(-1, 1, (1000, 5))
     assert np.abs(preset.to_nu(preset.from_nu(nu)) - nu).max() < 1e-12
 
@@ -25,7 +25,7 @@ def test_the_table_is_in_the_order_of_theta():
         assert tuple(row.name for row in preset.parameters) == Theta._fields
 
 
-def test_live_holds_paper():
+def test_live_contains_paper():
     for row in PRESETS["paper"].parameters:
         live = PRESETS["live"][row.name]
         assert live.low <= row.low < row.high <= live.high
@@ -62,7 +62,7 @@ def test_note_name(hz, name):
     assert note_name(hz).startswith(name)
 
 
-def test_describe_speaks_of_every_parameter():
+def test_describe_has_a_row_for_every_parameter():
     rows = describe(TOM)
     assert [label for label, _, _ in rows] == ["Pitch", "Decay", "Damping", "Stiffness", "Shape"]
     assert rows[0][1] == "110.0 Hz"

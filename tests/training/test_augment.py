@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
-from matcher.physics import modal
+from matcher.physics import drum
 from matcher.physics.theta import Theta
 from tests.conftest import rms
 from training import augment
@@ -13,7 +13,7 @@ TOM = Theta(omega=2 * np.pi * 110, tau=0.3, p=0.02, D=0.02, alpha=0.8)
 
 @pytest.fixture(scope="module")
 def x():
-    return modal.render(TOM, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
+    return drum.render(TOM, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -26,7 +26,7 @@ def test_it_is_the_instruments_sound(preset, dtype, allowed):
     x = synth.render(torch.from_numpy(nu).to(dtype), preset).numpy()
     for n, rendered in zip(nu, x):
         assert np.abs(rendered - float64_sum(preset.from_nu(n))).max() <= allowed
-        played = modal.render(preset.from_nu(n), SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
+        played = drum.render(preset.from_nu(n), SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
         assert np.abs(rendered - played).max() <= max(allowed, 1e-5)  # the bank is float32
 
 

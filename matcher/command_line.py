@@ -1,0 +1,184 @@
+"""The command line's parser: commands, options and their help."""
+
+import argparse
+from pathlib import Path
+
+import matcher
+from matcher.physics.parameters import BY_KEY, PARAMETERS
+from matcher.physics.theta import Theta
+
+EXAMPLES = """examples:
+  drum-matcher match tom.wav                     match the loudest hit, write to tom-match/
+  drum-matcher match take.flac --hit 3           match the third hit of a longer recording
+  drum-matcher match tom.wav --json              print the result as JSON, for a script
+  drum-matcher render --pitch-hz 110 --tau 0.5 --p 0.02 --D 0.03 --alpha 0.8 -o tom.wav
+  drum-matcher live                              hit a drum, play its twin over MIDI
+  drum-matcher devices                           list audio devices and MIDI inputs
+"""
+MATCH_EXAMPLES = """examples:
+  drum-matcher match tom.wav                     write three files to tom-match/
+  drum-matcher match tom.wav --out here          write them to here/
+  drum-matcher match take.flac --hit 3           match the third hit, counted from 1
+  drum-matcher match tom.mp3 --rate 48000        render the twin at 48 kHz
+  drum-matcher match tom.wav --attack-mix 0      render the membrane alone, without attack noise
+  drum-matcher match tom.wav --no-refine         take the network's estimate as it is: faster
+  drum-matcher match tom.wav --json | python -m json.tool
+"""
+LIVE_EXAMPLES = """examples:
+  drum-matcher live                              a hit sets pad 1; MIDI note 36 plays it
+  drum-matcher live --pad 3 --kit my.drumkit     a hit sets pad 3 of a kit
+  drum-matcher live --mode trigger --block 64    a hit plays the pad at once
+  drum-matcher live --input usb --json           print one line of JSON per event
+"""
+RENDER_EXAMPLES = """examples:
+  drum-matcher render --pitch-hz 110 --tau 0.5 --p 0.02 --D 0.03 --alpha 0.8 -o tom.wav
+  drum-matcher render --pitch-hz 55 --tau 0.3 --p 0.1 --D 0.01 --alpha 1 --rate 96000 -o kick.wav
+  drum-matcher render --pitch-hz 220 --tau 1 --p 0.001 --D 0.2 --alpha 0.5 --x1 0.1 -o edge.wav
+"""
+_FORM = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Exits with one sentence and status 2 if the command line is wrong."""
+
+    def error(self, message):
+        self.exit(2, f"drum-matcher: {message} (see {self.prog} --help)\n")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser; its results have `command`, and `options`, the parser of that command."""
+    parser = _Parser(
+        prog="drum-matcher",
+        description="Match the recording of a drum with a physical model: find its five parameters"
+        "\nand render its twin, the sound of the model with these parameters.",
+        epilog=EXAMPLES, **_FORM,
+    )  # fmt: skip
+    parser.add_argument(
+        "--version", action="version", version=f"drum-matcher {matcher.__version__}"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for add in (_add_match, _add_render, _add_live, _add_devices, _add_bench):
+        command = add(commands)
+        command.set_defaults(options=command)
+    return parser
+
+
+def _add_match(commands) -> argparse.ArgumentParser:
+    match = commands.add_parser(
+        "match", help="match one hit of a recording", epilog=MATCH_EXAMPLES,
+        description="Match one hit of a WAV, FLAC, AIFF, OGG or MP3 file.\nWrites the twin "
+        "(resynthesis.wav), all values (match.json) and a picture (match.png).", **_FORM,
+    )  # fmt: skip
+    match.add_argument("file", type=Path, metavar="FILE", help="the recording")
+    match.add_argument("--out", type=Path, metavar="DIR",
+                       help="folder to write to; default: NAME-match")  # fmt: skip
+    match.add_argument("--hit", type=int, metavar="N",
+                       help="number of the hit, from 1; default: the loudest hit")  # fmt: skip
+    match.add_argument("--rate", type=int, metavar="HZ",
+                       help="sample rate of the twin; default: the recording's")  # fmt: skip
+    _add_model(match)
+    _add_refine(match)
+    match.add_argument(
+        "--budget-ms", type=float, default=300.0, metavar="N",
+        help="time in ms for refining the body, and again for the attack; 10 to 60000, default 300",
+    )  # fmt: skip
+    match.add_argument(
+        "--attack-mix", "--attack", type=float, default=1.0, metavar="X",
+        help="level of the attack's noise in the twin, 0 (membrane alone) to 1; default 1",
+    )  # fmt: skip
+    match.add_argument(
+        "--candidates", type=int, default=1, metavar="N",
+        help="number of different drums to look for, 1 to 3; the twins of further ones are written "
+        "to resynthesis-2.wav and so on; default 1",
+    )  # fmt: skip
+    match.add_argument("--json", action="store_true", help="print match.json and nothing else")
+    match.add_argument("--no-picture", action="store_true", help="do not draw match.png")
+    return match
+
+
+def _add_render(commands) -> argparse.ArgumentParser:
+    render = commands.add_parser(
+        "render", help="render the sound of a drum", epilog=RENDER_EXAMPLES,
+        description="Render the sound of a drum from its five parameters.", **_FORM,
+    )  # fmt: skip
+    for row in (PARAMETERS[name] for name in (*Theta._fields, "x1", "x2")):
+        low, high = row.low * row.display_scale, row.high * row.display_scale
+        end = "" if row.default is None else f"; default {row.default:g}"
+        render.add_argument(
+            "--pitch-hz" if row.name == "omega" else f"--{row.key}", type=float,
+            required=row.default is None, default=row.default,
+            metavar=row.display_unit.upper() or "X",
+            help=f"{row.label}: {row.help}; {low:g} to {high:g}{end}".replace("%", "%%"),
+        )  # fmt: skip
+    render.add_argument("--seconds", type=float,
+                        help="duration; default: until -60 dB, at most 10 s")  # fmt: skip
+    render.add_argument("--rate", type=int, default=44100, metavar="HZ",
+                        help="sample rate; default 44100")  # fmt: skip
+    render.add_argument("-o", "--output", type=Path, required=True, metavar="FILE",
+                        help="WAV file to write, 24 bit")  # fmt: skip
+    return render
+
+
+def _add_live(commands) -> argparse.ArgumentParser:
+    live = commands.add_parser(
+        "live", help="match hits at the microphone, play their twins over MIDI",
+        epilog=LIVE_EXAMPLES,
+        description="Detect hits at the microphone, match them and play their twins over MIDI,\n"
+        "until Ctrl-C.", **_FORM,
+    )  # fmt: skip
+    for name in ("input", "output"):
+        live.add_argument(
+            f"--{name}", metavar="X",
+            help=f"audio {name}: number or part of the name of a device; default: the system's",
+        )  # fmt: skip
+    live.add_argument("--midi-in", action="append", default=[], metavar="X",
+                      help="part of a MIDI port's name; repeat for more; default: all")  # fmt: skip
+    live.add_argument("--block", type=int, default=0, metavar="N",
+                      help="frames per audio block, 16 to 2048; default 0: chosen by the driver"
+                      )  # fmt: skip
+    live.add_argument("--kit", type=Path, metavar="FILE", help=".drumkit file to play")
+    live.add_argument("--pad", type=int, default=1, metavar="N",
+                      help="pad that hits set or play, 1 to 16; default 1")  # fmt: skip
+    live.add_argument("--mode", choices=("match", "trigger"), default="match",
+                      help="match: a hit sets the pad's drum; trigger: a hit plays the pad; "
+                      "default match")  # fmt: skip
+    live.add_argument("--control", action="append", default=[], metavar="CC=NAME",
+                      help="let MIDI controller number CC turn a parameter of the pad, one of: "
+                      f"{', '.join(BY_KEY)}; repeat for more")  # fmt: skip
+    _add_refine(live)
+    live.add_argument("--listen", action="store_true",
+                      help="set gain and detection by your first four hits")  # fmt: skip
+    _add_model(live)
+    live.add_argument("--json", action="store_true", help="print one line of JSON per event")
+    return live
+
+
+def _add_devices(commands) -> argparse.ArgumentParser:
+    devices = commands.add_parser(
+        "devices", help="list audio devices and MIDI inputs",
+        description="List audio devices and MIDI inputs.", **_FORM,
+    )  # fmt: skip
+    devices.add_argument("--json", action="store_true", help="print them as JSON")
+    return devices
+
+
+def _add_bench(commands) -> argparse.ArgumentParser:
+    bench = commands.add_parser(
+        "bench", help="measure the speed of this machine",
+        description="Measure how fast this machine matches and plays drums; takes a minute.",
+        **_FORM,
+    )  # fmt: skip
+    bench.add_argument("--json", action="store_true", help="print the figures as JSON")
+    return bench
+
+
+def _add_model(command) -> None:
+    command.add_argument("--model", type=Path, metavar="FILE",
+                         help="ONNX file of the network; default: the shipped model")  # fmt: skip
+
+
+def _add_refine(command) -> None:
+    command.add_argument(
+        "--refine", action=argparse.BooleanOptionalAction, default=True,
+        help="refine the network's estimate by comparing sounds; default: yes",
+    )  # fmt: skip
