@@ -34,7 +34,7 @@ QUIET_S = 0.0003  # s: time below GROUND before which the hit has not begun
 GROUND = 0.1  # share of the level at detection: the hit begins where the signal exceeds it
 HISTORY = 2048  # samples: more than LOOK_BACK_S at 384 kHz
 NOTHING, BEGAN, ENDED, IGNORED = range(4)  # return values of feed
-REASONS = ("below the threshold", "mask time", "retrigger cancel", "sound of the loudspeaker")
+REASONS = ("below the threshold", "mask time", "retrigger cancel", "our own sound")
 BELOW, MASKED, CANCELLED, OWN = range(len(REASONS))  # indices in REASONS
 
 

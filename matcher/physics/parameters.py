@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 HARD_HZ = 20000.0  # Hz: cutoff of a mallet that damps nothing audible
+ROUNDING = 1e-9  # relative: some 1e7 times what a double rounds
 DEFAULT_STRIKE = 0.4  # share of each side: strike and pick-up point of the paper
 
 
@@ -63,8 +64,10 @@ class Parameter:
     def check(self, value: float) -> None:
         """Raise ValueError, which names parameter, value and range, if a value is not allowed."""
         number = not isinstance(value, bool) and isinstance(value, (int, float, np.floating))
-        # 1e-9: rounding of a conversion to the display unit and back; NaN fails as well
-        if number and self.low * (1 - 1e-9) <= value <= self.high * (1 + 1e-9):
+        # rounding of a conversion to the display unit and back is allowed; NaN fails
+        low, high = (limit + sign * ROUNDING * abs(limit)
+                     for limit, sign in ((self.low, -1), (self.high, 1)))  # fmt: skip
+        if number and low <= value <= high:
             return
         name = "pitch" if self.name == "omega" else self.key
         shown = f"{value * self.display_scale:g}" if number else repr(value)

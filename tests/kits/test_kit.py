@@ -6,6 +6,7 @@ import pytest
 from matcher.kits.kit import CURVES, N_PADS, Kit, Pad, for_pad, velocity_to_gain
 from matcher.kits.kit_file import load_kit, save_kit
 from matcher.physics.drum import Drum
+from matcher.physics.parameters import PARAMETERS
 from matcher.physics.theta import PRESETS, Theta
 
 TOM = Theta(2 * np.pi * 110.0, 0.4, 0.02, 0.01, 0.8)
@@ -192,3 +193,14 @@ def test_values_by_name():
     assert Pad(36).with_value("tau", 1.0) == Pad(36)
     assert Pad(36).with_value("pan", 1.0).pan == 1.0
     assert Pad(36).value("tau") is None
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_ends_of_every_range_are_allowed_and_no_more(name):
+    row, pad = PARAMETERS[name], Pad(36, drum=Drum(TOM))
+    for end, beyond in ((row.low, -1e-3), (row.high, 1e-3)):
+        assert pad.with_value(name, end).value(name) == end
+        with pytest.raises(ValueError, match="allowed is"):
+            pad.with_value(name, end + beyond * (row.high - row.low))
+    assert row.from_share(0.0) == row.low and row.from_share(1.0) == row.high
+    assert row.to_share(row.from_share(0.3)) == pytest.approx(0.3)

@@ -12,6 +12,7 @@ from matcher.live import callback as native
 from matcher.live import programs, voices
 from matcher.live.detector import Settings
 from matcher.physics import drum
+from matcher.physics.drum import Drum
 from matcher.physics.theta import Theta
 
 RATE = 48000
@@ -49,7 +50,7 @@ def call(compiled):
     return run
 
 
-PAD = Pad(36, theta=TOM)
+PAD = Pad(36, drum=Drum(TOM))
 
 
 def make(channels_in=1, channels_out=2, pads=(PAD,), **settings):

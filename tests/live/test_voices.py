@@ -1,4 +1,3 @@
-import tomllib
 from itertools import pairwise
 from pathlib import Path
 
@@ -6,6 +5,7 @@ import numpy as np
 import pytest
 
 from matcher.kits.kit import Pad
+from matcher.kits.kit_file import load_kit
 from matcher.live import excitation, programs, voices
 from matcher.physics import attack
 from matcher.physics import drum as drums
@@ -74,7 +74,7 @@ def db(x, of) -> float:
 @pytest.mark.parametrize("block", [1, 13, 64, 480, 2048])
 @pytest.mark.parametrize("rate", [44100, 96000])
 def test_a_strike_is_the_drum_itself(block, rate):
-    pool = Pool(Pad(36, theta=LOW), rate=rate)
+    pool = Pool(Pad(36, drum=Drum(LOW)), rate=rate)
     assert pool.strike(0, 0.5)
     pool.play(rate // 2, block)
     expected = 0.5 * drum(LOW, rate // 2, rate)
@@ -83,7 +83,7 @@ def test_a_strike_is_the_drum_itself(block, rate):
 
 
 def test_strikes_of_a_pad_share_a_voice_that_sounds_like_several():
-    pool, expected = Pool(Pad(36, theta=LOW)), np.zeros(24000)
+    pool, expected = Pool(Pad(36, drum=Drum(LOW))), np.zeros(24000)
     for start, amount in ((0, 1.0), (3001, 0.5), (9000, 0.25), (9001, 0.7)):
         pool.play(start - sum(out.shape[1] for out in pool.heard))
         pool.strike(0, amount)
@@ -94,7 +94,7 @@ def test_strikes_of_a_pad_share_a_voice_that_sounds_like_several():
 
 
 def test_a_new_theta_starts_a_new_voice_and_the_old_one_rings_out():
-    pool = Pool(Pad(36, theta=LOW))
+    pool = Pool(Pad(36, drum=Drum(LOW)))
     pool.strike(0)
     pool.play(4800)
     pool.put(0, HIGH)
@@ -115,7 +115,7 @@ def test_a_pad_with_nothing_on_it_is_silent():
 
 
 def test_voices_end_at_100_db_below_full_scale():
-    pool = Pool(Pad(36, theta=HIGH))
+    pool = Pool(Pad(36, drum=Drum(HIGH)))
     pool.strike(0)
     pool.play(RATE)
     assert pool.sounding == 1
@@ -126,7 +126,7 @@ def test_voices_end_at_100_db_below_full_scale():
 
 
 def test_a_velocity_that_grows_reaches_its_gain_without_a_step_and_joins():
-    pool = Pool(Pad(36, theta=LOW))
+    pool = Pool(Pad(36, drum=Drum(LOW)))
     pool.strike(0)
     pool.play(5000)
     voice = voices.begin_strike(pool.record, 0, 0.1)
@@ -147,7 +147,7 @@ def test_a_velocity_that_grows_reaches_its_gain_without_a_step_and_joins():
 
 
 def test_a_growing_strike_becomes_the_voice_of_a_pad_that_is_silent():
-    pool = Pool(Pad(36, theta=LOW))
+    pool = Pool(Pad(36, drum=Drum(LOW)))
     voices.end_strike(pool.record, voices.begin_strike(pool.record, 0, 0.5), 1.0, 10)
     pool.play(640)
     pool.strike(0)
@@ -155,7 +155,11 @@ def test_a_growing_strike_becomes_the_voice_of_a_pad_that_is_silent():
 
 
 def test_a_choke_group_fades_its_other_pads():
-    pads = (Pad(36, theta=LOW, choke=1), Pad(37, theta=HIGH, choke=1), Pad(38, theta=HIGH))
+    pads = (
+        Pad(36, drum=Drum(LOW), choke=1),
+        Pad(37, drum=Drum(HIGH), choke=1),
+        Pad(38, drum=Drum(HIGH)),
+    )
     pool = Pool(*pads)
     for pad in (0, 2):
         pool.strike(pad)
@@ -172,7 +176,7 @@ def test_a_choke_group_fades_its_other_pads():
 
 
 def test_the_quietest_voice_is_stolen_with_a_fade():
-    pool = Pool(Pad(36, theta=HIGH))
+    pool = Pool(Pad(36, drum=Drum(HIGH)))
     for i in range(voices.N_VOICES):
         pool.strike(0, 0.001 if i == 100 else 0.01)
         pool.put(0, HIGH)
@@ -191,7 +195,7 @@ def test_the_quietest_voice_is_stolen_with_a_fade():
 def test_nothing_of_it_makes_a_step(what):
     """A step is energy above the highest partial, where drums of few low partials have none."""
     low = LOW._replace(p=1.0, tau=1.0)  # its high partials die at once
-    pool = Pool(Pad(36, theta=low, choke=1), Pad(37, theta=low, choke=1))
+    pool = Pool(Pad(36, drum=Drum(low), choke=1), Pad(37, drum=Drum(low), choke=1))
     pool.strike(0)
     pool.play(RATE // 2)
     if what == "steal":
@@ -213,7 +217,7 @@ def test_nothing_of_it_makes_a_step(what):
 
 
 def test_gain_and_pan_change_smoothly():
-    pool = Pool(Pad(36, theta=LOW))
+    pool = Pool(Pad(36, drum=Drum(LOW)))
     pool.strike(0)
     pool.play(4800)
     programs.write_pad(pool.record["pads"][0], Pad(36, gain_db=-60.0, pan=1.0), RATE)
@@ -225,7 +229,7 @@ def test_gain_and_pan_change_smoothly():
 
 
 def test_silence_ends_all():
-    pool = Pool(Pad(36, theta=LOW), Pad(37, theta=HIGH))
+    pool = Pool(Pad(36, drum=Drum(LOW)), Pad(37, drum=Drum(HIGH)))
     for pad in (0, 1):
         pool.strike(pad)
     voices.silence(pool.record, 480)
@@ -249,7 +253,7 @@ def offline(drum_: Drum, n: int, force: float, rate: int = RATE) -> np.ndarray:
 @pytest.mark.parametrize("block", [64, 960])
 def test_mallet_and_tension_sound_as_they_do_offline(force, block):
     body = WHOLE._replace(attack_powers=None)
-    pool = Pool(Pad(36, theta=LOW))
+    pool = Pool(Pad(36, drum=Drum(LOW)))
     pool.put_drum(0, body)
     pool.strike(0, force)
     pool.play(RATE // 2, block)
@@ -259,7 +263,7 @@ def test_mallet_and_tension_sound_as_they_do_offline(force, block):
 
 def test_the_attack_has_its_levels_and_dies_away_as_they_say():
     noise = Drum(LOW._replace(tau=0.02), attack_powers=WHOLE.attack_powers)
-    pool = Pool(Pad(36, theta=LOW))
+    pool = Pool(Pad(36, drum=Drum(LOW)))
     pool.put_drum(0, noise)
     pool.strike(0, 0.5)
     pool.play(RATE // 2)
@@ -275,7 +279,7 @@ def test_the_attack_has_its_levels_and_dies_away_as_they_say():
 
 
 def test_noise_begins_elsewhere_each_time_and_grows_with_the_force():
-    pool = Pool(Pad(36, theta=LOW))
+    pool = Pool(Pad(36, drum=Drum(LOW)))
     pool.put_drum(0, Drum(LOW._replace(tau=0.02), attack_powers=WHOLE.attack_powers))
     for amount in (0.5, 0.5, 0.25):
         pool.strike(0, amount)
@@ -288,7 +292,7 @@ def test_noise_begins_elsewhere_each_time_and_grows_with_the_force():
 
 
 def test_without_mix_the_attack_is_not_there():
-    pools = [Pool(Pad(36, theta=LOW)) for _ in range(2)]
+    pools = [Pool(Pad(36, drum=Drum(LOW))) for _ in range(2)]
     pools[0].put_drum(0, WHOLE, attack_mix=0.0)
     pools[1].put_drum(0, WHOLE._replace(attack_powers=None))
     for pool in pools:
@@ -301,7 +305,7 @@ def test_a_harder_hit_is_brighter_also_when_its_force_is_known_late():
     body = WHOLE._replace(attack_powers=None, tension=0.0)
 
     def brightness(play) -> float:
-        pool = Pool(Pad(36, theta=LOW))
+        pool = Pool(Pad(36, drum=Drum(LOW)))
         pool.put_drum(0, body)
         play(pool)
         pool.play(RATE // 2)
@@ -320,7 +324,7 @@ def test_a_harder_hit_is_brighter_also_when_its_force_is_known_late():
 
 def test_a_position_moves_the_strike_and_keeps_its_energy():
     def spectrum(position):
-        pool = Pool(Pad(36, theta=LOW))
+        pool = Pool(Pad(36, drum=Drum(LOW)))
         pool.put_drum(0, Drum(LOW, (0.4, 0.35)))
         pool.record["pads"][0]["position"] = position
         pool.strike(0)
@@ -340,7 +344,7 @@ def test_a_position_moves_the_strike_and_keeps_its_energy():
 
 
 def test_a_grown_strike_that_joins_a_voice_keeps_its_noise_to_the_end():
-    pool = Pool(Pad(36, theta=LOW))
+    pool = Pool(Pad(36, drum=Drum(LOW)))
     pool.put_drum(0, WHOLE)
     pool.strike(0)
     pool.play(4800)
@@ -363,7 +367,7 @@ def test_a_soft_mallets_strike_that_grows_joins_without_a_step(mallet_hz):
 
     def steps(play) -> float:
         """The largest of them, as third differences, where it is struck or joins."""
-        pool = Pool(Pad(36, theta=LOW))
+        pool = Pool(Pad(36, drum=Drum(LOW)))
         pool.put_drum(0, Drum(LOW, mallet_hz=mallet_hz))
         pool.play(at)
         play(pool)
@@ -380,7 +384,7 @@ def test_a_soft_mallets_strike_that_grows_joins_without_a_step(mallet_hz):
 
 
 def test_strikes_of_a_tense_drum_start_higher_when_it_still_rings():
-    pool = Pool(Pad(36, theta=LOW))
+    pool = Pool(Pad(36, drum=Drum(LOW)))
     pool.put_drum(0, Drum(LOW._replace(tau=1.0), tension=1.0))
 
     def pitch(x):
@@ -397,12 +401,9 @@ def test_strikes_of_a_tense_drum_start_higher_when_it_still_rings():
 
 
 def kit_drum(name: str) -> Drum:
-    """A drum of the demo kit, as its file has it."""
-    with open(ROOT / "gui" / "demo.drumkit", "rb") as file:
-        (pad,) = (pad for pad in tomllib.load(file)["pads"] if pad["name"] == name)
-    powers = tuple(map(tuple, pad["levels"]))
-    strike = pad["x1"], pad["x2"]
-    return Drum(Theta(**pad["theta"]), strike, pad["mallet_hz"], pad["tension"], powers)
+    """A drum of the demo kit."""
+    kit, _ = load_kit(ROOT / "gui" / "demo.drumkit")
+    return next(pad.drum for pad in kit.pads if pad.name == name)
 
 
 def strokes(drum_: Drum, rate: int, force: float = 1.0, n: int = 8, seconds: float = 0.5):
@@ -471,7 +472,7 @@ def test_strokes_are_the_same_in_the_lowest_noise(name):
 
 
 def test_the_first_start_is_the_offline_noise():
-    pool = Pool(Pad(36, theta=LOW))
+    pool = Pool(Pad(36, drum=Drum(LOW)))
     pool.put_drum(0, WHOLE._replace(tension=0.0))
     pool.record["programs"]["n_starts"] = 1
     pool.strike(0)
