@@ -10,7 +10,9 @@ from PyQt6.QtCore import QObject, pyqtSignal
 class Background(QObject):
     """Does one job at a time. newest_only: of those that wait, and of results, only the newest.
 
-    done: emitted in the window's thread with what the job gave; failed: with what it raised.
+    Signals, in the window's thread:
+        done: what a job returned.
+        failed: what it raised, as text.
     """
 
     done = pyqtSignal(object)

@@ -118,7 +118,7 @@ class Editor:
         """Change the kit as one step that can be undone, as Document.edit.
 
         matched: what pads are matched to from now on; as before where it is None. touched: pads
-        whose drums are the user's now: answers that are on their way come too late.
+        whose drums the user has set: answers on their way come too late.
         """
         changed = self.document.edit(text, kit, merge, matched)
         if not changed and matched is not None:  # the same drum, for another hit
@@ -188,7 +188,9 @@ class Editor:
         found = matched.candidates[index]
         matched = replace(matched, drum=for_pad(found.drum), spread=found.spread)
         kit = self.kit.with_pad(self.armed, drum=matched.drum)
-        self.edit("another answer", kit, matched=self._with_matched(matched), touched=[self.armed])
+        self.edit(
+            "another candidate", kit, matched=self._with_matched(matched), touched=[self.armed]
+        )
 
     def attach_candidates(self, pad: int, matched: Matched, found: tuple[Refined, ...]) -> bool:
         """Keep the drums that were found for a match; False where the pad has another one now."""
@@ -219,7 +221,7 @@ class Editor:
         return True
 
     def set_solo(self, on: bool) -> None:
-        """Let the chosen pad and the others that are solo sound, and no more."""
+        """Solo the chosen pad, or end that; pads that are not solo are silent while any is."""
         self.change(solo=self.setup.solo | {self.armed} if on else self.setup.solo - {self.armed})
 
     def forget(self, name: str) -> None:
@@ -258,7 +260,7 @@ class Editor:
         return True
 
     def replaced_by(self, event: Answered) -> Replaced | None:
-        """The drum that an answer is about to take the place of: to be asked before `take`."""
+        """The drum that an answer is about to replace; ask before `take`."""
         before = self.matched.get(event.pad)
         if before is not None and before.hit == event.hit:
             return None  # a drum for the same hit

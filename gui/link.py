@@ -17,7 +17,7 @@ from matcher.live.devices import Device
 from matcher.live.engine import Engine
 from matcher.live.protocol import Event, State
 
-POLL_MS = 33  # ms between two looks: a frame of the screen, about
+POLL_MS = 33  # ms between two polls: about every second frame of the screen
 NICENESS = 5  # of the window's thread on Linux, where nobody may give audio threads a priority
 
 
@@ -58,11 +58,11 @@ class Link(QObject):
             self._waiting.append(command)
 
     def devices(self) -> list[Device]:
-        """Audio devices that are there."""
+        """The audio devices found last."""
         return self._engine.devices() if self._engine else []
 
     def snapshot(self) -> dict:
-        """Levels, load and counters."""
+        """Peaks, load and counters."""
         return self._engine.snapshot() if self._engine else {"running": False}
 
     def messages(self) -> list[Event]:

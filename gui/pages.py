@@ -6,21 +6,21 @@ import matcher
 
 SHORTCUTS = (
     ("Z X C V, A S D F, Q W E R, 1 2 3 4", "play the pads, bottom row first"),
-    ("B", "hear the recorded hit, then its twin"),
+    ("B", "play the recorded hit, then its twin"),
     ("Esc", "silence everything"),
     ("M", "match or trigger mode"),
-    ("L", "set up detection by listening"),
-    ("Tab, Shift+Tab", "to the next control, to the one before"),
+    ("L", "calibrate detection with a few hits"),
+    ("Tab, Shift+Tab", "go to the next control, or the one before"),
     ("arrow keys, Page up and down", "turn a knob, move the threshold or the strike point"),
     ("Enter on a knob", "type its value"),
-    ("Backspace on a knob", "back to the matched value"),
+    ("Backspace on a knob", "go back to the matched value"),
     ("Ctrl+N, Ctrl+O, Ctrl+S, Ctrl+Shift+S", "new kit, open, save, save as"),
     ("Ctrl+I", "match a recording"),
     ("Ctrl+Z, Ctrl+Shift+Z", "undo, redo"),
     ("Ctrl+E", "write the sound of the pad to a WAV file"),
-    ("Ctrl+M", "the last messages of MIDI"),
-    ("Ctrl+comma", "settings"),
-    ("F1", "this page"),
+    ("Ctrl+M", "show the last MIDI messages"),
+    ("Ctrl+comma", "open the settings"),
+    ("F1", "show this page"),
 )
 
 

@@ -58,7 +58,7 @@ class Preferences:
 
 
 def _controllers(keys: dict) -> dict[int, str]:
-    """MIDI controllers with the keys of parameters -> with their names; others are left out."""
+    """Keys of parameters by MIDI controller -> their names; unknown keys are dropped."""
     names = {}
     for cc, key in keys.items():
         with contextlib.suppress(ValueError):

@@ -1,7 +1,7 @@
 """The window's wiring: editor, engine, files, background work and preferences, as signals.
 
 Everything here runs in Qt's main thread, and nothing here is a widget. Panels ask the editor, and
-learn by `changed` that something is another.
+are told of changes by `changed`.
 """
 
 from collections.abc import Callable
@@ -47,17 +47,20 @@ from matcher.physics.parameters import PARAMETERS
 from matcher.recording import write_wav
 
 DEMO = Path(__file__).parent / "demo.drumkit"
-AUTOSAVE_MS = 300  # ms after which a knob that is being turned is kept safe
-WAV_RATE = 44100  # Hz
-WAV_PEAK = 0.99  # of full scale
-CANDIDATE_VELOCITY = 0.8  # at which a drum that was picked is played
+AUTOSAVE_MS = 300  # ms after an edit that it is written: not at each step of a knob
+WAV_RATE = 44100  # Hz of exported sounds, which every sampler takes
+WAV_PEAK = 0.99  # of full scale: loud, and nothing clips
+CANDIDATE_VELOCITY = 0.8  # velocity at which a picked drum is played: a firm hit
 
 
 class Session(QObject):
     """The kit being played and edited, its file, and the engine that plays it.
 
-    changed: kit, chosen pad or set-up is another; played: a pad, with a velocity of 1 to 127;
-    message: to be told; remembered: preferences changed.
+    Signals:
+        changed: of kit, chosen pad or set-up.
+        played: pad, and velocity from 1 to 127; 0 where its drum was matched.
+        message: a Message to show.
+        remembered: the preferences changed.
     """
 
     changed = pyqtSignal()
@@ -172,7 +175,7 @@ class Session(QObject):
         wanted = "play the note of this pad" if what == NOTE else (
             f"move the controller that is to turn {PARAMETERS[what].label.lower()}"
         )  # fmt: skip
-        self.tell("note", wanted, "Do not", self._learn_nothing, self._learn_nothing)
+        self.tell("note", wanted, "Cancel", self._learn_nothing, self._learn_nothing)
 
     def _learn_nothing(self) -> None:
         self.learning = ""

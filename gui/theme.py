@@ -1,4 +1,4 @@
-"""Colours, text size and spacing of the window: dark, light, or as the system has it.
+"""Colours, text size and spacing of the window: dark, light, or the system's own.
 
 Orange is always the recorded hit, blue always its twin. Every colour of text has a contrast of at
 least 4.6 : 1 on background and panels; tests compute it.

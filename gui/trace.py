@@ -1,20 +1,20 @@
-"""The level of the input over the last seconds, and what was found in it."""
+"""The level of the input over the last seconds, and the hits in it."""
 
 from collections import deque
 from typing import NamedTuple
 
 import numpy as np
 
-WINDOW_S = 6.0  # s that are kept
-STEP_S = 0.002  # s of a peak, until a trace says otherwise
-MOST_FLAGS = 200
+WINDOW_S = 6.0  # s kept and shown: a few bars
+STEP_S = 0.002  # s from peak to peak, until a trace gives its own
+MOST_FLAGS = 200  # more than fit side by side
 
 
 class Flag(NamedTuple):
     """A mark on the trace."""
 
     time_s: float
-    hit: bool  # or a candidate that was ignored
+    hit: bool  # False: a rise that was ignored
     text: str
 
 

@@ -13,31 +13,31 @@ from PyQt6.QtWidgets import (
 )
 
 from gui.controls import em, label, panel_in
-from gui.panels.pads import note_name
+from gui.panels.pad_button import midi_note_name
 from matcher.live.protocol import ControllerMoved, DeviceChanged, NotePlayed, Ready
 from matcher.live.report import turned
 
-N_MESSAGES = 64  # that the monitor shows
+N_MESSAGES = 64  # MIDI messages in the monitor: as many as the engine keeps
 
 
 def in_words(event: NotePlayed | ControllerMoved, pad_name: str) -> str:
-    """A note or a controller, and what became of it."""
+    """A note or a controller and what it did."""
     if isinstance(event, NotePlayed):
-        note = f"note {event.note} {note_name(event.note)}, velocity {event.velocity}"
+        note = f"note {event.note} {midi_note_name(event.note)}, velocity {event.velocity}"
         return f"{note} → {'no pad' if event.pad is None else pad_name}"
     return f"controller {event.controller}, {event.value} → {turned(event, pad_name)}"
 
 
 class Monitor(QDialog):
-    """The last messages of MIDI, the newest first."""
+    """The last MIDI messages, newest first."""
 
     def __init__(self, parent: QWidget):
         super().__init__(parent)
         self.setWindowTitle("MIDI monitor")
         self.list = QListWidget()
-        self.list.setAccessibleName("The last messages of MIDI")
+        self.list.setAccessibleName("The last MIDI messages")
         layout = QVBoxLayout(self)
-        layout.addWidget(label("Notes and controllers as they come, and what became of each."))
+        layout.addWidget(label("Notes and controllers as they come, and what each did"))
         layout.addWidget(self.list)
         self.resize(round(36 * em(self)), round(24 * em(self)))
 
@@ -48,7 +48,7 @@ class Monitor(QDialog):
             self.take(event)
 
     def take(self, event) -> None:
-        """Add one, if it is a MIDI message."""
+        """Add an event, if it is a MIDI message."""
         if isinstance(event, (NotePlayed, ControllerMoved)):
             words = in_words(event, "" if event.pad is None else f"pad {event.pad + 1}")
             self.list.insertItem(0, f"{event.time_s:.3f} s  {words}")
@@ -58,7 +58,7 @@ class Monitor(QDialog):
 class Notice(QWidget):
     """One sentence with a sign, and the button that does something about it."""
 
-    closed = pyqtSignal()  # what else is to be told can be
+    closed = pyqtSignal()  # there is room for another message
 
     def __init__(self):
         super().__init__()
@@ -117,7 +117,7 @@ class Notice(QWidget):
 
 
 class StatusBar(QWidget):
-    """Output, block, load, drop-outs, and the last message of MIDI."""
+    """Output, block, load, drop-outs, and the last MIDI message."""
 
     def __init__(self):
         super().__init__()
@@ -132,15 +132,16 @@ class StatusBar(QWidget):
             (label("MIDI", of="twin"), 0), (self.midi, 1),
         ):  # fmt: skip
             row.addWidget(widget, stretch)
-        self._output, self._blocks = "", 0
+        self._output, self._block, self._midi_received = "", 0, False
 
     def take(self, event, name_of: Callable[[int], str]) -> None:
-        """Show what an event of the engine says; name_of: called for a pad's name."""
+        """Show what an event of the engine says; name_of: pad -> its name."""
         match event:
             case NotePlayed() | ControllerMoved():
+                self._midi_received = True
                 self.midi.setText(in_words(event, "" if event.pad is None else name_of(event.pad)))
             case Ready():
-                self._output, self._blocks = event.output, event.block
+                self._output, self._block = event.output, event.block
                 self.output.setText(self._output)
             case DeviceChanged(system="audio", state="lost" | "missing"):
                 self.show_no_sound()
@@ -151,15 +152,15 @@ class StatusBar(QWidget):
         self.numbers.setText("")
 
     def take_snapshot(self, snapshot: dict) -> None:
-        """Show load and counters."""
-        if not self.midi.text() or self.midi.text().endswith(("listened to", "no MIDI input")):
+        """Show load, drop-outs and voices."""
+        if not self._midi_received:
             n = len(snapshot.get("midi", []))
-            self.midi.setText(f"{n} input{'s' * (n != 1)} listened to" if n else "no MIDI input")
+            self.midi.setText(f"{n} input{'s' * (n != 1)} connected" if n else "no input")
         if not snapshot["running"]:
             self.numbers.setText("")
             return
         rate = snapshot["sample_rate"]
-        frames = self._blocks or round(snapshot["seconds"] * rate / max(1, snapshot["blocks"]))
+        frames = self._block or round(snapshot["seconds"] * rate / max(1, snapshot["blocks"]))
         self.numbers.setText(
             f"{frames} frames, {1e3 * frames / rate:.1f} ms   "
             f"load {100 * snapshot['load']:.0f} %   "
