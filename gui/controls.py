@@ -1,4 +1,4 @@
-"""What several panels are made of: lengths, frames, labels."""
+"""What panels share: the unit of length, frames, labels."""
 
 from PyQt6.QtGui import QFontMetricsF
 from PyQt6.QtWidgets import QFrame, QLabel, QLayout, QVBoxLayout, QWidget
@@ -10,14 +10,14 @@ def em(widget: QWidget) -> float:
 
 
 def panel() -> QFrame:
-    """A frame that holds one thing of the window."""
+    """A frame around one part of the window."""
     frame = QFrame()
     frame.setProperty("panel", True)
     return frame
 
 
 def panel_in(widget: QWidget, layout: type[QLayout]) -> tuple[QLayout, int]:
-    """Fill a widget with a panel; the layout of what is in it, and its margin in px."""
+    """Fill a widget with a panel; returns the layout inside it, and its margin in px."""
     frame, outer, gap = panel(), QVBoxLayout(widget), round(em(widget) / 2)
     outer.setContentsMargins(0, 0, 0, 0)
     outer.addWidget(frame)
@@ -27,7 +27,7 @@ def panel_in(widget: QWidget, layout: type[QLayout]) -> tuple[QLayout, int]:
 
 
 def label(text: str = "", quiet: bool = False, of: str = "") -> QLabel:
-    """Text; quiet: of lesser weight; of: "recorded" or "twin", whose colour it has."""
+    """Text; quiet: in the secondary colour; of: "recorded" or "twin", in its colour."""
     widget = QLabel(text)
     widget.setProperty("quiet", quiet)
     widget.setProperty("of", of)

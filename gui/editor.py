@@ -34,7 +34,7 @@ KEPT_BY_CLEAR = ("note", "gain_db", "pan", "tune", "choke", "curve")
 
 @dataclass(frozen=True)
 class Replaced:
-    """A drum of the kit that a hit or a recording took the place of."""
+    """A drum of the kit that a hit or a recording replaced."""
 
     pad: int
     name: str  # of the drum that is gone
@@ -85,12 +85,12 @@ class Editor:
 
     @property
     def armed_match(self) -> Matched | None:
-        """What the chosen pad was matched to."""
+        """What the chosen pad was matched to, or None."""
         return self.matched.get(self.armed)
 
     @property
     def spread(self) -> tuple[float, ...] | None:
-        """How sure theta of the chosen pad is, while it is as it was matched."""
+        """How uncertain the chosen pad's theta is, as long as it is as matched; or None."""
         matched = self.armed_match
         as_matched = matched is not None and matched.drum.theta == self.pad.theta
         return matched.spread if as_matched else None
@@ -158,7 +158,7 @@ class Editor:
         self._send_edits(range(len(self.kit.pads)))
 
     def redo(self) -> None:
-        """Do it again."""
+        """Do again what was undone."""
         self.document.redo()
         self._send_edits(range(len(self.kit.pads)))
 
@@ -193,7 +193,7 @@ class Editor:
         )
 
     def attach_candidates(self, pad: int, matched: Matched, found: tuple[Refined, ...]) -> bool:
-        """Keep the drums that were found for a match; False where the pad has another one now."""
+        """Keep the candidates found for a match; False where the pad has another match by now."""
         if self.matched.get(pad) != matched:
             return False
         self.document.attach(self._with_matched(replace(matched, candidates=found), pad))
@@ -230,7 +230,7 @@ class Editor:
         self.change(controllers=left)
 
     def begin_kit(self) -> None:
-        """Another kit is in the document: play it, the first empty pad chosen."""
+        """Play the kit just opened in the document, with its first empty pad chosen."""
         self.kits_begun += 1
         self._command(ReplaceKit(self.state.revision + 1, self.kit))
         empty = [i for i, pad in enumerate(self.kit.pads) if pad.drum is None]
@@ -242,7 +242,7 @@ class Editor:
     # the engine
 
     def take(self, event) -> bool:
-        """Take over what an event of the engine changes; False where it is late or nothing."""
+        """Apply an event of the engine; False where it is late or changes nothing."""
         before, after = self.state, apply(self.state, event)
         if after is before:
             if isinstance(event, Learned) and event.what == NOTE:
@@ -282,7 +282,7 @@ class Editor:
         return others if matched is None else others | {pad: matched}
 
     def _send_edits(self, touched: Iterable[int] = ()) -> None:
-        """Let state and engine have the document's kit: the fields in which it differs."""
+        """Send the engine the fields in which the document's kit differs from its own."""
         changes = {i: {"drum": self.kit.pads[i].drum} for i in touched}
         for i, (ours, theirs) in enumerate(zip(self.kit.pads, self.state.kit.pads)):
             names = (f.name for f in fields(Pad))
@@ -304,12 +304,12 @@ class Editor:
 
 
 def plain_name(name: str) -> str:
-    """A name as a kit takes it."""
+    """A name with nothing that a kit does not allow."""
     return "".join(c if c.isprintable() else " " for c in name)[:LONGEST_NAME]
 
 
 def _replaced(pad: int, before: Pad, matched: Matched | None, by: str) -> Replaced | None:
-    """The drum of the kit that is gone; None where it was one that had just been matched."""
+    """The replaced drum; None where there was none, or one that had itself been matched."""
     if before.drum is None or (matched is not None and matched.stages):
         return None
     return Replaced(pad, before.name or "the pad's drum", by)

@@ -102,7 +102,7 @@ class _Dial(QDial):
 
     @staticmethod
     def _tick(painter, box, share, color, inner, width) -> None:
-        """A line towards a place of the scale."""
+        """Draw a line towards a share of the scale."""
         painter.save()
         painter.translate(box.center())
         painter.rotate(-(START - SPAN * share))
@@ -174,11 +174,11 @@ class Knob(QWidget):
 
     @property
     def value(self) -> float:
-        """Where it stands."""
+        """The value it shows."""
         return self._value
 
     def set_value(self, value: float) -> None:
-        """Show a value, without telling anyone."""
+        """Show a value; emits nothing."""
         self._value = value
         self.dial.blockSignals(True)
         self.dial.setValue(round(STEPS * min(max(self._share(value), 0.0), 1.0)))
@@ -186,13 +186,13 @@ class Knob(QWidget):
         self._say()
 
     def set_home(self, value: float, marked: bool = False) -> None:
-        """The value that a double click goes back to; marked: shown on the scale as matched."""
+        """Set the value that a double click restores; marked: show it on the scale as matched."""
         self._home = value
         self.mark = self._share(value) if marked else None
         self.dial.update()
 
     def set_sure(self, words: str) -> None:
-        """Show how sure a matched value is; there is room for it from the first time on."""
+        """Show how uncertain a matched value is; keeps its line from the first call on."""
         self.sure.setText(words or " ")
         self.sure.show()
         self._say()
@@ -203,14 +203,14 @@ class Knob(QWidget):
         self._say()
 
     def go_back(self) -> None:
-        """To the value it was matched at, or its default."""
+        """Restore the matched value, or the default."""
         if self.isEnabled() and self._home != self._value:
             self.set_value(self._home)
             self.turned.emit(self._home)
             self.released.emit()
 
     def ask_for_value(self) -> None:
-        """Have the value typed."""
+        """Ask for the value in a dialog."""
         unit, scale = self.typed
         low, high = (scale * float(self._value_at(share)) for share in (0.0, 1.0))
         allowed = f"{self.name}, {low:g} to {high:g} {unit}".rstrip()
@@ -224,7 +224,7 @@ class Knob(QWidget):
             self.released.emit()
 
     def show_menu(self, position) -> None:
-        """Type, go back, learn, forget."""
+        """Show the context menu: type, go back, learn, forget."""
         menu = QMenu(self)
         for text, do, possible in (
             ("Type a value…", self.ask_for_value, True),
@@ -261,7 +261,7 @@ class Knob(QWidget):
 
 
 def parameter_knob(row: Parameter) -> "Knob":
-    """A knob for one row of PARAMETERS: its range, its words, its default."""
+    """A knob for one row of PARAMETERS, with its range, format and default."""
 
     def value_at(share: float) -> float:
         value = row.from_share(share)
@@ -281,7 +281,7 @@ def parameter_knob(row: Parameter) -> "Knob":
 
 
 def linear(low: float, high: float, step: float = 0.0) -> tuple:
-    """The scale of a Knob whose values lie evenly; step: what they are rounded to."""
+    """A linear scale for a Knob; step: values are rounded to multiples of it."""
 
     def value_at(share: float) -> float:
         value = low + share * (high - low)

@@ -1,7 +1,7 @@
 """The one place where the window meets the engine.
 
 Threads: the engine is started in one of its own, since it compiles and loads for some seconds;
-everything else happens in the window's, which asks every POLL_MS what is new. Commands that are
+everything else happens in the window's, which polls the engine every POLL_MS. Commands that are
 sent while the engine starts wait here.
 """
 
@@ -18,16 +18,23 @@ from matcher.live.engine import Engine
 from matcher.live.protocol import Event, State
 
 POLL_MS = 33  # ms between two polls: about every second frame of the screen
-NICENESS = 5  # of the window's thread on Linux, where nobody may give audio threads a priority
+NICENESS = 5  # of the window's thread on Linux, where audio threads rarely get a priority
 
 
 class Link(QObject):
-    """The engine, as signals: `started` once; `happened` for each of its events; `snapshots`."""
+    """The engine, as signals.
+
+    Signals:
+        started: the engine runs.
+        failed: it did not start; a sentence why.
+        happened: each protocol.Event. The name `event` is taken by QObject.
+        snapshots: the list of snapshots since the last time, with their parts of the trace.
+    """
 
     started = pyqtSignal()
-    failed = pyqtSignal(str)  # it did not start: a sentence
-    happened = pyqtSignal(object)  # a protocol.Event; `event` is a method of QObject
-    snapshots = pyqtSignal(list)  # since the last time, with their parts of the trace
+    failed = pyqtSignal(str)
+    happened = pyqtSignal(object)
+    snapshots = pyqtSignal(list)
     _ready = pyqtSignal(object)
 
     def __init__(self, parent: QObject | None = None):
@@ -51,7 +58,7 @@ class Link(QObject):
         threading.Thread(target=self._start, args=(state,), daemon=True).start()
 
     def send(self, command) -> None:
-        """Send a command; nobody needs it before the engine is started with the state."""
+        """Send a command; dropped before `start`, whose state has what it would change."""
         if self._engine is not None:
             self._engine.send(command)
         elif self._starting:

@@ -1,4 +1,4 @@
-"""Pages of text: the shortcuts, and what this is."""
+"""Two pages of text: shortcuts and About."""
 
 from PyQt6.QtWidgets import QMessageBox, QWidget
 
@@ -25,7 +25,7 @@ SHORTCUTS = (
 
 
 def show_shortcuts(window: QWidget) -> None:
-    """All keys."""
+    """Show all shortcuts."""
     rows = "".join(
         f"<tr><td><b>{keys}</b>&nbsp;&nbsp;</td><td>{what}</td></tr>" for keys, what in SHORTCUTS
     )
@@ -33,7 +33,7 @@ def show_shortcuts(window: QWidget) -> None:
 
 
 def show_about(window: QWidget) -> None:
-    """What this is, by whom, under which licence."""
+    """Show version, sources and licence."""
     QMessageBox.about(
         window, "About Drum matcher",
         f"<h3>Drum matcher {matcher.__version__}</h3><p>Hit a real drum; its physical twin "

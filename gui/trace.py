@@ -19,7 +19,7 @@ class Flag(NamedTuple):
 
 
 class TraceHistory:
-    """Peaks of the input, one each step_s; end_s: the time behind the last of them."""
+    """Peaks of the input, one every step_s; end_s: when the last of them ends."""
 
     def __init__(self):
         self.peaks = np.zeros(0, np.float32)
@@ -27,7 +27,7 @@ class TraceHistory:
         self.flags: deque[Flag] = deque(maxlen=MOST_FLAGS)
 
     def extend(self, trace: dict) -> bool:
-        """Take the next part of a snapshot's trace; False where there is nothing in it."""
+        """Append a snapshot's part of the trace; False where it is empty."""
         peaks = trace["peaks"]
         if not len(peaks):
             return False

@@ -82,7 +82,7 @@ class Window(QMainWindow):
             action.setEnabled(button.isEnabled())
 
     def _show_remembered(self) -> None:
-        """Show what is not of the kit: controllers, mode, recent kits."""
+        """Show what is remembered beside the kit: controllers, mode, recent kits."""
         setup = self.session.editor.setup
         for part in (self.drum, self.pads):
             part.show_controllers(setup.controllers)
@@ -103,7 +103,7 @@ class Window(QMainWindow):
         return list(inputs), list(outputs)
 
     def _tell(self, message: Message) -> None:
-        """Show a message; a note does not hide what is wrong, unless it asks for something."""
+        """Show a message; a note without a button does not hide an error or what is missing."""
         self.pads.show_learning(self.session.learning == NOTE)
         if not message.kind:
             if self.notice.kind == message.text:
@@ -157,7 +157,7 @@ class Window(QMainWindow):
         self._show_devices()
 
     def _restyle(self) -> None:
-        """Take over theme and size of text from the preferences, or from the system."""
+        """Apply theme and text size, which preferences or system have changed."""
         wanted = self.session.preferences
         theme.apply(wanted.theme, wanted.text_scale)
         self.comparison.restyle()
@@ -176,7 +176,7 @@ class Window(QMainWindow):
     # keys, drops, end
 
     def eventFilter(self, watched, event):
-        """Computer keys that play pads, wherever the focus is but in a text; Esc is for all."""
+        """Play pads by computer keys wherever the focus is, except while typing; Esc always."""
         if event.type() != QEvent.Type.KeyPress or QApplication.activeModalWidget() is not None:
             return super().eventFilter(watched, event)
         plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
@@ -208,9 +208,8 @@ class Window(QMainWindow):
             if len(files) > 1:
                 text = f"{len(files)} files were dropped; only {files[0].name} is opened"
                 self.session.tell("note", text)
-            QTimer.singleShot(
-                0, lambda: self.files.open(files[0])
-            )  # the other program need not wait
+            # the program that the file comes from need not wait
+            QTimer.singleShot(0, lambda: self.files.open(files[0]))
 
     def resizeEvent(self, event):
         super().resizeEvent(event)

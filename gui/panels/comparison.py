@@ -1,4 +1,4 @@
-"""The middle left: the hit beside its twin, for the eye and for the ear, and their distance."""
+"""The middle left: the hit beside its twin, to see and to play, and their distance."""
 
 import numpy as np
 import pyqtgraph as pg
@@ -82,7 +82,7 @@ class ComparisonPanel(QWidget):
         self._enable()
 
     def show_hit(self, clip: Clip | None, sound: tuple[Drum | None, float]) -> None:
-        """Show a hit beside a pad's sound; None where there is none."""
+        """Show a hit, or None, beside a pad's sound."""
         if (clip, sound) == self._wanted:
             return
         self._next_is_twin = self._next_is_twin and clip is self._clip
@@ -129,11 +129,11 @@ class ComparisonPanel(QWidget):
         self._enable()
 
     def close_down(self) -> None:
-        """Begin no more work."""
+        """Start no more comparisons."""
         self._latest.close()
 
     def restyle(self) -> None:
-        """Take over the colours of the theme."""
+        """Use the colours of the theme."""
         theme = now()
         for plot in (*self.views, self.waves):
             plot.setBackground(theme.color("panel"))
@@ -155,7 +155,7 @@ class ComparisonPanel(QWidget):
 
     @property
     def _current(self) -> bool:
-        """Whether what is shown is of the hit that is wanted."""
+        """Whether the newest hit is the one shown."""
         return self.comparison is not None and self.comparison.clip is self._clip
 
     def _enable(self) -> None:
@@ -266,7 +266,7 @@ def _paint(plot, image, colors: pg.ColorMap, span, seconds: float) -> None:
 
 
 def _outline(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A waveform (samples,) as the least and largest value of each of N_POINTS stretches."""
+    """A waveform (samples,) -> times and values of the extremes of N_POINTS stretches."""
     step = max(1, len(x) // N_POINTS)
     rows = x[: len(x) // step * step].reshape(-1, step)
     values = np.stack([rows.min(axis=1), rows.max(axis=1)], axis=1).ravel()

@@ -102,6 +102,6 @@ class DrumPanel(QWidget):
 
 
 def _sentence(theta: Theta) -> str:
-    """What the numbers mean."""
+    """What the five numbers mean, in a sentence."""
     meanings = [meaning for _, _, meaning in describe(theta)]
     return f"{note_name(theta.pitch_hz)}; " + "; ".join(meanings[1:]) + "."

@@ -126,7 +126,7 @@ class Membrane(QWidget):
             painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
 
     def _box(self) -> QRectF:
-        """Where the membrane is: its long side lies."""
+        """Where the membrane is drawn, its long side horizontal."""
         space = QRectF(self.rect()).adjusted(4, 4, -4, -4)
         alpha = self.theta.alpha if self.theta is not None else 1.0
         width = min(space.width(), space.height() / alpha)
@@ -149,7 +149,7 @@ class Membrane(QWidget):
                         "the arrow keys; double click or Space plays it.")  # fmt: skip
 
     def _move_on(self) -> None:
-        """The next frame, until it is still."""
+        """Draw the next frame; stop once it is still."""
         self._field = self.vibration.field() if self.isVisible() else None
         if self._field is None:
             self.vibration.stop()
@@ -159,7 +159,7 @@ class Membrane(QWidget):
 
 
 def _image(field: np.ndarray) -> QImage:
-    """A field in [-1, 1] -> its picture: ground at rest, the twin's blue up, the text's down."""
+    """A field in [-1, 1] -> its picture: background at rest, twin's blue up, text colour down."""
     theme = now()
     rest, up, down = (
         np.array(theme.color(name).getRgb()[:3], float) for name in ("background", "twin", "text")

@@ -25,7 +25,7 @@ def midi_note_name(note: int) -> str:
 
 
 class PadButton(QAbstractButton):
-    """One pad: its note, name, key and last velocity. Pressed further down it plays louder.
+    """One pad: its note, name, key and last velocity. A click further down is louder.
 
     Signals:
         played: velocity in [0, 1].
@@ -52,7 +52,7 @@ class PadButton(QAbstractButton):
         return QSize(max(SMALLEST, round(5 * em(self))), max(SMALLEST, round(2.7 * em(self))))
 
     def show_pad(self, pad: Pad, chosen: bool, muted: bool) -> None:
-        """Show a pad of the kit; chosen: hits go to it; muted: another one is soloed."""
+        """Show a pad of the kit; chosen: hits go to it; muted: others are solo."""
         self.pad, self.chosen, self.muted = pad, chosen, muted
         what = pad.name or ("drum" if pad.drum else "empty")
         state = (", hits go here" if chosen else "") + (
@@ -68,7 +68,7 @@ class PadButton(QAbstractButton):
         self.update()
 
     def flash(self, velocity: int) -> None:
-        """Show that it was played."""
+        """Light up and show a velocity, 1 to 127."""
         self.velocity = velocity
         self._flash_until = time.monotonic() + FLASH_S
         QTimer.singleShot(round(1000 * FLASH_S) + 20, self.update)

@@ -86,11 +86,11 @@ class PadsPanel(QWidget):
             knob.set_controller(numbers.get(name))
 
     def show_learning(self, learning: bool) -> None:
-        """Whether the next MIDI note is waited for."""
+        """Show whether the next MIDI note is awaited."""
         self.learn_button.setText("Play a note…" if learning else "Learn")
 
     def flash(self, pad: int, velocity: int) -> None:
-        """Show that a pad was played, 1 to 127."""
+        """Show that a pad was played, velocity 1 to 127."""
         self.buttons[pad].flash(velocity)
         if pad == self.chosen:
             self._show_velocity()

@@ -1,4 +1,4 @@
-"""The foot of the window: how sound and MIDI stand, and a sentence where something is missing."""
+"""The foot of the window: the state of sound and MIDI, and messages."""
 
 from collections.abc import Callable
 
@@ -42,7 +42,7 @@ class Monitor(QDialog):
         self.resize(round(36 * em(self)), round(24 * em(self)))
 
     def show_messages(self, events: list) -> None:
-        """Show these instead of what it shows."""
+        """Show these events, and no others."""
         self.list.clear()
         for event in events:
             self.take(event)
@@ -56,7 +56,7 @@ class Monitor(QDialog):
 
 
 class Notice(QWidget):
-    """One sentence with a sign, and the button that does something about it."""
+    """One sentence with a sign, and a button that does something about it."""
 
     closed = pyqtSignal()  # there is room for another message
 
@@ -79,9 +79,9 @@ class Notice(QWidget):
 
     def tell(self, kind: str, sentence: str, action_label: str = "", action=None,
              dismissed=None) -> None:  # fmt: skip
-        """kind: "error", "missing" or "note"; action_label: on a button that calls action.
+        """Show a sentence of a kind: "error", "missing" or "note".
 
-        dismissed: called where it is put away instead.
+        action_label: on a button that calls action. dismissed: called where it is dismissed.
         """
         of, sign = {"error": ("bad", "⚠ Error:"), "missing": ("missing", "△ Missing:"),
                     "note": ("note", "◇ Note:")}[kind]  # fmt: skip
@@ -97,7 +97,7 @@ class Notice(QWidget):
         self.show()
 
     def clear(self) -> None:
-        """Show no sentence."""
+        """Hide the sentence."""
         self.hide()
         before, self.kind = self.kind, ""
         if before != "missing":
