@@ -63,8 +63,9 @@ class Parameter:
     def check(self, value: float) -> None:
         """Raise ValueError, naming parameter, value and range, where a value is not allowed."""
         number = not isinstance(value, bool) and isinstance(value, (int, float, np.floating))
-        # 1e-9: a value that was converted from a display unit and back; NaN is outside as well
-        if number and self.low * (1 - 1e-9) <= value <= self.high * (1 + 1e-9):
+        # 1e-9: rounding of a conversion to the display unit and back; NaN fails as well
+        low, high = (1e-9 * abs(limit) for limit in (self.low, self.high))
+        if number and self.low - low <= value <= self.high + high:
             return
         name = "pitch" if self.name == "omega" else self.key
         shown = f"{value * self.display_scale:g}" if number else repr(value)
