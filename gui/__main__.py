@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv=None) -> int:
-    """Open the window; 2 after a sentence on stderr where something given was wrong."""
+    """Open the window; exit status 2, with a sentence on stderr, for a wrong argument."""
     arguments = _parser().parse_args(argv)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the edited kit is kept safe all the time
     try:
@@ -75,7 +75,7 @@ def _run(arguments) -> int:
 
 
 def _go_on(window):
-    """Qt would end the app at an exception that nobody took."""
+    """A sys.excepthook that tells the user; PyQt would end the app at an uncaught exception."""
 
     def tell(kind, error, where):
         traceback.print_exception(kind, error, where)

@@ -8,9 +8,11 @@ from PyQt6.QtCore import QObject, pyqtSignal
 
 
 class Background(QObject):
-    """Does one job at a time. newest_only: of those that wait, and of results, only the newest.
+    """Does one job at a time; newest_only: drops all but the newest waiting job and its result.
 
-    done: emitted in the window's thread with what the job gave; failed: with what it raised.
+    Signals, in the window's thread:
+        done: what a job returned.
+        failed: what it raised, as text.
     """
 
     done = pyqtSignal(object)
@@ -24,7 +26,7 @@ class Background(QObject):
         self._ended.connect(self._go_on)
 
     def do(self, job: Callable[[], object]) -> None:
-        """Do a job soon."""
+        """Queue a job."""
         if self._newest_only:
             self._waiting.clear()
         self._waiting.append(job)
@@ -32,7 +34,7 @@ class Background(QObject):
             self._start()
 
     def close(self) -> None:
-        """Let nothing more begin."""
+        """Start no more jobs."""
         self._waiting.clear()
         self._pool.shutdown(wait=False, cancel_futures=True)
 

@@ -1,4 +1,4 @@
-"""A hit and its twin in all that the window shows of them."""
+"""What the window shows of a hit and its twin, computed."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from matcher.physics.drum import Drum, render
 
 @dataclass(frozen=True)
 class Comparison:
-    """A hit and its twin in all that is shown of them."""
+    """A hit and its twin: waveforms, spectrograms and distance."""
 
     clip: Clip
     twin: np.ndarray  # (frames,) at the clip's rate and peak
@@ -22,7 +22,7 @@ class Comparison:
 
 
 def compare(clip: Clip, sound: tuple[Drum, float]) -> Comparison:
-    """Compare a hit with a drum and the share of its attack that sounds."""
+    """Compare a hit with a pad's sound: the drum, and the share of its attack that sounds."""
     (drum, attack_mix), peak = sound, float(np.abs(clip.samples).max())
     seconds = len(clip.samples) / clip.sample_rate
     twin = render(drum, clip.sample_rate, seconds, peak, attack_mix)

@@ -34,7 +34,7 @@ KEPT_BY_CLEAR = ("note", "gain_db", "pan", "tune", "choke", "curve")
 
 @dataclass(frozen=True)
 class Replaced:
-    """A drum of the kit that a hit or a recording took the place of."""
+    """A drum of the kit that a hit or a recording replaced."""
 
     pad: int
     name: str  # of the drum that is gone
@@ -85,12 +85,12 @@ class Editor:
 
     @property
     def armed_match(self) -> Matched | None:
-        """What the chosen pad was matched to."""
+        """What the chosen pad was matched to, or None."""
         return self.matched.get(self.armed)
 
     @property
     def spread(self) -> tuple[float, ...] | None:
-        """How sure theta of the chosen pad is, while it is as it was matched."""
+        """How uncertain the chosen pad's theta is, as long as it is as matched; or None."""
         matched = self.armed_match
         as_matched = matched is not None and matched.drum.theta == self.pad.theta
         return matched.spread if as_matched else None
@@ -118,7 +118,7 @@ class Editor:
         """Change the kit as one step that can be undone, as Document.edit.
 
         matched: what pads are matched to from now on; as before where it is None. touched: pads
-        whose drums are the user's now: answers that are on their way come too late.
+        whose drums the user has set: answers on their way come too late.
         """
         changed = self.document.edit(text, kit, merge, matched)
         if not changed and matched is not None:  # the same drum, for another hit
@@ -158,7 +158,7 @@ class Editor:
         self._send_edits(range(len(self.kit.pads)))
 
     def redo(self) -> None:
-        """Do it again."""
+        """Do again what was undone."""
         self.document.redo()
         self._send_edits(range(len(self.kit.pads)))
 
@@ -188,10 +188,12 @@ class Editor:
         found = matched.candidates[index]
         matched = replace(matched, drum=for_pad(found.drum), spread=found.spread)
         kit = self.kit.with_pad(self.armed, drum=matched.drum)
-        self.edit("another answer", kit, matched=self._with_matched(matched), touched=[self.armed])
+        self.edit(
+            "another candidate", kit, matched=self._with_matched(matched), touched=[self.armed]
+        )
 
     def attach_candidates(self, pad: int, matched: Matched, found: tuple[Refined, ...]) -> bool:
-        """Keep the drums that were found for a match; False where the pad has another one now."""
+        """Keep the candidates found for a match; False where the pad has another match by now."""
         if self.matched.get(pad) != matched:
             return False
         self.document.attach(self._with_matched(replace(matched, candidates=found), pad))
@@ -219,7 +221,7 @@ class Editor:
         return True
 
     def set_solo(self, on: bool) -> None:
-        """Let the chosen pad and the others that are solo sound, and no more."""
+        """Solo the chosen pad, or end that; pads that are not solo are silent while any is."""
         self.change(solo=self.setup.solo | {self.armed} if on else self.setup.solo - {self.armed})
 
     def forget(self, name: str) -> None:
@@ -228,7 +230,7 @@ class Editor:
         self.change(controllers=left)
 
     def begin_kit(self) -> None:
-        """Another kit is in the document: play it, the first empty pad chosen."""
+        """Play the kit just opened in the document, with its first empty pad chosen."""
         self.kits_begun += 1
         self._command(ReplaceKit(self.state.revision + 1, self.kit))
         empty = [i for i, pad in enumerate(self.kit.pads) if pad.drum is None]
@@ -240,7 +242,7 @@ class Editor:
     # the engine
 
     def take(self, event) -> bool:
-        """Take over what an event of the engine changes; False where it is late or nothing."""
+        """Apply an event of the engine; False where it is late or changes nothing."""
         before, after = self.state, apply(self.state, event)
         if after is before:
             if isinstance(event, Learned) and event.what == NOTE:
@@ -258,7 +260,7 @@ class Editor:
         return True
 
     def replaced_by(self, event: Answered) -> Replaced | None:
-        """The drum that an answer is about to take the place of: to be asked before `take`."""
+        """The drum that an answer is about to replace; ask before `take`."""
         before = self.matched.get(event.pad)
         if before is not None and before.hit == event.hit:
             return None  # a drum for the same hit
@@ -280,7 +282,7 @@ class Editor:
         return others if matched is None else others | {pad: matched}
 
     def _send_edits(self, touched: Iterable[int] = ()) -> None:
-        """Let state and engine have the document's kit: the fields in which it differs."""
+        """Send the engine the fields in which the document's kit differs from its own."""
         changes = {i: {"drum": self.kit.pads[i].drum} for i in touched}
         for i, (ours, theirs) in enumerate(zip(self.kit.pads, self.state.kit.pads)):
             names = (f.name for f in fields(Pad))
@@ -302,12 +304,12 @@ class Editor:
 
 
 def plain_name(name: str) -> str:
-    """A name as a kit takes it."""
+    """A name with nothing that a kit does not allow."""
     return "".join(c if c.isprintable() else " " for c in name)[:LONGEST_NAME]
 
 
 def _replaced(pad: int, before: Pad, matched: Matched | None, by: str) -> Replaced | None:
-    """The drum of the kit that is gone; None where it was one that had just been matched."""
+    """The replaced drum; None where there was none, or one that had itself been matched."""
     if before.drum is None or (matched is not None and matched.stages):
         return None
     return Replaced(pad, before.name or "the pad's drum", by)

@@ -1,7 +1,7 @@
 """The one place where the window meets the engine.
 
 Threads: the engine is started in one of its own, since it compiles and loads for some seconds;
-everything else happens in the window's, which asks every POLL_MS what is new. Commands that are
+everything else happens in the window's, which polls the engine every POLL_MS. Commands that are
 sent while the engine starts wait here.
 """
 
@@ -17,17 +17,24 @@ from matcher.live.devices import Device
 from matcher.live.engine import Engine
 from matcher.live.protocol import Event, State
 
-POLL_MS = 33  # ms between two looks: a frame of the screen, about
-NICENESS = 5  # of the window's thread on Linux, where nobody may give audio threads a priority
+POLL_MS = 33  # ms between two polls: about every second frame of the screen
+NICENESS = 5  # of the window's thread on Linux, where audio threads rarely get a priority
 
 
 class Link(QObject):
-    """The engine, as signals: `started` once; `happened` for each of its events; `snapshots`."""
+    """The engine, as signals.
+
+    Signals:
+        started: the engine runs.
+        failed: it did not start; a sentence why.
+        happened: each protocol.Event. The name `event` is taken by QObject.
+        snapshots: the list of snapshots since the last time, with their parts of the trace.
+    """
 
     started = pyqtSignal()
-    failed = pyqtSignal(str)  # it did not start: a sentence
-    happened = pyqtSignal(object)  # a protocol.Event; `event` is a method of QObject
-    snapshots = pyqtSignal(list)  # since the last time, with their parts of the trace
+    failed = pyqtSignal(str)
+    happened = pyqtSignal(object)
+    snapshots = pyqtSignal(list)
     _ready = pyqtSignal(object)
 
     def __init__(self, parent: QObject | None = None):
@@ -51,18 +58,18 @@ class Link(QObject):
         threading.Thread(target=self._start, args=(state,), daemon=True).start()
 
     def send(self, command) -> None:
-        """Send a command; nobody needs it before the engine is started with the state."""
+        """Send a command; dropped before `start`, whose state has what it would change."""
         if self._engine is not None:
             self._engine.send(command)
         elif self._starting:
             self._waiting.append(command)
 
     def devices(self) -> list[Device]:
-        """Audio devices that are there."""
+        """The audio devices found last."""
         return self._engine.devices() if self._engine else []
 
     def snapshot(self) -> dict:
-        """Levels, load and counters."""
+        """Peaks, load and counters."""
         return self._engine.snapshot() if self._engine else {"running": False}
 
     def messages(self) -> list[Event]:

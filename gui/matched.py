@@ -18,7 +18,7 @@ N_SHOWN = 3  # stages that have room: the first and the last two
 
 @dataclass(frozen=True)
 class Stage:
-    """One answer to a hit."""
+    """One step on the way to a matched drum."""
 
     name: str  # one of refine.STAGES
     observed_s: float | None  # None: all of a recording
@@ -34,7 +34,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Matched:
-    """What a pad was matched to."""
+    """The drum a pad was matched to, its hit, and how it was found."""
 
     drum: Drum
     clip: Clip | None = None  # the hit; None: a drum of the kit
@@ -47,7 +47,7 @@ class Matched:
 
     @property
     def words(self) -> str:
-        """Its stages in words, the first and the last two."""
+        """Its stages in words: the first and the last two."""
         rows = [stage.words for stage in self.stages]
         if len(rows) > N_SHOWN:
             rows[1 : 1 - N_SHOWN] = ["…"]
@@ -55,7 +55,7 @@ class Matched:
 
 
 def of_answer(event: Answered, before: Matched | None) -> Matched:
-    """The engine's answer to a hit; before: its answer to the same hit before, or None."""
+    """From the engine's answer to a hit; before: from its last answer to the same hit, or None."""
     stage = Stage(event.stage, event.observed_s, event.distance)
     stages = tuple(s for s in before.stages if s.observed_s <= event.observed_s) if before else ()
     from_network = event.stage == "network"
@@ -67,7 +67,7 @@ def of_answer(event: Answered, before: Matched | None) -> Matched:
 
 
 def of_match(match: Match) -> Matched:
-    """A match of a recording."""
+    """From the match of a recording."""
     stages = tuple(Stage(stage.name, None, stage.distance) for stage in match.stages)
     theta = match.stages[0].drum.theta
     return Matched(
@@ -76,7 +76,7 @@ def of_match(match: Match) -> Matched:
 
 
 def find_candidates(matched: Matched) -> tuple[Refined, ...]:
-    """Drums for its hit that differ, nearest first; it takes some seconds."""
+    """Different drums for the same hit, nearest first; takes some seconds."""
     x, ended = analysed(matched.clip), matched.clip.ended
     theta = matched.network_theta or matched.drum.theta
     stages = stages_of(x, theta, matched.drum, ended, matched.spread)

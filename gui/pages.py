@@ -1,4 +1,4 @@
-"""Pages of text: the shortcuts, and what this is."""
+"""Two pages of text: shortcuts and About."""
 
 from PyQt6.QtWidgets import QMessageBox, QWidget
 
@@ -6,26 +6,26 @@ import matcher
 
 SHORTCUTS = (
     ("Z X C V, A S D F, Q W E R, 1 2 3 4", "play the pads, bottom row first"),
-    ("B", "hear the recorded hit, then its twin"),
+    ("B", "play the recorded hit, then its twin"),
     ("Esc", "silence everything"),
     ("M", "match or trigger mode"),
-    ("L", "set up detection by listening"),
-    ("Tab, Shift+Tab", "to the next control, to the one before"),
+    ("L", "calibrate detection with a few hits"),
+    ("Tab, Shift+Tab", "go to the next control, or the one before"),
     ("arrow keys, Page up and down", "turn a knob, move the threshold or the strike point"),
     ("Enter on a knob", "type its value"),
-    ("Backspace on a knob", "back to the matched value"),
+    ("Backspace on a knob", "go back to the matched value"),
     ("Ctrl+N, Ctrl+O, Ctrl+S, Ctrl+Shift+S", "new kit, open, save, save as"),
     ("Ctrl+I", "match a recording"),
     ("Ctrl+Z, Ctrl+Shift+Z", "undo, redo"),
     ("Ctrl+E", "write the sound of the pad to a WAV file"),
-    ("Ctrl+M", "the last messages of MIDI"),
-    ("Ctrl+comma", "settings"),
-    ("F1", "this page"),
+    ("Ctrl+M", "show the last MIDI messages"),
+    ("Ctrl+comma", "open the settings"),
+    ("F1", "show this page"),
 )
 
 
 def show_shortcuts(window: QWidget) -> None:
-    """All keys."""
+    """Show all shortcuts."""
     rows = "".join(
         f"<tr><td><b>{keys}</b>&nbsp;&nbsp;</td><td>{what}</td></tr>" for keys, what in SHORTCUTS
     )
@@ -33,7 +33,7 @@ def show_shortcuts(window: QWidget) -> None:
 
 
 def show_about(window: QWidget) -> None:
-    """What this is, by whom, under which licence."""
+    """Show version, sources and licence."""
     QMessageBox.about(
         window, "About Drum matcher",
         f"<h3>Drum matcher {matcher.__version__}</h3><p>Hit a real drum; its physical twin "

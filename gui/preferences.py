@@ -15,13 +15,13 @@ from matcher.live.protocol import MODES, Setup
 from matcher.physics.parameters import find
 from matcher.recording import save_atomically
 
-N_RECENT = 8
-COPIES = 9  # of the program that may run at once, each with a recovery file of its own
+N_RECENT = 8  # kits in the menu
+COPIES = 9  # processes that may run at once, each with its own recovery file
 
 
 @dataclass(frozen=True)
 class Preferences:
-    """All that is remembered. Names of devices; "" is the system's own."""
+    """All that is remembered. Devices are names; "" is the system's own."""
 
     theme: str = "system"
     text_scale: int = 100  # percent
@@ -38,7 +38,7 @@ class Preferences:
     recent: tuple[str, ...] = ()
 
     def setup(self, **more) -> Setup:
-        """What the engine is to do; what is not allowed in here is left at its default."""
+        """The engine's Setup; values that are not allowed are left at their defaults."""
         setup = Setup(**more)
         detection = {}
         for name, value in self.detection.items():
@@ -58,7 +58,7 @@ class Preferences:
 
 
 def _controllers(keys: dict) -> dict[int, str]:
-    """MIDI controllers with the keys of parameters -> with their names; others are left out."""
+    """Keys of parameters by MIDI controller -> their names; unknown keys are dropped."""
     names = {}
     for cc, key in keys.items():
         with contextlib.suppress(ValueError):
@@ -67,7 +67,7 @@ def _controllers(keys: dict) -> dict[int, str]:
 
 
 def load() -> Preferences:
-    """What was remembered; what cannot be read of it is at its default."""
+    """What was remembered; what cannot be read is at its default."""
     try:
         values = json.loads(_file().read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -83,7 +83,7 @@ def load() -> Preferences:
 
 
 def save(preferences: Preferences) -> None:
-    """Remember; where that cannot be written, not."""
+    """Write them; a file that cannot be written is no error."""
     text = json.dumps(asdict(preferences), indent=2)
     with contextlib.suppress(OSError, ValueError):
         _file().parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def save(preferences: Preferences) -> None:
 
 
 def recovery_file() -> tuple[Path | None, QLockFile | None]:
-    """A file for the kit that is being edited, and the lock that keeps it ours while we run."""
+    """The recovery file of this process, and the lock that keeps others off it; or None, None."""
     folder = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation))
     try:
         folder.mkdir(parents=True, exist_ok=True)

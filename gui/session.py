@@ -1,7 +1,7 @@
 """The window's wiring: editor, engine, files, background work and preferences, as signals.
 
 Everything here runs in Qt's main thread, and nothing here is a widget. Panels ask the editor, and
-learn by `changed` that something is another.
+are told of changes by `changed`.
 """
 
 from collections.abc import Callable
@@ -47,17 +47,20 @@ from matcher.physics.parameters import PARAMETERS
 from matcher.recording import write_wav
 
 DEMO = Path(__file__).parent / "demo.drumkit"
-AUTOSAVE_MS = 300  # ms after which a knob that is being turned is kept safe
-WAV_RATE = 44100  # Hz
-WAV_PEAK = 0.99  # of full scale
-CANDIDATE_VELOCITY = 0.8  # at which a drum that was picked is played
+AUTOSAVE_MS = 300  # ms after an edit that it is written: not at each step of a knob
+WAV_RATE = 44100  # Hz of exported sounds, which every sampler takes
+WAV_PEAK = 0.99  # of full scale: loud, and nothing clips
+CANDIDATE_VELOCITY = 0.8  # velocity at which a picked drum is played: a firm hit
 
 
 class Session(QObject):
     """The kit being played and edited, its file, and the engine that plays it.
 
-    changed: kit, chosen pad or set-up is another; played: a pad, with a velocity of 1 to 127;
-    message: to be told; remembered: preferences changed.
+    Signals:
+        changed: of kit, chosen pad or set-up.
+        played: pad, and velocity from 1 to 127; 0 where its drum was matched.
+        message: a Message to show.
+        remembered: the preferences changed.
     """
 
     changed = pyqtSignal()
@@ -98,7 +101,7 @@ class Session(QObject):
     # edits
 
     def edit(self, do: Callable, *arguments, **more) -> None:
-        """Call one of the editor's methods; show and keep safe what it changed."""
+        """Call one of the editor's methods, then show and autosave what it changed."""
         try:
             do(*arguments, **more)
         except ValueError as error:
@@ -148,12 +151,12 @@ class Session(QObject):
             self.changed.emit()
 
     def set_mode(self, mode: str) -> None:
-        """match or trigger."""
+        """Set what a hit does, one of protocol.MODES."""
         self.editor.change(mode=mode)
         self.remember(mode=mode)
 
     def set_master(self, gain_db: float) -> None:
-        """Level of all that is played."""
+        """Set the master level, dB."""
         self.editor.change(output_gain_db=gain_db)
         self.remember(master_db=gain_db)
 
@@ -162,7 +165,7 @@ class Session(QObject):
         self.editor.change(settings=replace(self.editor.setup.settings, **changes))
 
     def set_input_gain(self, gain_db: float) -> None:
-        """Gain of the input."""
+        """Set the gain of the input, dB."""
         self.editor.change(input_gain_db=gain_db)
 
     def learn(self, what: str) -> None:
@@ -172,7 +175,7 @@ class Session(QObject):
         wanted = "play the note of this pad" if what == NOTE else (
             f"move the controller that is to turn {PARAMETERS[what].label.lower()}"
         )  # fmt: skip
-        self.tell("note", wanted, "Do not", self._learn_nothing, self._learn_nothing)
+        self.tell("note", wanted, "Cancel", self._learn_nothing, self._learn_nothing)
 
     def _learn_nothing(self) -> None:
         self.learning = ""
@@ -242,7 +245,7 @@ class Session(QObject):
             self._tell_missing(event.system, event.name if event.state == "missing" else "")
 
     def _tell_missing(self, what: str, sentence: str) -> None:
-        """Say what is missing, of audio and MIDI together; no sentence: it is there."""
+        """Tell what is missing of audio and MIDI; sentence: empty where `what` is not missing."""
         self._missing[what] = sentence
         if sentences := [missing for missing in self._missing.values() if missing]:
             rescan = lambda: self.link.send(Rescan())  # noqa: E731
@@ -251,7 +254,7 @@ class Session(QObject):
             self.tell("", "missing")
 
     def repeat_missing(self) -> None:
-        """Say again what is missing, if anything is."""
+        """Tell again what is missing, if anything is."""
         for what, sentence in self._missing.items():
             if sentence:
                 self._tell_missing(what, sentence)
@@ -290,7 +293,7 @@ class Session(QObject):
         self.played.emit(pad, 0)
 
     def open_kit(self, path: Path) -> bool:
-        """Open a kit file; what was edited before is gone."""
+        """Open a kit file, discarding edits; False where it cannot be opened."""
         dropped = []
         if not self._try(lambda: dropped.extend(self.document.open(path))):
             return False
@@ -307,7 +310,7 @@ class Session(QObject):
         self.remember(kit="")
 
     def open_demo(self) -> None:
-        """Put the kit that comes with the app on the pads."""
+        """Open the kit that comes with the app."""
         self._try(lambda: self.new_kit(load_kit(DEMO)[0]))
 
     def save(self, path: Path | None = None) -> bool:
@@ -333,7 +336,7 @@ class Session(QObject):
         self._show()
 
     def _try(self, do: Callable[[], object]) -> bool:
-        """Do something with a file; what goes wrong is told in one sentence, and False."""
+        """Do something with a file; False, and a message, where that failed."""
         try:
             do()
         except OSError as error:
@@ -346,7 +349,7 @@ class Session(QObject):
         return True
 
     def close(self) -> None:
-        """Remember, and end the engine."""
+        """Save the preferences and end the engine."""
         self._remember_detection()
         self._autosave.stop()
         self._remembering.stop()
@@ -365,7 +368,7 @@ class Session(QObject):
         self.remembered.emit()
 
     def apply_preferences(self, wanted: Preferences) -> None:
-        """Take over devices, theme and size of text that were chosen."""
+        """Use the devices chosen, and remember them, the theme and the text size."""
         names = ("input", "output", "block", "midi_in")
         before = self.preferences
         self.remember(**{name: getattr(wanted, name) for name in ("theme", "text_scale", *names)})
@@ -389,7 +392,7 @@ class Session(QObject):
         self.remember(kit=text, recent=(text, *others)[:N_RECENT])
 
     def _show(self) -> None:
-        """Let the panels show the kit as it is."""
+        """Have the panels refreshed, and tell what went wrong with the recovery file."""
         self.changed.emit()
         if self.document.problem:
             self.tell("error", self.document.problem)

@@ -1,4 +1,4 @@
-"""Colours, text size and spacing of the window: dark, light, or as the system has it.
+"""Colours, text size and spacing of the window: dark, light, or the system's own.
 
 Orange is always the recorded hit, blue always its twin. Every colour of text has a contrast of at
 least 4.6 : 1 on background and panels; tests compute it.
@@ -11,7 +11,7 @@ from PyQt6.QtGui import QColor, QFontMetricsF, QPalette
 from PyQt6.QtWidgets import QApplication
 
 CHOICES = ("system", "dark", "light")
-TEXT_SCALES = (75, 200)  # percent, least and most
+TEXT_SCALES = (75, 200)  # percent, least and most: beyond them panels do not fit
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Theme:
     ignored: str
 
     def color(self, name: str) -> QColor:
-        """One of the fields."""
+        """The colour in one of the fields."""
         return QColor(getattr(self, name))
 
 
@@ -69,7 +69,7 @@ QPushButton:disabled {{ color: {ignored}; }}
 
 
 def now() -> Theme:
-    """The theme that the window has."""
+    """The theme in use."""
     return _now[0]
 
 
@@ -88,7 +88,7 @@ def _luminance(color: str) -> float:
 
 
 def apply(choice: str, text_scale: int) -> Theme:
-    """Give the whole application a theme and a size of text (percent); the theme.
+    """Set theme and text size (percent) of the whole application; returns the theme.
 
     choice: one of CHOICES.
     """

@@ -1,25 +1,25 @@
-"""The level of the input over the last seconds, and what was found in it."""
+"""The level of the input over the last seconds, and the hits in it."""
 
 from collections import deque
 from typing import NamedTuple
 
 import numpy as np
 
-WINDOW_S = 6.0  # s that are kept
-STEP_S = 0.002  # s of a peak, until a trace says otherwise
-MOST_FLAGS = 200
+WINDOW_S = 6.0  # s kept and shown: a few bars
+STEP_S = 0.002  # s from peak to peak, until a trace gives its own
+MOST_FLAGS = 200  # more than fit side by side
 
 
 class Flag(NamedTuple):
     """A mark on the trace."""
 
     time_s: float
-    hit: bool  # or a candidate that was ignored
+    hit: bool  # False: a rise that was ignored
     text: str
 
 
 class TraceHistory:
-    """Peaks of the input, one each step_s; end_s: the time behind the last of them."""
+    """Peaks of the input, one every step_s; end_s: when the last of them ends."""
 
     def __init__(self):
         self.peaks = np.zeros(0, np.float32)
@@ -27,7 +27,7 @@ class TraceHistory:
         self.flags: deque[Flag] = deque(maxlen=MOST_FLAGS)
 
     def extend(self, trace: dict) -> bool:
-        """Take the next part of a snapshot's trace; False where there is nothing in it."""
+        """Append a snapshot's part of the trace; False where it is empty."""
         peaks = trace["peaks"]
         if not len(peaks):
             return False

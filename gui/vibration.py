@@ -23,7 +23,7 @@ class Vibration:
         self._hits: list[tuple[float, float]] = []  # time.monotonic, force
 
     def set_drum(self, theta: Theta | None, strike: tuple[float, float]) -> None:
-        """Take another drum, or none; another theta is still."""
+        """Set the drum, or None; another theta begins at rest."""
         if theta != self.theta:
             self._hits.clear()
         self.theta, self.strike = theta, strike
@@ -35,7 +35,7 @@ class Vibration:
         return self.theta is not None
 
     def stop(self) -> None:
-        """Let it be still."""
+        """Bring it to rest."""
         self._hits.clear()
 
     def field(self) -> np.ndarray | None:

@@ -4,16 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PyQt6.QtCore import QEvent, QStandardPaths, Qt, QTimer
+from PyQt6.QtCore import QEvent, Qt, QTimer
 from PyQt6.QtGui import QAction, QKeySequence
 from PyQt6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
-    QFileDialog,
     QGridLayout,
     QLineEdit,
     QMainWindow,
-    QMessageBox,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -21,25 +19,24 @@ from PyQt6.QtWidgets import (
 
 from gui import theme
 from gui.controls import em
+from gui.files import Files
 from gui.message import Message
 from gui.pages import show_about, show_shortcuts
 from gui.panels.bar import Bar
 from gui.panels.comparison import ComparisonPanel
 from gui.panels.drum import DrumPanel
 from gui.panels.input import InputPanel
-from gui.panels.pads import KEY_VELOCITY, KEYS, PadsPanel
+from gui.panels.pad_button import KEY_VELOCITY, KEYS
+from gui.panels.pads import PadsPanel
 from gui.panels.preferences_dialog import PreferencesDialog
 from gui.panels.status import Monitor, Notice, StatusBar
 from gui.preferences import Preferences, recovery_file
 from gui.session import Session, is_kit, make_session
-from matcher.kits.kit_file import SUFFIX
 from matcher.live.protocol import NOTE, DeviceChanged, Ready, Rescan
 
-KITS = f"Kits (*{SUFFIX})"
-SOUNDS = "Recordings (*.wav *.flac *.aiff *.aif *.ogg *.mp3)"
-SIZE = (1280, 800)
-NARROW = 1100  # px: in a narrower window the drum moves below the spectrograms
-MATCHED_AMOUNT = 0.7  # how far the membrane moves when a drum was matched
+SIZE = (1280, 800)  # px at the first start: fits a small laptop
+NARROW = 1100  # px of width below which the drum moves under the spectrograms
+MATCHED_FORCE = 0.7  # share of full force that moves the membrane when a drum was matched
 
 
 class Window(QMainWindow):
@@ -52,12 +49,10 @@ class Window(QMainWindow):
         self.drum = DrumPanel()
         self.pads, self.status, self.notice = PadsPanel(), StatusBar(), Notice()
         self.bar = Bar(session)
+        self.files = Files(session, self)
         self._make_menus()
         self._put_together()
         self._connect()
-        path = session.document.path
-        documents = QStandardPaths.StandardLocation.DocumentsLocation
-        self._folder = path.parent if path else Path(QStandardPaths.writableLocation(documents))
         self.setAcceptDrops(True)
         self.refresh()
         self._show_remembered()
@@ -87,14 +82,14 @@ class Window(QMainWindow):
             action.setEnabled(button.isEnabled())
 
     def _show_remembered(self) -> None:
-        """Show what is not of the kit: controllers, mode, recent kits."""
+        """Show what is remembered beside the kit: controllers, mode, recent kits."""
         setup = self.session.editor.setup
         for part in (self.drum, self.pads):
             part.show_controllers(setup.controllers)
         self.bar.show_mode(setup.mode)
         self.recent_menu.clear()
         for path in self.session.preferences.recent:
-            self._action(self.recent_menu, path, "", lambda p=path: self._open(Path(p)))
+            self._action(self.recent_menu, path, "", lambda p=path: self.files.open(Path(p)))
         self.recent_menu.setEnabled(bool(self.session.preferences.recent))
 
     def _show_devices(self) -> None:
@@ -108,7 +103,7 @@ class Window(QMainWindow):
         return list(inputs), list(outputs)
 
     def _tell(self, message: Message) -> None:
-        """Show a message; a note does not hide what is wrong, unless it asks for something."""
+        """Show a message; a note without a button does not hide an error or what is missing."""
         self.pads.show_learning(self.session.learning == NOTE)
         if not message.kind:
             if self.notice.kind == message.text:
@@ -134,73 +129,7 @@ class Window(QMainWindow):
         if velocity:
             self.pads.flash(pad, velocity)
         if pad == self.session.editor.armed:
-            self.drum.membrane.hit(velocity / 127 if velocity else MATCHED_AMOUNT)
-
-    # files
-
-    def _may_go(self) -> bool:
-        """Ask what to do with edits that are not saved; False to stay."""
-        if not self.session.document.edited:
-            return True
-        buttons = QMessageBox.StandardButton
-        answer = QMessageBox.question(
-            self, "Save the kit?", f"{self.session.editor.kit.name} has edits that are not saved.",
-            buttons.Save | buttons.Discard | buttons.Cancel, buttons.Save,
-        )  # fmt: skip
-        return answer == buttons.Discard or (answer == buttons.Save and self._save())
-
-    def _open(self, path: Path) -> None:
-        self._folder = path.parent
-        if not is_kit(path) or self._may_go():
-            self.session.open(path)
-
-    def _ask_for(self, title: str, kinds: str) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, title, str(self._folder), kinds)
-        if path:
-            self._open(Path(path))
-
-    def _new(self) -> None:
-        if self._may_go():
-            self.session.new_kit()
-
-    def _demo(self) -> None:
-        if self._may_go():
-            self.session.open_demo()
-
-    def _save(self) -> bool:
-        return self.session.save() if self.session.document.path else self._save_as()
-
-    def _save_as(self) -> bool:
-        path = self._ask_where("Save the kit", self.session.editor.kit.name or "kit", KITS, SUFFIX)
-        return path is not None and self.session.save(path)
-
-    def _ask_where(self, title: str, name: str, kinds: str, suffix: str) -> Path | None:
-        """A file to write, its suffix added; None for none."""
-        plain = name.replace("/", "-") + suffix
-        given, _ = QFileDialog.getSaveFileName(self, title, str(self._folder / plain), kinds)
-        path = Path(given)
-        if not given:
-            return None
-        self._folder = path.parent
-        if path.suffix.lower() == suffix:
-            return path
-        path = path.with_name(path.name + suffix)
-        if not path.exists():
-            return path
-        question = f"{path.name} is there already. Replace it?"
-        answer = QMessageBox.question(self, "Replace the file?", question)
-        return path if answer == QMessageBox.StandardButton.Yes else None
-
-    def _export(self) -> None:
-        editor = self.session.editor
-        if editor.pad.drum is None:
-            self.session.tell("error", "there is nothing on this pad to write to a file")
-            return
-        path = self._ask_where(
-            "Write a WAV file", editor.name_of(editor.armed), "WAV (*.wav)", ".wav"
-        )
-        if path is not None:
-            self.session.export(path)
+            self.drum.membrane.hit(velocity / 127 if velocity else MATCHED_FORCE)
 
     # pages
 
@@ -228,7 +157,7 @@ class Window(QMainWindow):
         self._show_devices()
 
     def _restyle(self) -> None:
-        """Take over theme and size of text from the preferences, or from the system."""
+        """Apply theme and text size, which preferences or system have changed."""
         wanted = self.session.preferences
         theme.apply(wanted.theme, wanted.text_scale)
         self.comparison.restyle()
@@ -247,7 +176,7 @@ class Window(QMainWindow):
     # keys, drops, end
 
     def eventFilter(self, watched, event):
-        """Computer keys that play pads, wherever the focus is but in a text; Esc is for all."""
+        """Play pads by computer keys wherever the focus is, except while typing; Esc always."""
         if event.type() != QEvent.Type.KeyPress or QApplication.activeModalWidget() is not None:
             return super().eventFilter(watched, event)
         plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
@@ -259,14 +188,13 @@ class Window(QMainWindow):
         mine = isinstance(watched, QWidget) and watched.window() is self
         if not plain or typing or not key or not mine:
             return super().eventFilter(watched, event)
-        if key in KEYS:
-            do = lambda: self.session.play(KEYS.index(key), KEY_VELOCITY)  # noqa: E731
-        elif key in self._keys:
-            do = self._keys[key]
-        else:
+        if key not in KEYS and key not in self._keys:
             return super().eventFilter(watched, event)
         if not event.isAutoRepeat():
-            do()
+            if key in KEYS:
+                self.session.play(KEYS.index(key), KEY_VELOCITY)
+            else:
+                self._keys[key]()
         return True
 
     def dragEnterEvent(self, event):
@@ -280,14 +208,15 @@ class Window(QMainWindow):
             if len(files) > 1:
                 text = f"{len(files)} files were dropped; only {files[0].name} is opened"
                 self.session.tell("note", text)
-            QTimer.singleShot(0, lambda: self._open(files[0]))  # the other program need not wait
+            # the program that the file comes from need not wait
+            QTimer.singleShot(0, lambda: self.files.open(files[0]))
 
     def resizeEvent(self, event):
         super().resizeEvent(event)
         self._arrange()
 
     def closeEvent(self, event):
-        if not self._may_go():
+        if not self.files.may_leave():
             event.ignore()
             return
         QApplication.instance().removeEventFilter(self)
@@ -313,7 +242,7 @@ class Window(QMainWindow):
         self.comparison.find_candidates.connect(session.find_candidates)
         self.comparison.find_candidates.connect(self.comparison.show_finding)
         self.comparison.choose_candidate.connect(session.choose_candidate)
-        self.comparison.open_file.connect(lambda: self._ask_for("Match a recording", SOUNDS))
+        self.comparison.open_file.connect(self.files.choose_recording)
         self.drum.strike_moved.connect(lambda x1, x2: edit(editor.move_strike, x1, x2))
         self.drum.struck.connect(lambda: session.play(editor.armed, KEY_VELOCITY))
         for part in (self.drum, pads):
@@ -325,7 +254,7 @@ class Window(QMainWindow):
             (pads.play, session.play), (pads.choose, session.choose), (pads.copy, editor.copy),
             (pads.change, session.change_pad), (pads.solo, lambda on: edit(editor.set_solo, on)),
             (pads.paste, lambda: edit(editor.paste)), (pads.clear, lambda: edit(editor.clear)),
-            (pads.export, self._export), (pads.learn_note, lambda: session.learn(NOTE)),
+            (pads.export, self.files.export), (pads.learn_note, lambda: session.learn(NOTE)),
         ):  # fmt: skip
             signal.connect(do)
         self._keys = {
@@ -339,15 +268,14 @@ class Window(QMainWindow):
         app.styleHints().colorSchemeChanged.connect(self._restyle)
 
     def _make_menus(self) -> None:
-        bar = self.menuBar()
+        bar, files = self.menuBar(), self.files
         menu = bar.addMenu("&File")
         for text, keys, do in (
-            ("&New kit", "Ctrl+N", self._new),
-            ("&Open a kit…", "Ctrl+O", lambda: self._ask_for("Open a kit", KITS)),
-            ("&Save", "Ctrl+S", self._save), ("Save &as…", "Ctrl+Shift+S", self._save_as),
-            ("The &demo kit", "", self._demo),
-            ("&Match a recording…", "Ctrl+I", lambda: self._ask_for("Match a recording", SOUNDS)),
-            ("&Export the pad as WAV…", "Ctrl+E", self._export),
+            ("&New kit", "Ctrl+N", files.begin_new), ("&Open a kit…", "Ctrl+O", files.choose_kit),
+            ("&Save", "Ctrl+S", files.save), ("Save &as…", "Ctrl+Shift+S", files.save_as),
+            ("Open the &demo kit", "", files.open_demo),
+            ("&Match a recording…", "Ctrl+I", files.choose_recording),
+            ("&Export the pad as WAV…", "Ctrl+E", files.export),
         ):  # fmt: skip
             self._action(menu, text, keys, do)
         self.recent_menu = menu.addMenu("&Recent kits")

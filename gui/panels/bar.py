@@ -3,11 +3,12 @@
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QSlider
 
-from gui.controls import Meter, em, label
+from gui.controls import em, label
+from gui.meter import Meter
 from gui.session import Session
 from matcher.kits.kit import LONGEST_NAME
 
-MASTER_DB = (-60.0, 6.0)
+MASTER_DB = (-60.0, 6.0)  # dB, least and most: from inaudible to a little above unity
 
 
 class Bar(QFrame):

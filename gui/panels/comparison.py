@@ -1,4 +1,4 @@
-"""The middle left: the hit beside its twin, for the eye and for the ear, and their distance."""
+"""The middle left: the hit beside its twin, to see and to play, and their distance."""
 
 import numpy as np
 import pyqtgraph as pg
@@ -21,17 +21,20 @@ from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.matching.hear import Clip
 from matcher.physics.drum import Drum
 
-TICKS_HZ = spectrogram.TICKS_HZ[1::2]  # those that have room
-DIFFERENCE_DB = 30  # that the difference view shows to each side
+TICKS_HZ = spectrogram.TICKS_HZ[1::2]  # Hz; every other one, for want of room
+DIFFERENCE_DB = 30  # dB louder or softer at the ends of the difference's colours
 MAGMA = pg.colormap.get("magma")
-N_POINTS = 1200  # of a waveform that is drawn
+N_POINTS = 1200  # stretches of a drawn waveform: about one per pixel
 
 
 class ComparisonPanel(QWidget):
     """Two spectrograms, two waveforms, the distance, and the stages as they came.
 
-    play: emitted with samples and their rate. open_file: a file is to be asked for.
-    find_candidates: other drums are to be looked for; choose_candidate: with the one picked.
+    Signals:
+        play: samples (frames,) to play, and their rate in Hz.
+        open_file: the user wants to open a recording.
+        find_candidates: the user wants other drums for this hit.
+        choose_candidate: index of the candidate picked.
     """
 
     play = pyqtSignal(object, float)
@@ -55,8 +58,8 @@ class ComparisonPanel(QWidget):
         self.distance, self.stages = label("Hit a drum, or drop a recording here."), label("", True)
         self.stages.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.ab = QPushButton("A/B")
-        self.ab.setToolTip("Hear the recorded hit, then its twin, each time the other (key B)")
-        self.ab.setAccessibleName("A/B: hear the recorded hit or its twin")
+        self.ab.setToolTip("Play the recorded hit, then its twin, in turns (key B)")
+        self.ab.setAccessibleName("A/B: play the recorded hit or its twin")
         self.ab.clicked.connect(self.play_next)
         self.difference = QPushButton("Difference")
         self.difference.setCheckable(True)
@@ -70,16 +73,16 @@ class ComparisonPanel(QWidget):
         self.find.setToolTip("Look for other drums that come near this hit, to pick from by ear")
         self.find.clicked.connect(self.find_candidates)
         self.candidates = QComboBox()
-        self.candidates.setAccessibleName("Answers to this hit")
+        self.candidates.setAccessibleName("Drums that come near this hit")
         self.candidates.setToolTip(
-            "Drums that come near this hit, nearest first: pick one to hear it"
+            "Drums that come near this hit, nearest first: pick one to play it"
         )
         self.candidates.activated.connect(self.choose_candidate)
         self._put_together()
         self._enable()
 
     def show_hit(self, clip: Clip | None, sound: tuple[Drum | None, float]) -> None:
-        """Show a hit beside a pad's sound; None where there is none."""
+        """Show a hit, or None, beside a pad's sound."""
         if (clip, sound) == self._wanted:
             return
         self._next_is_twin = self._next_is_twin and clip is self._clip
@@ -95,7 +98,7 @@ class ComparisonPanel(QWidget):
     def show_candidates(
         self, words: str, no_drum_reason: str, candidates: list[str], chosen: int
     ) -> None:
-        """Show the stages of the match, and its answers, of which one is on the pad.
+        """Show the stages of the match and its candidates, one of which is on the pad.
 
         no_drum_reason: why it may be no drum. chosen: index in candidates, or -1.
         """
@@ -112,12 +115,12 @@ class ComparisonPanel(QWidget):
         self._enable()
 
     def show_finding(self) -> None:
-        """That other answers are being looked for."""
+        """Show that candidates are being looked for."""
         self.find.setText("Looking…")
         self.find.setEnabled(False)
 
     def play_next(self) -> None:
-        """Let the recorded hit be heard, and its twin the next time."""
+        """Play the recorded hit, and its twin the next time."""
         if not self._current:
             return
         clip, twin = self.comparison.clip, self._next_is_twin
@@ -126,11 +129,11 @@ class ComparisonPanel(QWidget):
         self._enable()
 
     def close_down(self) -> None:
-        """Begin no more work."""
+        """Start no more comparisons."""
         self._latest.close()
 
     def restyle(self) -> None:
-        """Take over the colours of the theme."""
+        """Use the colours of the theme."""
         theme = now()
         for plot in (*self.views, self.waves):
             plot.setBackground(theme.color("panel"))
@@ -152,7 +155,7 @@ class ComparisonPanel(QWidget):
 
     @property
     def _current(self) -> bool:
-        """Whether what is shown is of the hit that is wanted."""
+        """Whether the newest hit is the one shown."""
         return self.comparison is not None and self.comparison.clip is self._clip
 
     def _enable(self) -> None:
@@ -253,17 +256,17 @@ class _Seconds(pg.AxisItem):
         return [f"{value:.4g} s" for value in values]
 
 
-def _paint(plot, levels, colors: pg.ColorMap, span, seconds: float) -> None:
+def _paint(plot, image, colors: pg.ColorMap, span, seconds: float) -> None:
     low, high = np.log2(spectrogram.edges_hz()[[0, -1]])
     end = spectrogram.edges_s()[-1]
-    plot.image.setImage(levels.T, levels=span, autoLevels=False)
+    plot.image.setImage(image.T, levels=span, autoLevels=False)
     plot.image.setColorMap(colors)
     plot.image.setRect(QRectF(0, low, end, high - low))
     plot.setXRange(0, seconds, padding=0)
 
 
 def _outline(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A waveform (samples,) as the least and largest value of each of N_POINTS stretches."""
+    """A waveform (samples,) -> times and values of the extremes of N_POINTS stretches."""
     step = max(1, len(x) // N_POINTS)
     rows = x[: len(x) // step * step].reshape(-1, step)
     values = np.stack([rows.min(axis=1), rows.max(axis=1)], axis=1).ravel()

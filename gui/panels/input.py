@@ -1,21 +1,14 @@
-"""The top of the window: what comes in, which of it is a hit, and how that is decided."""
+"""The top of the window: the input, which of it counts as a hit, and how that is decided."""
 
 import numpy as np
-from PyQt6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QPainter, QPen, QPolygonF
-from PyQt6.QtWidgets import (
-    QComboBox,
-    QGridLayout,
-    QHBoxLayout,
-    QPushButton,
-    QSizePolicy,
-    QWidget,
-)
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QPushButton, QWidget
 
-from gui.controls import Knob, Meter, em, label, linear, panel_in
+from gui.controls import label, panel_in
+from gui.knob import Knob, linear
+from gui.meter import Meter
+from gui.panels.trace import LOWEST_DB, Trace
 from gui.session import Session
-from gui.theme import now
-from gui.trace import WINDOW_S, Flag, TraceHistory
 from matcher.live.detector import Settings
 from matcher.live.protocol import (
     Calibrate,
@@ -27,10 +20,9 @@ from matcher.live.protocol import (
     Ready,
 )
 
-LOWEST_DB = -72.0  # of the trace
-GAIN_DB = (-20.0, 40.0)
-NEAR = 0.5  # em, within which the threshold line is caught
+GAIN_DB = (-20.0, 40.0)  # dB, least and most: from line level to a quiet microphone
 SYSTEM = "The system's own"
+LISTEN = "Listen: set up for me"
 # name of Settings: word, unit, what it is
 KNOBS = {
     "threshold_db": ("Threshold", "dB", "The level of the quietest hit that counts."),
@@ -40,170 +32,11 @@ KNOBS = {
 }
 
 
-class Trace(QWidget):
-    """The level that was heard, in dB, moving to the left; a flag on each hit and each candidate.
-
-    The threshold is a line to drag, or to move by the arrow keys. moved: emitted with its level in
-    dB; released: when it is let go.
-    """
-
-    moved = pyqtSignal(float)
-    released = pyqtSignal()
-
-    def __init__(self):
-        super().__init__()
-        self.threshold_db = Settings.threshold_db
-        self.history = TraceHistory()
-        self._held = False
-        self.setAccessibleName("Threshold")
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMouseTracking(True)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.set_threshold(self.threshold_db)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(round(20 * em(self)), round(4.4 * em(self)))
-
-    def set_threshold(self, level_db: float) -> None:
-        """Show another threshold."""
-        self.threshold_db = level_db
-        self.setAccessibleDescription(f"{level_db:.0f} dB. Arrow keys move it.")
-        self.setToolTip("The level that comes in. Drag the line, or use the arrow keys: "
-                        "what stays below it is no hit.")  # fmt: skip
-        self.update()
-
-    def extend(self, trace: dict) -> None:
-        """Show the next part of a snapshot's trace."""
-        if self.history.extend(trace):
-            self.update()
-
-    def flag(self, time_s: float, hit: bool, text: str) -> None:
-        """Mark a hit, or a candidate that was ignored, with a word on why."""
-        self.history.flags.append(Flag(time_s, hit, text))
-        self.update()
-
-    def mousePressEvent(self, event):
-        self._held = self._near(event.position().y())
-
-    def mouseMoveEvent(self, event):
-        near = self._held or self._near(event.position().y())
-        self.setCursor(Qt.CursorShape.SizeVerCursor if near else Qt.CursorShape.ArrowCursor)
-        if self._held:
-            self._move(round(self._level(event.position().y())))
-
-    def mouseReleaseEvent(self, event):
-        if self._held:
-            self._held = False
-            self.released.emit()
-
-    def keyPressEvent(self, event):
-        steps = {
-            Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1, Qt.Key.Key_PageUp: 6, Qt.Key.Key_PageDown: -6
-        }  # fmt: skip
-        if event.key() in steps:
-            self._move(self.threshold_db + steps[event.key()])
-            self.released.emit()
-        else:
-            super().keyPressEvent(event)
-
-    def paintEvent(self, event):
-        theme, painter = now(), QPainter(self)
-        painter.fillRect(self.rect(), theme.color("background"))
-        self._draw_grid(painter)
-        self._draw_level(painter)
-        y = self._y(self.threshold_db)
-        painter.setPen(QPen(theme.color("text"), 1, Qt.PenStyle.DashLine))
-        painter.drawLine(QPointF(0, y), QPointF(self.width(), y))
-        self._draw_flags(painter)
-        # last, so that flags pass beneath it on their way out
-        self._write(painter, 0, y, f"threshold {self.threshold_db:.0f} dB", "text", above=True)
-        if self.hasFocus():
-            painter.setPen(QPen(theme.color("text"), 2))
-            painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
-
-    def _draw_grid(self, painter) -> None:
-        painter.setPen(QPen(now().color("line"), 1))
-        for level in range(-60, 0, 20):
-            y = self._y(level)
-            painter.drawLine(QPointF(0, y), QPointF(self.width(), y))
-
-    def _draw_level(self, painter) -> None:
-        """A bar for each column, from the bottom to the largest peak in it."""
-        history, width = self.history, self.width()
-        n = len(history.peaks)
-        if n == 0:
-            return
-        start = width - width * n * history.step_s / WINDOW_S
-        columns = np.linspace(start, width, n, endpoint=False).astype(int)
-        first = np.flatnonzero(np.diff(columns, prepend=columns[0] - 1))
-        peaks = np.maximum.reduceat(history.peaks, first)
-        level = 20 * np.log10(np.maximum(peaks, 1e-6))
-        painter.setPen(QPen(now().color("recorded"), 1))
-        bottom = float(self.height())
-        painter.drawLines(
-            [
-                QLineF(x + 0.5, bottom, x + 0.5, self._y(value))
-                for x, value in zip(columns[first].tolist(), level.tolist())
-                if value > LOWEST_DB
-            ]
-        )
-
-    def _draw_flags(self, painter) -> None:
-        """A solid flag with its velocity on a hit, a hollow one with the reason on what is none."""
-        theme, size = now(), 0.4 * em(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        free = {True: float("inf"), False: float("inf")}  # left of which a row of text is free
-        for flag in reversed(self.history.flags):
-            x = self.width() * (1 - (self.history.end_s - flag.time_s) / WINDOW_S)
-            if x < 0:
-                break
-            for ink, width in (("background", 3.5), ("text" if flag.hit else "ignored", 1.5)):
-                painter.setPen(QPen(theme.color(ink), width))  # seen on the level as well
-                painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))
-            painter.setBrush(theme.color("text" if flag.hit else "background"))
-            top = 0.3 * em(self) if flag.hit else 1.5 * em(self)
-            painter.drawPolygon(
-                QPolygonF([QPointF(x, top), QPointF(x + 2 * size, top + size),
-                           QPointF(x, top + 2 * size)])
-            )  # fmt: skip
-            left = x + 2.5 * size
-            width = painter.fontMetrics().horizontalAdvance(flag.text)
-            if left + width < min(free[flag.hit], self.width()):
-                self._write(painter, left, top + size, flag.text,
-                            "recorded" if flag.hit else "ignored")  # fmt: skip
-                free[flag.hit] = x
-
-    def _write(self, painter, x, y, text, color, above=False) -> None:
-        """Text on a ground of its own, its middle or (above) its foot at y."""
-        metrics = painter.fontMetrics()
-        height, width = metrics.height(), metrics.horizontalAdvance(text) + 0.4 * em(self)
-        box = QRectF(x, y - height * (1.0 if above else 0.5), width, height)
-        if box.top() < 0:
-            box.moveTop(y)
-        painter.fillRect(box, now().color("background"))
-        painter.setPen(now().color(color))
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
-
-    def _y(self, level_db: float) -> float:
-        return self.height() * (level_db / LOWEST_DB)
-
-    def _level(self, y: float) -> float:
-        return LOWEST_DB * y / max(1, self.height())
-
-    def _near(self, y: float) -> bool:
-        return abs(y - self._y(self.threshold_db)) < NEAR * em(self)
-
-    def _move(self, level_db: float) -> None:
-        low, high = Settings.RANGES["threshold_db"]
-        level_db = min(max(level_db, low, LOWEST_DB), high)
-        self.set_threshold(level_db)
-        self.moved.emit(level_db)
-
-
 class InputPanel(QWidget):
     """Input, level, trace, and the knobs of detection.
 
-    input_chosen: emitted with a name, "" for the system's own.
+    Signals:
+        input_chosen: name of a device, "" for the system's own.
     """
 
     input_chosen = pyqtSignal(str)
@@ -213,19 +46,19 @@ class InputPanel(QWidget):
         self.session = session
         self.source = QComboBox()
         self.source.setAccessibleName("Input")
-        self.source.setToolTip("What to listen to: the microphone or trigger on the drum")
+        self.source.setToolTip("The microphone or trigger on the drum")
         self.source.setMinimumContentsLength(14)
         self.source.activated.connect(self._choose)
         self.meter = Meter("Input level")
-        self.set_up = QPushButton("Listen: set up for me")
+        self.set_up = QPushButton(LISTEN)
         self.set_up.setToolTip("Hit the drum four times: gain, threshold, sensitivity and mask "
-                               "time are set by what is heard")  # fmt: skip
-        self.set_up.clicked.connect(self._listen)
+                               "time are set by these hits")  # fmt: skip
+        self.set_up.clicked.connect(self._calibrate)
         self.trace = Trace()
         self.trace.moved.connect(lambda level: self._set(threshold_db=float(level)))
         self.gain = Knob(
             "Gain", linear(*GAIN_DB, 0.5), lambda value: f"{value:+.1f} dB", 0.0,
-            "What is heard is made so much louder.", "recorded", zero=1 / 3,
+            "How much louder the input is made.", "recorded", zero=1 / 3,
         )  # fmt: skip
         self.gain.turned.connect(session.set_input_gain)
         self.knobs = {name: self._knob(name) for name in KNOBS}
@@ -233,7 +66,7 @@ class InputPanel(QWidget):
         self.show_settings()
 
     def show_inputs(self, names: list[str], chosen: str) -> None:
-        """Offer these inputs, one of them chosen."""
+        """Offer these inputs, one of them chosen, "" for the system's own."""
         if chosen and chosen not in names:
             names = [*names, chosen]
         self.source.clear()
@@ -243,7 +76,7 @@ class InputPanel(QWidget):
         self.source.setCurrentIndex(max(0, self.source.findData(chosen)))
 
     def show_settings(self) -> None:
-        """Show what the engine listens by."""
+        """Show gain and detection as they are set."""
         setup = self.session.editor.setup
         self.gain.set_value(setup.input_gain_db)
         for name, knob in self.knobs.items():
@@ -265,8 +98,10 @@ class InputPanel(QWidget):
                 self.trace.flag(event.time_s, True, str(event.velocity))
             case HitIgnored():
                 self.trace.flag(event.time_s, False, event.reason)
-            case Calibrated() | Failed() | Ready() | DeviceChanged():  # a lost device ends it, too
-                self.set_up.setText("Listen: set up for me")
+            case (
+                Calibrated() | Failed() | Ready() | DeviceChanged()
+            ):  # a lost device ends calibration, too
+                self.set_up.setText(LISTEN)
                 self.set_up.setEnabled(True)
 
     def _knob(self, name: str) -> Knob:
@@ -289,7 +124,7 @@ class InputPanel(QWidget):
     def _choose(self, index: int) -> None:
         self.input_chosen.emit(self.source.itemData(index))
 
-    def _listen(self) -> None:
+    def _calibrate(self) -> None:
         if self.session.link.running:
             self.set_up.setText("Hit the drum four times…")
             self.set_up.setEnabled(False)

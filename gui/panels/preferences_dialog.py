@@ -1,4 +1,4 @@
-"""The dialog of devices, theme and size of text."""
+"""The dialog of devices, theme and text size."""
 
 from dataclasses import replace
 
@@ -19,11 +19,16 @@ from gui.panels.input import SYSTEM
 from gui.preferences import Preferences
 from gui.theme import CHOICES, TEXT_SCALES
 
-BLOCKS = (0, 16, 32, 64, 128, 256, 512, 1024, 2048)  # frames that are offered; 0: the driver's
+BLOCKS = (0, 16, 32, 64, 128, 256, 512, 1024, 2048)  # frames on offer; 0: the driver's own
 
 
 class PreferencesDialog(QDialog):
-    """Devices, theme and size of text. changed: emitted at once with each change."""
+    """Devices, theme and text size.
+
+    Signals:
+        changed: the Preferences as they are now, at each change.
+        rescan: the user wants devices to be looked for.
+    """
 
     changed = pyqtSignal(object)
     rescan = pyqtSignal()
@@ -42,9 +47,9 @@ class PreferencesDialog(QDialog):
             lambda: self._set(text_scale=self.text_scale.value())
         )
         for block in BLOCKS:
-            text = f"{block} frames" if block else "as the driver likes"
+            text = f"{block} frames" if block else "the driver's own"
             self.block.addItem(text, block)
-        for choice, text in zip(CHOICES, ("as the system has it", "dark", "light")):
+        for choice, text in zip(CHOICES, ("like the system", "dark", "light")):
             self.theme.addItem(text, choice)
         self.block.setCurrentIndex(max(0, self.block.findData(preferences.block)))
         self.theme.setCurrentIndex(self.theme.findData(preferences.theme))
@@ -53,7 +58,9 @@ class PreferencesDialog(QDialog):
             box.activated.connect(lambda i, n=name, b=box: self._set(**{n: b.itemData(i)}))
         self.midi = QListWidget()
         self.midi.setAccessibleName("MIDI inputs")
-        self.midi.setToolTip("Those with a tick are heard; without any tick all of them")
+        self.midi.setToolTip(
+            "Notes and controllers are taken from those ticked; from all of them where none is"
+        )
         self.midi.itemChanged.connect(self._choose_midi)
         again = QPushButton("Look for devices again")
         again.setAutoDefault(False)  # Enter in a field is not for it
@@ -62,7 +69,7 @@ class PreferencesDialog(QDialog):
         for text, widget in (
             ("Input", self.input), ("Output", self.output), ("Block", self.block),
             ("MIDI inputs", self.midi), ("", again), ("Theme", self.theme),
-            ("Size of text", self.text_scale),
+            ("Text size", self.text_scale),
         ):  # fmt: skip
             form.addRow(text, widget)
             if text:
@@ -74,7 +81,7 @@ class PreferencesDialog(QDialog):
         layout.addWidget(buttons)
 
     def show_devices(self, inputs: list[str], outputs: list[str], ports: list[str]) -> None:
-        """Offer these."""
+        """Offer these names of devices and MIDI ports."""
         for box, names, chosen in (
             (self.input, inputs, self.preferences.input),
             (self.output, outputs, self.preferences.output),

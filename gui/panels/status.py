@@ -1,4 +1,4 @@
-"""The foot of the window: how sound and MIDI stand, and a sentence where something is missing."""
+"""The foot of the window: the state of sound and MIDI, and messages."""
 
 from collections.abc import Callable
 
@@ -13,42 +13,42 @@ from PyQt6.QtWidgets import (
 )
 
 from gui.controls import em, label, panel_in
-from gui.panels.pads import note_name
+from gui.panels.pad_button import midi_note_name
 from matcher.live.protocol import ControllerMoved, DeviceChanged, NotePlayed, Ready
 from matcher.live.report import turned
 
-N_MESSAGES = 64  # that the monitor shows
+N_MESSAGES = 64  # MIDI messages in the monitor: as many as the engine keeps
 
 
 def in_words(event: NotePlayed | ControllerMoved, pad_name: str) -> str:
-    """A note or a controller, and what became of it."""
+    """A note or a controller and what it did."""
     if isinstance(event, NotePlayed):
-        note = f"note {event.note} {note_name(event.note)}, velocity {event.velocity}"
+        note = f"note {event.note} {midi_note_name(event.note)}, velocity {event.velocity}"
         return f"{note} → {'no pad' if event.pad is None else pad_name}"
     return f"controller {event.controller}, {event.value} → {turned(event, pad_name)}"
 
 
 class Monitor(QDialog):
-    """The last messages of MIDI, the newest first."""
+    """The last MIDI messages, newest first."""
 
     def __init__(self, parent: QWidget):
         super().__init__(parent)
         self.setWindowTitle("MIDI monitor")
         self.list = QListWidget()
-        self.list.setAccessibleName("The last messages of MIDI")
+        self.list.setAccessibleName("The last MIDI messages")
         layout = QVBoxLayout(self)
-        layout.addWidget(label("Notes and controllers as they come, and what became of each."))
+        layout.addWidget(label("Notes and controllers as they come, and what each did"))
         layout.addWidget(self.list)
         self.resize(round(36 * em(self)), round(24 * em(self)))
 
     def show_messages(self, events: list) -> None:
-        """Show these instead of what it shows."""
+        """Show these events, and no others."""
         self.list.clear()
         for event in events:
             self.take(event)
 
     def take(self, event) -> None:
-        """Add one, if it is a MIDI message."""
+        """Add an event, if it is a MIDI message."""
         if isinstance(event, (NotePlayed, ControllerMoved)):
             words = in_words(event, "" if event.pad is None else f"pad {event.pad + 1}")
             self.list.insertItem(0, f"{event.time_s:.3f} s  {words}")
@@ -56,9 +56,9 @@ class Monitor(QDialog):
 
 
 class Notice(QWidget):
-    """One sentence with a sign, and the button that does something about it."""
+    """One sentence with a sign, and a button that does something about it."""
 
-    closed = pyqtSignal()  # what else is to be told can be
+    closed = pyqtSignal()  # there is room for another message
 
     def __init__(self):
         super().__init__()
@@ -79,9 +79,9 @@ class Notice(QWidget):
 
     def tell(self, kind: str, sentence: str, action_label: str = "", action=None,
              dismissed=None) -> None:  # fmt: skip
-        """kind: "error", "missing" or "note"; action_label: on a button that calls action.
+        """Show a sentence of a kind: "error", "missing" or "note".
 
-        dismissed: called where it is put away instead.
+        action_label: on a button that calls action. dismissed: called where it is dismissed.
         """
         of, sign = {"error": ("bad", "⚠ Error:"), "missing": ("missing", "△ Missing:"),
                     "note": ("note", "◇ Note:")}[kind]  # fmt: skip
@@ -97,7 +97,7 @@ class Notice(QWidget):
         self.show()
 
     def clear(self) -> None:
-        """Show no sentence."""
+        """Hide the sentence."""
         self.hide()
         before, self.kind = self.kind, ""
         if before != "missing":
@@ -117,7 +117,7 @@ class Notice(QWidget):
 
 
 class StatusBar(QWidget):
-    """Output, block, load, drop-outs, and the last message of MIDI."""
+    """Output, block, load, drop-outs, and the last MIDI message."""
 
     def __init__(self):
         super().__init__()
@@ -132,15 +132,16 @@ class StatusBar(QWidget):
             (label("MIDI", of="twin"), 0), (self.midi, 1),
         ):  # fmt: skip
             row.addWidget(widget, stretch)
-        self._output, self._blocks = "", 0
+        self._output, self._block, self._midi_received = "", 0, False
 
     def take(self, event, name_of: Callable[[int], str]) -> None:
-        """Show what an event of the engine says; name_of: called for a pad's name."""
+        """Show what an event of the engine says; name_of: pad -> its name."""
         match event:
             case NotePlayed() | ControllerMoved():
+                self._midi_received = True
                 self.midi.setText(in_words(event, "" if event.pad is None else name_of(event.pad)))
             case Ready():
-                self._output, self._blocks = event.output, event.block
+                self._output, self._block = event.output, event.block
                 self.output.setText(self._output)
             case DeviceChanged(system="audio", state="lost" | "missing"):
                 self.show_no_sound()
@@ -151,15 +152,15 @@ class StatusBar(QWidget):
         self.numbers.setText("")
 
     def take_snapshot(self, snapshot: dict) -> None:
-        """Show load and counters."""
-        if not self.midi.text() or self.midi.text().endswith(("listened to", "no MIDI input")):
+        """Show load, drop-outs and voices."""
+        if not self._midi_received:
             n = len(snapshot.get("midi", []))
-            self.midi.setText(f"{n} input{'s' * (n != 1)} listened to" if n else "no MIDI input")
+            self.midi.setText(f"{n} input{'s' * (n != 1)} connected" if n else "no input")
         if not snapshot["running"]:
             self.numbers.setText("")
             return
         rate = snapshot["sample_rate"]
-        frames = self._blocks or round(snapshot["seconds"] * rate / max(1, snapshot["blocks"]))
+        frames = self._block or round(snapshot["seconds"] * rate / max(1, snapshot["blocks"]))
         self.numbers.setText(
             f"{frames} frames, {1e3 * frames / rate:.1f} ms   "
             f"load {100 * snapshot['load']:.0f} %   "

@@ -65,9 +65,8 @@ class Parameter:
         """Raise ValueError, which names parameter, value and range, if a value is not allowed."""
         number = not isinstance(value, bool) and isinstance(value, (int, float, np.floating))
         # rounding of a conversion to the display unit and back is allowed; NaN fails
-        low, high = (limit + sign * ROUNDING * abs(limit)
-                     for limit, sign in ((self.low, -1), (self.high, 1)))  # fmt: skip
-        if number and low <= value <= high:
+        below, above = (ROUNDING * abs(limit) for limit in (self.low, self.high))
+        if number and self.low - below <= value <= self.high + above:
             return
         name = "pitch" if self.name == "omega" else self.key
         shown = f"{value * self.display_scale:g}" if number else repr(value)

@@ -17,37 +17,62 @@ def long(request) -> bool:
     return request.config.getoption("--long")
 
 
-@pytest.fixture
-def kit(tmp_path):
+@pytest.fixture(scope="session")
+def kit(tmp_path_factory):
     """A kit file: four short drums on the first pads."""
     kit = Kit()
     for i in range(4):
         kit = kit.with_pad(i, drum=Drum(DRUM._replace(omega=DRUM.omega * 1.4**i)))
-    path = tmp_path / "test.drumkit"
+    path = tmp_path_factory.mktemp("kit") / "test.drumkit"
     save_kit(kit, path)
     return path
 
 
-@pytest.fixture
-def stack(monkeypatch):
-    """For what a test starts on JACK; all of it is stopped in the end."""
+@contextlib.contextmanager
+def on_jack():
+    """For what tests start on JACK; all of it is stopped in the end."""
     if shutil.which("jackd") is None:
         pytest.skip("no JACK server here: jackd2 is not installed")
-    monkeypatch.setenv("JACK_DEFAULT_SERVER", "")  # given back after the test
-    monkeypatch.setenv("JACK_NO_START_SERVER", "")
-    with contextlib.ExitStack() as stack:
+    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
+        patch.setenv("JACK_DEFAULT_SERVER", "")  # given back after the test
+        patch.setenv("JACK_NO_START_SERVER", "")
         yield stack
 
 
 @pytest.fixture
-def stage(stack, kit):
-    """Call it for a server, the app on it with that kit, and the cables between them."""
-    from tests.e2e.rig import App, Cables, Server
+def stack():
+    with on_jack() as stack:
+        yield stack
 
-    def start(*arguments, period: int = 128, busy: bool = False):
+
+class Stages:
+    """Servers, the app on each with a kit, and the cables between them; one at a time."""
+
+    def __init__(self, kit):
+        self.kit, self.key, self.open = kit, None, contextlib.ExitStack()
+
+    def start(self, *arguments, period: int = 128, busy: bool = False, shared: bool = False):
+        """Server, app and cables.
+
+        shared: by the tests that come next and ask for the same, none of which is disturbed by what
+        the one before has played.
+        """
+        key = (arguments, period, busy) if shared else None
+        if key is None or key != self.key:
+            self.open.close()
+            self.key, self.parts = key, self._start(arguments, period, busy)
+        _, app, cables = self.parts
+        app.forget()
+        cables.feedback = 0.0
+        return self.parts
+
+    def _start(self, arguments, period, busy):
+        from tests.e2e.rig import App, Cables, Server
+
+        stack = self.open.enter_context(on_jack())
         server = Server(period)
         stack.callback(server.stop)
-        app = App("--kit", kit, *arguments, busy=busy)
+        app = App("--kit", self.kit, *arguments, busy=busy)
         stack.callback(app.stop)
         app.wait_for("ready", 60)
         cables = Cables()
@@ -55,4 +80,17 @@ def stage(stack, kit):
         cables.wire()
         return server, app, cables
 
-    return start
+
+@pytest.fixture(scope="module")
+def stages(kit):
+    stages = Stages(kit)
+    yield stages
+    stages.open.close()
+
+
+@pytest.fixture
+def stage(stages):
+    """Stages.start; what is not shared is stopped after the test."""
+    yield stages.start
+    if stages.key is None:
+        stages.open.close()

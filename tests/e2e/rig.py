@@ -102,6 +102,12 @@ class App:
             if event["event"] == kind and values.items() <= event.items():
                 return event
 
+    def forget(self) -> None:
+        """Skip the events that have come."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self.events.get_nowait()
+
     def drain(self, seconds: float) -> list[dict]:
         """All events of the next while."""
         end, got = time.monotonic() + seconds, []

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import psutil
+import pytest
 
 from tests.e2e.test_live import FIRST, NOTE_ON, RATE, at, recording
 
@@ -35,6 +36,7 @@ def plays(app, cables, pad: int = 1) -> bool:
     return bool(np.abs(out).max() > 0.01)
 
 
+@pytest.mark.slow
 def test_the_sound_server_is_killed_and_comes_back(stage):
     from tests.e2e.rig import Cables
 
@@ -74,8 +76,9 @@ def test_a_sender_of_notes_is_killed_in_the_middle_of_one(stage):
     assert not out[-RATE // 2 :].any()  # the note that never ended has died away
 
 
+@pytest.mark.slow
 def test_nonsense_at_the_microphone(stage):
-    _, app, cables = stage("--mode", "trigger")
+    _, app, cables = stage("--mode", "trigger", shared=True)
     rng = np.random.default_rng(0)
     square = np.sign(np.sin(2 * np.pi * 90 * np.arange(RATE) / RATE)).astype(np.float32)
     nonsense = rng.choice([np.nan, np.inf, -np.inf, 1e30, -1e-40, 1.0], RATE).astype(np.float32)
@@ -88,9 +91,10 @@ def test_nonsense_at_the_microphone(stage):
     assert np.abs(out).max() > 0.01
 
 
+@pytest.mark.slow
 def test_hours_of_hits_and_notes(stage, long):
     """For half an hour where it is long: nothing grows, sticks or is lost."""
-    _, app, cables = stage("--mode", "trigger")
+    _, app, cables = stage("--mode", "trigger", shared=True)
     rng = np.random.default_rng(0)
     turns = 180 if long else 3
     hit = recording("rim.flac", 1.0)[:2400]

@@ -84,6 +84,7 @@ def refined(app) -> list[dict]:
     return events
 
 
+@pytest.mark.slow
 def test_a_hit_is_refined_while_it_is_heard_and_its_twin_has_an_attack(stage):
     _, app, cables = stage("--pad", 16)
     hit = recording()
@@ -102,7 +103,7 @@ def test_a_hit_is_refined_while_it_is_heard_and_its_twin_has_an_attack(stage):
 
 
 def test_controller_16_says_where_the_drum_is_struck(stage):
-    _, _, cables = stage()
+    _, _, cables = stage(shared=True)
 
     def played(value):
         notes = [(3000, (CONTROL, 16, value)), (4000, (NOTE_ON, FIRST, 100))]
@@ -118,7 +119,7 @@ def test_controller_16_says_where_the_drum_is_struck(stage):
 
 def test_how_soon_theta_is_there(stage, long):
     """After the sound that it is inferred from was heard; the full one after the window's end."""
-    _, app, cables = stage()
+    _, app, cables = stage(shared=True)
     late = {}
     for _ in range(20 if long else 1):
         cables.play(at(recording(), 0.1), tail_s=3.2)
@@ -150,11 +151,11 @@ def note_delays(cables, notes: list[int]) -> np.ndarray:
     return np.array(delays)
 
 
-@pytest.mark.parametrize("period", [128, 64])
+@pytest.mark.parametrize("period", [pytest.param(64, marks=pytest.mark.slow), 128])
 def test_from_a_note_to_its_sound(stage, long, period):
-    _, _, cables = stage(period=period, busy=True)
+    _, _, cables = stage(period=period, busy=True, shared=True)
     rng = np.random.default_rng(period)
-    notes = 5000 + np.cumsum(rng.integers(2400, 9600, 1000 if long else 60))
+    notes = 5000 + np.cumsum(rng.integers(2400, 9600, 1000 if long else 30))
     quiet = cables.xruns
     if long:  # as long without a note
         cables.play(tail_s=notes[-1] / RATE)
@@ -167,8 +168,9 @@ def test_from_a_note_to_its_sound(stage, long, period):
     assert np.median(delays) <= 1e3 * 3 * period / RATE + 2
 
 
+@pytest.mark.slow
 def test_no_note_of_a_burst_is_lost_or_doubled(stage, long):
-    _, app, cables = stage(busy=True)
+    _, app, cables = stage(busy=True, shared=True)
     rng = np.random.default_rng(0)
     pause, count = [], 10_000 if long else 1500
     while len(pause) < count:  # bursts of 100 at up to 1,000 a second
@@ -184,8 +186,9 @@ def test_no_note_of_a_burst_is_lost_or_doubled(stage, long):
     print(f"bursts: {count} notes, {len(played)} played")
 
 
+@pytest.mark.slow
 def test_from_a_hit_to_the_sound_it_triggers(stage, long):
-    _, _, cables = stage("--mode", "trigger")
+    _, _, cables = stage("--mode", "trigger", shared=True)
     names = ["tom_low.flac", "snare_kit.flac", "rim.flac", "kick_kit.flac", "tom_high.flac"]
     rng = np.random.default_rng(0)
     delays = []
@@ -203,7 +206,7 @@ def test_from_a_hit_to_the_sound_it_triggers(stage, long):
 
 
 def test_our_own_sound_does_not_run_away(stage):
-    _, app, cables = stage("--mode", "trigger")
+    _, app, cables = stage("--mode", "trigger", shared=True)
     cables.feedback = 10 ** (-12 / 20)
     times = [0.5, 1.5, 2.5]
     cables.play(at(recording("rim.flac", 0.7)[:4800], *times), tail_s=2.0)
@@ -229,6 +232,7 @@ def test_a_controller_turns_the_drum(stage):
     assert np.abs(long).max() < np.abs(loud).max()
 
 
+@pytest.mark.slow
 def test_detection_is_calibrated_by_some_hits(stage):
     _, app, cables = stage("--listen", "--mode", "trigger")
     x = at(recording(peak=0.03), 0.5, 1.7, 2.9, 4.1)

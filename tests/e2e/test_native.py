@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 BLOCK, RATE = 64, 48000
 
 
@@ -16,6 +18,7 @@ def count(kind: str, load: str, seconds: float) -> tuple[int, int, float]:
     return int(ran), int(late), float(took) * RATE / BLOCK
 
 
+@pytest.mark.slow
 def test_the_callback_runs_while_the_interpreter_is_held(stack, long):
     from tests.e2e.rig import Server
 

@@ -6,7 +6,8 @@ from PyQt6.QtGui import QWheelEvent
 from PyQt6.QtWidgets import QApplication, QInputDialog
 
 from gui.background import Background
-from gui.controls import Knob, Meter, linear, parameter_knob
+from gui.knob import Knob, linear, parameter_knob
+from gui.meter import FALL_DB, HOLD_S, Meter
 from matcher.physics.parameters import PARAMETERS
 
 
@@ -102,9 +103,9 @@ def test_the_meter_falls_as_fast_however_often_it_is_shown(qtbot, updates):
     meter.show_level(0.0, 10.0)
     for i in range(1, updates + 1):
         meter.show_level(-60.0, 10.0 + i / updates)  # for one second
-    assert meter.level == pytest.approx(-Meter.FALL)
+    assert meter.level == pytest.approx(-FALL_DB)
     assert meter.peak == 0.0  # is held yet
-    meter.show_level(-60.0, 10.0 + Meter.HOLD_S)
+    meter.show_level(-60.0, 10.0 + HOLD_S)
     assert meter.peak == -60.0
 
 
@@ -116,7 +117,7 @@ def test_the_meter_takes_the_time_by_itself(qtbot, monkeypatch):
     meter.show_level(-6.0)
     now[0] += 0.5
     meter.show_level(-60.0)
-    assert meter.level == pytest.approx(-6.0 - 0.5 * Meter.FALL)
+    assert meter.level == pytest.approx(-6.0 - 0.5 * FALL_DB)
 
 
 def test_a_key_moves_every_parameter(qtbot):

@@ -422,6 +422,14 @@ def test_every_parameter_is_turned_by_name_in_a_step_of_its_own(editor):
     assert not editor.document.edited
 
 
+@pytest.mark.parametrize("row", PARAMETERS.values(), ids=PARAMETERS)
+def test_every_parameter_is_turned_to_both_ends(editor, row):
+    editor.choose(0)
+    for value in (row.low, row.high, row.from_share(0.0), row.from_share(1.0)):
+        editor.turn(row.name, value)
+        assert editor.pad.value(row.name) == value
+
+
 def test_choosing_another_pad_ends_a_step(editor):
     editor.choose(0)
     editor.turn("pan", 0.1)

@@ -24,9 +24,9 @@ from PyQt6.QtWidgets import (
 from gui import theme
 from gui.comparison import compare
 from gui.matched import Matched
-from gui.panels.drum import Membrane
-from gui.panels.input import Trace
-from gui.panels.pads import KEYS, PadButton
+from gui.panels.membrane import Membrane
+from gui.panels.pad_button import KEYS, PadButton
+from gui.panels.trace import Trace
 from matcher.kits.kit import for_pad
 from matcher.kits.kit_file import load_kit
 from matcher.live.protocol import (
@@ -352,12 +352,12 @@ def test_saving_over_another_file_is_asked_about(window, tmp_path, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "mine"), ""))
     no = QMessageBox.StandardButton.No
     monkeypatch.setattr(QMessageBox, "question", lambda *said: asked.append(said[2]) or no)
-    assert not window._save_as()
+    assert not window.files.save_as()
     assert asked == ["mine.drumkit is there already. Replace it?"]
     assert there.read_text() == "precious"
     yes = QMessageBox.StandardButton.Yes
     monkeypatch.setattr(QMessageBox, "question", lambda *_: yes)
-    assert window._save_as()
+    assert window.files.save_as()
     assert load_kit(there) == (window.session.editor.kit, [])
 
 

@@ -1,0 +1,103 @@
+"""Asking for files: which to open, where to save, and what to do with edits."""
+
+from pathlib import Path
+
+from PyQt6.QtCore import QStandardPaths
+from PyQt6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from gui.session import Session, is_kit
+from matcher.kits.kit_file import SUFFIX
+
+KITS = f"Kits (*{SUFFIX})"
+SOUNDS = "Recordings (*.wav *.flac *.aiff *.aif *.ogg *.mp3)"
+
+
+class Files:
+    """The dialogs in front of a session's files; they open where the last file was."""
+
+    def __init__(self, session: Session, parent: QWidget):
+        self.session, self._parent = session, parent
+        documents = QStandardPaths.StandardLocation.DocumentsLocation
+        path = session.document.path
+        self._folder = path.parent if path else Path(QStandardPaths.writableLocation(documents))
+
+    def may_leave(self) -> bool:
+        """Ask what to do with edits that are not saved; False to stay with them."""
+        if not self.session.document.edited:
+            return True
+        buttons = QMessageBox.StandardButton
+        answer = QMessageBox.question(
+            self._parent, "Save the kit?",
+            f"{self.session.editor.kit.name} has edits that are not saved.",
+            buttons.Save | buttons.Discard | buttons.Cancel, buttons.Save,
+        )  # fmt: skip
+        return answer == buttons.Discard or (answer == buttons.Save and self.save())
+
+    def open(self, path: Path) -> None:
+        """Open a kit, or match a recording."""
+        self._folder = path.parent
+        if not is_kit(path) or self.may_leave():
+            self.session.open(path)
+
+    def choose_kit(self) -> None:
+        """Ask for a kit to open."""
+        self._choose("Open a kit", KITS)
+
+    def choose_recording(self) -> None:
+        """Ask for a recording to match."""
+        self._choose("Match a recording", SOUNDS)
+
+    def begin_new(self) -> None:
+        """Begin an empty kit."""
+        if self.may_leave():
+            self.session.new_kit()
+
+    def open_demo(self) -> None:
+        """Open the kit that comes with the app."""
+        if self.may_leave():
+            self.session.open_demo()
+
+    def save(self) -> bool:
+        """Save the kit; False where it is not saved."""
+        return self.session.save() if self.session.document.path else self.save_as()
+
+    def save_as(self) -> bool:
+        """Ask where to save the kit; False where it is not saved."""
+        path = self._ask_where("Save the kit", self.session.editor.kit.name or "kit", KITS, SUFFIX)
+        return path is not None and self.session.save(path)
+
+    def export(self) -> None:
+        """Ask where to write the chosen pad's sound."""
+        editor = self.session.editor
+        if editor.pad.drum is None:
+            self.session.tell("error", "there is nothing on this pad to write to a file")
+            return
+        path = self._ask_where(
+            "Write a WAV file", editor.name_of(editor.armed), "WAV (*.wav)", ".wav"
+        )
+        if path is not None:
+            self.session.export(path)
+
+    def _choose(self, title: str, kinds: str) -> None:
+        path, _ = QFileDialog.getOpenFileName(self._parent, title, str(self._folder), kinds)
+        if path:
+            self.open(Path(path))
+
+    def _ask_where(self, title: str, name: str, kinds: str, suffix: str) -> Path | None:
+        """A file to write, its suffix added; None for none."""
+        plain = name.replace("/", "-") + suffix
+        given, _ = QFileDialog.getSaveFileName(
+            self._parent, title, str(self._folder / plain), kinds
+        )
+        path = Path(given)
+        if not given:
+            return None
+        self._folder = path.parent
+        if path.suffix.lower() == suffix:
+            return path
+        path = path.with_name(path.name + suffix)
+        if not path.exists():
+            return path
+        question = f"{path.name} is there already. Replace it?"
+        answer = QMessageBox.question(self._parent, "Replace the file?", question)
+        return path if answer == QMessageBox.StandardButton.Yes else None
