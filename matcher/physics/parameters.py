@@ -64,8 +64,8 @@ class Parameter:
         """Raise ValueError, naming parameter, value and range, where a value is not allowed."""
         number = not isinstance(value, bool) and isinstance(value, (int, float, np.floating))
         # 1e-9: rounding of a conversion to the display unit and back; NaN fails as well
-        low, high = (1e-9 * abs(limit) for limit in (self.low, self.high))
-        if number and self.low - low <= value <= self.high + high:
+        below, above = (1e-9 * abs(limit) for limit in (self.low, self.high))
+        if number and self.low - below <= value <= self.high + above:
             return
         name = "pitch" if self.name == "omega" else self.key
         shown = f"{value * self.display_scale:g}" if number else repr(value)
