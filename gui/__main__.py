@@ -7,15 +7,14 @@ import sys
 import traceback
 from pathlib import Path
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy loads
-
 import matcher
-from matcher.kits.kit_file import SUFFIX, load_kit
 
 ICON = Path(__file__).parent / "drum-matcher.svg"
 
 
 def _parser() -> argparse.ArgumentParser:
+    from matcher.kits.kit_file import SUFFIX
+
     parser = argparse.ArgumentParser(
         prog="drum-matcher-gui", allow_abbrev=False,
         description="Hit a drum, play its physical twin: the window of Drum matcher.",
@@ -33,8 +32,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv=None) -> int:
     """Open the window; exit status 2, with a sentence on stderr, for a wrong argument."""
+    # the edited kit is kept safe all the time; before the imports below, which take a second
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy loads
+    from matcher.kits.kit_file import SUFFIX, load_kit
+
     arguments = _parser().parse_args(argv)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the edited kit is kept safe all the time
     try:
         for path in (arguments.file, arguments.model):
             if path is not None and not path.is_file():

@@ -41,6 +41,11 @@ def engine_of(app) -> psutil.Process | None:
     return None
 
 
+def maps(app) -> str:
+    """Paths of the libraries it has loaded so far."""
+    return " ".join(row.path for row in psutil.Process(app.pid).memory_maps())
+
+
 def wait_until_running(app) -> psutil.Process:
     """Its engine has started, and is at rest."""
     end = time.monotonic() + STARTS_S
@@ -76,6 +81,15 @@ def test_ctrl_c_while_the_engine_starts(app):
     end = time.monotonic() + STARTS_S
     while engine_of(window) is None and time.monotonic() < end:
         time.sleep(0.02)
+    time.sleep(0.3)  # it imports
+    assert "Traceback" not in interrupt(window)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process there")
+def test_ctrl_c_while_the_window_starts(app):
+    window, end = app(), time.monotonic() + STARTS_S
+    while "llvmlite" not in maps(window) and time.monotonic() < end:
+        time.sleep(0.01)
     assert "Traceback" not in interrupt(window)
 
 
