@@ -289,6 +289,10 @@ class Editor:
             edited = {n: getattr(ours, n) for n in names if getattr(ours, n) != getattr(theirs, n)}
             if edited:
                 changes[i] = changes.get(i, {}) | edited
+        if any("note" in change for change in changes.values()):
+            # all of them: the engine may have learned one of these notes for another pad meanwhile
+            for i, pad in enumerate(self.kit.pads):
+                changes[i] = changes.get(i, {}) | {"note": pad.note}
         if changes:
             self._command(EditPads(self.state.revision + 1, changes))
         if self.state.kit != self.kit:  # its name, which the engine need not know

@@ -15,8 +15,9 @@ from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from matcher.live.devices import Device
 from matcher.live.engine import Engine
-from matcher.live.protocol import Event, State
+from matcher.live.protocol import ChangeSetup, EditPads, Event, Learn, ReplaceKit, State
 
+WAITING = (ReplaceKit, EditPads, ChangeSetup, Learn)  # commands sent while the engine starts
 POLL_MS = 33  # ms between two polls: about every second frame of the screen
 NICENESS = 5  # of the window's thread on Linux, where audio threads rarely get a priority
 
@@ -58,10 +59,14 @@ class Link(QObject):
         threading.Thread(target=self._start, args=(state,), daemon=True).start()
 
     def send(self, command) -> None:
-        """Send a command; dropped before `start`, whose state has what it would change."""
+        """Send a command.
+
+        Dropped before `start`, whose state has what it would change; while the engine starts, those
+        wait that change something, so that nothing is played late.
+        """
         if self._engine is not None:
             self._engine.send(command)
-        elif self._starting:
+        elif self._starting and isinstance(command, WAITING):
             self._waiting.append(command)
 
     def devices(self) -> list[Device]:

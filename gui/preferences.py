@@ -61,7 +61,7 @@ def _controllers(keys: dict) -> dict[int, str]:
     """Keys of parameters by MIDI controller -> their names; unknown keys are dropped."""
     names = {}
     for cc, key in keys.items():
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, TypeError):
             names[int(cc)] = find(key).name
     return names
 

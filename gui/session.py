@@ -207,8 +207,8 @@ class Session(QObject):
             case NotePlayed():
                 self._offer_note(event.note)
             case Learned():
-                self._tell_of_learned(event)
-            case Calibrated():
+                self._tell_of_learned(event, taken)
+            case Calibrated() if taken:
                 self.tell("note", calibrated(event))
                 self._remember_detection()
             case Ready():
@@ -229,10 +229,10 @@ class Session(QObject):
             text = f"{replaced.by} took the place of {replaced.name}"
             self.tell("note", text, "Undo", lambda: self.edit(self.editor.undo))
 
-    def _tell_of_learned(self, event: Learned) -> None:
+    def _tell_of_learned(self, event: Learned, taken: bool) -> None:
         self.learning = ""
         self.tell("", "note")
-        if event.what != NOTE:
+        if taken and event.what != NOTE:
             self._remember_controllers()
             label = PARAMETERS[event.what].label.lower()
             self.tell("note", f"controller {event.number} turns {label} now")

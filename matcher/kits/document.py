@@ -171,9 +171,9 @@ class Document:
 
     def autosave(self) -> None:
         """Write the current kit to the recovery file; delete the file if the kit is saved."""
+        self.problem = ""
         if self.recovery is None:
             return
-        self.problem = ""
         try:
             if self.edited:
                 path = json.dumps(self.path and str(self.path))

@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from collections import deque
-from dataclasses import replace
 from multiprocessing import resource_tracker
 
 from matcher.kits.kit import Kit
@@ -27,6 +26,7 @@ from matcher.live.protocol import (
     EditPads,
     Event,
     Failed,
+    ModelLoaded,
     NotePlayed,
     Quit,
     ReplaceKit,
@@ -93,7 +93,10 @@ class Engine:
         Raises:
             ValueError: if the new state is not allowed; the command is not sent.
         """
-        self._send(lambda revision: command)
+        if isinstance(command, (ReplaceKit, EditPads, ChangeSetup)):
+            self._send(lambda revision: command)
+        else:  # it changes no state, so it need not wait while a process is replaced
+            self._commands.put(command)
 
     def change(self, **changes) -> None:
         """Change fields of the set-up: sends ChangeSetup; raises as `send`."""
@@ -177,9 +180,7 @@ class Engine:
                 if self._state.setup.model == SHIPPED:
                     time.sleep(RETRY_S)
                 else:
-                    with self._lock:
-                        setup = replace(self._state.setup, model=SHIPPED)
-                        self._state = replace(self._state, setup=setup)
+                    self._follow(ModelLoaded(time_s=self._now(), path=SHIPPED))
             elif isinstance(message, Snapshot):
                 self._snapshot = message.values
                 self._snapshots.append(message.values)
@@ -205,11 +206,18 @@ class Engine:
         time.sleep(AGAIN_S)
         with self._lock:
             if not self._closing:
-                self._start()
+                try:
+                    self._start()
+                except OSError as error:  # the system has no room for it now
+                    self._fail(f"the audio engine cannot be started: {error.strerror or error}")
+                    time.sleep(RETRY_S)
         return not self._closing
 
     def _fail(self, message: str) -> None:
-        self.events.put(Failed(time_s=time.monotonic() - self._began, message=message))
+        self.events.put(Failed(time_s=self._now(), message=message))
+
+    def _now(self) -> float:
+        return time.monotonic() - self._began
 
 
 @contextlib.contextmanager

@@ -50,17 +50,8 @@ class MidiControl:
         return -1 if mapped else POSITION_CC
 
     def step(self) -> None:
-        """Carry out the messages received since the last step."""
-        moved = {}
-        for message in self._poll():
-            if message.kind == midi.CONTROL and message.number == self.position_cc:
-                self._set_position(message)
-            elif message.kind == midi.CONTROL:
-                moved[message.number] = message.value  # only the newest since the last step
-            elif message.kind == midi.NOTE_ON:
-                self._play(message)
-        for number, value in moved.items():
-            self._turn(number, value)
+        """Act on the messages received since the last step."""
+        self._do(self._poll())
 
     def learn(self, what: str | None) -> None:
         """Assign the next controller to a parameter, or for NOTE the next note; None: stop."""
@@ -72,10 +63,12 @@ class MidiControl:
         self._next_try, self._reported = 0.0, None
 
     def close(self) -> None:
-        """Close all ports; `step` opens them again."""
+        """Close all ports, after what has come in by then was done; `step` opens them again."""
         if self._player.running:
-            jack_notes.detach_midi(self._player.record)
+            jack = self._inputs and self._inputs.jack
+            jack_notes.detach_midi(self._player.record, jack)
         if self._inputs is not None:
+            self._do(self._inputs.poll())
             self._inputs.close()
             self._inputs = None
 
@@ -91,6 +84,19 @@ class MidiControl:
         if played is not None:
             pad = event.pad if event.kind == native.STRUCK else None
             self._say_note(*played, pad, self._player.time_of(event.time))
+
+    def _do(self, messages: list[midi.Message]) -> None:
+        """Play notes, set positions, turn parameters."""
+        moved = {}
+        for message in messages:
+            if message.kind == midi.CONTROL and message.number == self.position_cc:
+                self._set_position(message)
+            elif message.kind == midi.CONTROL:
+                moved[message.number] = message.value  # only the newest of each
+            elif message.kind == midi.NOTE_ON:
+                self._play(message)
+        for number, value in moved.items():
+            self._turn(number, value)
 
     def _poll(self) -> list[midi.Message]:
         if self._inputs is None:

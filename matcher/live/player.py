@@ -15,7 +15,7 @@ from matcher.kits.kit import N_PADS
 from matcher.live import callback as native
 from matcher.live import detector, devices, programs, voices
 from matcher.live.load_meter import LoadMeter
-from matcher.live.protocol import DeviceChanged, Ready, State
+from matcher.live.protocol import DeviceChanged, DeviceList, Ready, State
 
 RETRY_S = 1.0  # s: between two attempts to open a missing device
 CLOCK_S = 0.25  # s: tolerated drift between frames and time.monotonic
@@ -33,16 +33,17 @@ class Player:
     Args:
         state: returns the current State.
         say: called with an Event's class, its time or None, and its fields.
+        publish: called with what is for clients but no Event.
         closing: called before a stream is closed.
         position_cc: returns the controller that sets strike positions, negative for none.
         began: time.monotonic at the engine's start, from which events' times count.
     """
 
     def __init__(
-        self, state: Callable[[], State], say: Callable, closing: Callable[[], None],
-        position_cc: Callable[[], int], began: float,
+        self, state: Callable[[], State], say: Callable, publish: Callable,
+        closing: Callable[[], None], position_cc: Callable[[], int], began: float,
     ):  # fmt: skip
-        self._state, self._say, self._closing = state, say, closing
+        self._state, self._say, self._publish, self._closing = state, say, publish, closing
         self._position_cc, self._began = position_cc, began
         self._stream, self._next_try, self._reported = None, 0.0, None
         self._load_meter: LoadMeter | None = None
@@ -121,6 +122,7 @@ class Player:
 
     def _open(self) -> None:
         setup = self._state().setup
+        self._publish(DeviceList(devices.list_devices()))
         source, output = devices.find_pair(setup.input, setup.output)
         if output is None:
             raise ValueError("no audio output device; connect one, or start a sound server")
@@ -147,13 +149,14 @@ class Player:
 
     def configure(self) -> None:
         """Apply detection, gains and mode of the set-up to the stream."""
-        if not self.running:
+        stream = self._stream  # once: the main thread may close it
+        if stream is None:
             return
-        r, state = self.record, self._state()
+        r, state = stream.state[0], self._state()
         setup, armed = state.setup, state.kit.pads[state.setup.armed]
         # a drum that rings longer is cancelled longer
         decay = armed.theta.tau if armed.theta is not None else 0.0
-        detector.configure(r["detector"], setup.settings, self.sample_rate, decay)
+        detector.configure(r["detector"], setup.settings, stream.sample_rate, decay)
         r["input_gain"] = 10 ** (setup.input_gain_db / 20)
         r["output_gain"] = 10 ** (setup.output_gain_db / 20)
         r["armed"] = setup.armed if setup.mode == "trigger" else -1
@@ -170,9 +173,10 @@ class Player:
             program: False if its drum is unchanged, and only level, pan, curve or choke changed.
         """
         with self._programs_lock:
-            if not self.running:
+            stream = self._stream  # once: the main thread may close it
+            if stream is None:
                 return
-            r, rate, state = self.record, self.sample_rate, self._state()
+            r, rate, state = stream.state[0], stream.sample_rate, self._state()
             programs.write_pad(r["pool"]["pads"][i], state.kit.pads[i], rate)
             if not program:
                 return
@@ -184,7 +188,7 @@ class Player:
                 self._slots[i] = (self._slots[i] + 1) % programs.SLOTS
                 slot = i * programs.SLOTS + self._slots[i]
                 programs.write_program(r["pool"]["programs"][slot], drum, attack_mix, rate)
-            number = self._send(native.PROGRAM, i, slot)
+            number = self._send(r, native.PROGRAM, i, slot)
             if number is not None:
                 self._sent[i] = number
         if i == state.setup.armed:
@@ -203,17 +207,17 @@ class Player:
         """
         if not self.running:
             return False
-        return self._send(native.STRIKE, pad, amount=velocity, tag=tag) is not None
+        return self._send(self.record, native.STRIKE, pad, amount=velocity, tag=tag) is not None
 
     def set_position(self, share: float) -> None:
         """Set the position of the next strike, 0 (middle) to 1 (rim)."""
         if self.running:
-            self._send(native.POSITION, amount=share)
+            self._send(self.record, native.POSITION, amount=share)
 
     def silence(self) -> None:
         """Fade out everything."""
         if self.running:
-            self._send(native.SILENCE)
+            self._send(self.record, native.SILENCE)
 
     def audition(self, x: np.ndarray, sample_rate: float) -> None:
         """Play x (frames,) in place of the recording being played; an empty x only stops that."""
@@ -222,11 +226,10 @@ class Player:
         x = soxr.resample(x, sample_rate, self.sample_rate)[: native.AUDITIONED]
         self._audition = 1 - self._audition
         self.record["auditions"][self._audition, : len(x)] = x
-        self._send(native.AUDITION, slot=self._audition, amount=float(len(x)))
+        self._send(self.record, native.AUDITION, slot=self._audition, amount=float(len(x)))
 
-    def _send(self, kind, pad=0, slot=0, amount=0.0, tag=-1) -> int | None:
+    def _send(self, record, kind, pad=0, slot=0, amount=0.0, tag=-1) -> int | None:
         """Send the callback a command -> its number; None if too many commands are waiting."""
-        record = self.record
         with self._commands_lock:
             number = int(record["commands_in"])
             return number if native.send(record, 0, kind, pad, slot, amount, tag) else None

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from matcher.kits.kit import N_PADS
-from matcher.live import calibration, detector, devices, programs
+from matcher.live import calibration, detector, programs
 from matcher.live import callback as native
 from matcher.live.calibration import Calibration
 from matcher.live.hits import PARTS_S, Hits
@@ -31,7 +31,6 @@ from matcher.live.protocol import (
     Calibrate,
     Calibrated,
     ChangeSetup,
-    DeviceList,
     EditPads,
     Failed,
     HitDetected,
@@ -74,10 +73,11 @@ class EngineProcess:
 
     def __init__(self, state: State, publish: Callable[[object], None], began: float):
         self.state, self._publish, self._began = state, publish, began
-        self._state_lock = threading.Lock()  # the main thread and the worker's change the state
+        # the main thread and the worker's change the state, and publish in the same order
+        self._order = threading.RLock()
         self.encoder = Encoder(state.setup.model)
         self.player = Player(
-            lambda: self.state, self.say, lambda: self.midi.close(),
+            lambda: self.state, self.say, self._publish, lambda: self.midi.close(),
             lambda: self.midi.position_cc, began,
         )  # fmt: skip
         self.midi = MidiControl(lambda: self.state, self.say, self.change, self.player)
@@ -146,9 +146,8 @@ class EngineProcess:
     def change(self, event: type, time_s: float | None = None, **more) -> None:
         """Apply an event with the current revision to the state, then publish it."""
         time_s = self._now() if time_s is None else time_s
-        said = event(time_s=time_s, revision=self.state.revision, **more)
-        self._take(said)
-        self._publish(said)
+        with self._order:
+            self._take_and_publish(event(time_s=time_s, revision=self.state.revision, **more))
 
     # the state
 
@@ -162,20 +161,23 @@ class EngineProcess:
 
     def _take(self, message) -> bool:
         """Apply a command or event to state and sound; False if it changed nothing."""
-        with self._state_lock:
+        with self._order:
             before = self.state
             self.state = after = apply(before, message)
-        if after is before:
-            return False
-        for i in range(N_PADS):
-            another_sound = before.sound(i) != after.sound(i)
-            if another_sound or before.kit.pads[i] != after.kit.pads[i]:
-                self.player.put_pad(i, program=another_sound)
-        if [pad.note for pad in before.kit.pads] != [pad.note for pad in after.kit.pads]:
-            self.midi.map_notes()
-        if before.setup is not after.setup:
-            self.player.configure()
-        return True
+            for i in range(N_PADS) if after is not before else ():
+                another_sound = before.sound(i) != after.sound(i)
+                if another_sound or before.kit.pads[i] != after.kit.pads[i]:
+                    self.player.put_pad(i, program=another_sound)
+            if [pad.note for pad in before.kit.pads] != [pad.note for pad in after.kit.pads]:
+                self.midi.map_notes()
+            if before.setup is not after.setup:
+                self.player.configure()
+        return after is not before
+
+    def _take_and_publish(self, event) -> None:
+        with self._order:
+            self._take(event)
+            self._publish(event)
 
     def put_answer(self, answer: Answer) -> bool:
         """Put a drum on the pad of its hit; False if it is late. Called in other threads."""
@@ -187,17 +189,17 @@ class EngineProcess:
             no_drum_reason=answer.no_drum_reason, observed_s=round(job.clip.observed_s, 6),
             latency_ms=0.0, clip=job.clip,
         )  # fmt: skip
-        if not self._take(event):
-            return False
-        latency_ms = round(1e3 * (time.monotonic() - job.received_at), 3)
-        self._publish(replace(event, time_s=self._now(), latency_ms=latency_ms))
+        with self._order:
+            if not self._take(event):
+                return False
+            latency_ms = round(1e3 * (time.monotonic() - job.received_at), 3)
+            self._publish(replace(event, time_s=self._now(), latency_ms=latency_ms))
         return True
 
     # streams and models
 
     def _begin_stream(self) -> None:
         """Start anew after a stream was opened; MIDI as well, as JACK may have come or gone."""
-        self._publish(DeviceList(devices.list_devices()))
         self.hits.clear()
         self._calibration = None
         self.midi.close()
@@ -214,8 +216,7 @@ class EngineProcess:
         except ValueError as error:
             self.say(Failed, message=str(error))
         else:
-            self._take(loaded := ModelLoaded(time_s=self._now(), path=path))
-            self._publish(loaded)
+            self._take_and_publish(ModelLoaded(time_s=self._now(), path=path))
 
     def _warm_up(self) -> None:
         """Compile everything that the first hit needs."""
@@ -272,8 +273,7 @@ class EngineProcess:
             time_s=self._now(), revision=revision, hits=advice.hits, gain_db=advice.gain_db,
             clipped=advice.clipped, settings=advice.settings,
         )  # fmt: skip
-        self._take(event)
-        self._publish(event)
+        self._take_and_publish(event)
 
     def _now(self) -> float:
         return time.monotonic() - self._began

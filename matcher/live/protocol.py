@@ -23,7 +23,7 @@ from matcher.live.devices import Device, check_block
 from matcher.matching.encoder import SHIPPED
 from matcher.matching.hear import Clip
 from matcher.physics.drum import DRUM_PARAMETERS, Drum
-from matcher.physics.parameters import BY_KEY, PARAMETERS
+from matcher.physics.parameters import PARAMETERS
 
 MODES = ("match", "trigger")
 NOTE = "note"  # target of Learn beside the names of PARAMETERS
@@ -59,8 +59,9 @@ class Setup:
             if not 0 <= number <= 127:
                 raise ValueError(f"controller is {number}, allowed is 0 to 127")
             if name not in PARAMETERS:
+                allowed = ", ".join(PARAMETERS)
                 raise ValueError(
-                    f"controller {number} turns {name!r}, allowed is one of: {', '.join(BY_KEY)}"
+                    f"controller {number} turns {name!r}, allowed is one of: {allowed}"
                 )
         if self.mode not in MODES:
             raise ValueError(f"mode is {self.mode!r}, allowed is one of: {', '.join(MODES)}")
@@ -85,6 +86,7 @@ class State:
     # revision of the last edit of each field; keys: a field's name for Setup, (pad, name) for a
     # pad, "kit" for all pads
     edited: dict[Any, int] = field(default_factory=dict)
+    last_hit: tuple[int, ...] = (0,) * N_PADS  # per pad: number of the hit that set its drum
     oldest_hit: tuple[int, ...] = (0,) * N_PADS  # per pad: answers to earlier hits are late
 
     def sound(self, pad: int) -> tuple[Drum | None, float]:
@@ -138,6 +140,10 @@ class Strike:
     pad: int
     velocity: float  # 0 to 1
 
+    def __post_init__(self):
+        if not 0 <= self.pad < N_PADS:  # compiled code does not check it
+            raise ValueError(f"pad is {self.pad}, allowed is 0 to {N_PADS - 1}")
+
 
 @dataclass(frozen=True)
 class Audition:
@@ -160,7 +166,7 @@ class Learn:
 
     def __post_init__(self):
         if self.what is not None and self.what not in (NOTE, *PARAMETERS):
-            allowed = ", ".join((NOTE, *BY_KEY))
+            allowed = ", ".join((NOTE, *PARAMETERS))
             raise ValueError(f"learn is {self.what!r}, allowed is one of: {allowed}")
 
 
@@ -396,7 +402,10 @@ def _answered(state: State, event: Answered) -> State:
     if late or event.hit < state.oldest_hit[event.pad]:
         return state
     kit = state.kit.with_pad(event.pad, drum=event.drum)
-    return replace(state, kit=kit, oldest_hit=_with(state.oldest_hit, event.pad, event.hit))
+    last, oldest = (
+        _with(hits, event.pad, event.hit) for hits in (state.last_hit, state.oldest_hit)
+    )
+    return replace(state, kit=kit, last_hit=last, oldest_hit=oldest)
 
 
 def _controller_moved(state: State, event: ControllerMoved) -> State:
@@ -407,7 +416,7 @@ def _controller_moved(state: State, event: ControllerMoved) -> State:
         return state
     oldest = state.oldest_hit
     if changed == "drum":  # later answers to the hit that set it are late
-        oldest = _with(oldest, event.pad, oldest[event.pad] + 1)
+        oldest = _with(oldest, event.pad, state.last_hit[event.pad] + 1)
     kit = state.kit.with_value(event.pad, event.turns, event.to)
     return replace(state, kit=kit, oldest_hit=oldest)
 

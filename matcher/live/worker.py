@@ -120,10 +120,14 @@ class Worker:
             )
             try:
                 first = next(answers)
-                if job.hit not in self._best:
-                    self._answer(first)
             except Exception as error:  # of any kind, so that the next hit is matched
                 self._fail(f"the model could not match a hit: {error}")
+                continue
+            try:
+                if job.hit not in self._best:
+                    self._answer(first)
+            except Exception as error:
+                self._fail(f"a drum could not be put on its pad: {error}")
                 continue
             if job.clip.observed_s >= REFINED_S and self._refines():
                 self._to_refine.put((job, answers))

@@ -125,6 +125,12 @@ def test_a_model_that_was_loaded_stays_when_the_process_is_replaced(silent, tmp_
         engine.send(LoadModel(path))
         assert wait_for(engine, ModelLoaded).path == path
         assert engine.state.setup.model == path
+        path.unlink()  # so that the next process says which one it looks for
+        engine._process.kill()
+        assert "ended by itself" in wait_for(engine, Failed).message
+        assert f"model {path} cannot be read" in wait_for(engine, Failed).message
+        assert wait_for(engine, ModelLoaded).path == SHIPPED
+        assert engine.state.setup.model == SHIPPED
 
 
 def test_an_unknown_parameter_is_not_learned_and_no_input_not_calibrated(silent):

@@ -1,12 +1,25 @@
 import queue
+import threading
 import time
 
 import numpy as np
 import pytest
 
 from matcher.kits.kit import Kit
+from matcher.live import programs
+from matcher.live.callback import make_state
 from matcher.live.process import EngineProcess
-from matcher.live.protocol import Answered, ChangeSetup, EditPads, Failed, ReplaceKit, Setup, State
+from matcher.live.protocol import (
+    Answered,
+    ChangeSetup,
+    EditPads,
+    Event,
+    Failed,
+    ReplaceKit,
+    Setup,
+    State,
+    apply,
+)
 from matcher.live.worker import Answer, Job
 from matcher.matching.hear import Clip
 from matcher.physics.drum import Drum
@@ -100,3 +113,47 @@ def test_a_hit_that_cannot_be_matched_is_reported_and_the_next_one_is_matched(pr
     failed, answered = received
     assert "NaN" in failed.message
     assert answered.hit == 2
+
+
+def test_events_are_published_in_the_order_in_which_they_are_applied(process):
+    """A client that applies them in turn comes to the same kit."""
+    process.obey(EditPads(1, {PAD: {"drum": Drum(TOM)}}))
+    process.obey(ChangeSetup(2, {"armed": PAD, "controllers": {20: "tau"}}))
+    client = process.state
+    entered, put_pad = threading.Event(), process.player.put_pad
+
+    def slow_put_pad(i, program=True):  # as while an earlier program is on its way
+        entered.set()
+        time.sleep(0.05)
+        put_pad(i, program)
+
+    process.player.put_pad = slow_put_pad
+    worker = threading.Thread(target=process.put_answer, args=(answer(1, 0.1, revision=2),))
+    worker.start()
+    entered.wait(5)
+    process.midi._turn(20, 100)
+    worker.join()
+    for event in events(process, Event):
+        client = apply(client, event)
+    assert client.kit == process.state.kit
+    assert tau(process) > 0.5  # the controller was moved last
+
+
+def test_a_stream_that_closes_while_a_drum_is_put_on_its_pad(process):
+    """Its record is taken once; nothing of the answer is lost."""
+
+    class Stream:
+        state, sample_rate, input = make_state(48000, 0, 2), 48000.0, None
+
+    process.player._stream = Stream()
+    write_program = programs.write_program
+
+    def close_meanwhile(*arguments):
+        process.player._stream = None  # as the main thread does it
+        write_program(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(programs, "write_program", close_meanwhile)
+        assert process.put_answer(answer(1, 0.1))
+    assert [event.hit for event in events(process, Answered)] == [1]
+    assert tau(process) == 0.1
