@@ -66,10 +66,8 @@ def turned(event: ControllerMoved, pad_name: str = "") -> str:
 
 def calibrated(event: Calibrated) -> str:
     """The result of a calibration in words."""
-    settings, clipped = (
-        event.settings,
-        "; the input clips, turn it down at the device" * event.clipped,
-    )
+    settings = event.settings
+    clipped = "; the input clips, turn it down at the device" if event.clipped else ""
     return (
         f"set by {event.hits} hits: gain {event.gain_db:+g} dB, threshold "
         f"{settings.threshold_db:g} dB, sensitivity {100 * settings.sensitivity:.0f} %, "

@@ -1,6 +1,6 @@
 """Onset detection on performances of known truth.
 
-`./test tests/test_performances.py --long --drums FOLDER -rP` prints the figures of docs.
+`./test tests/live/test_performances.py --long --drums FOLDER -rP` prints the figures of docs.
 """
 
 import numpy as np
