@@ -6,6 +6,7 @@ live.worker, which turn a hit into a drum; one that writes to the pipe.
 """
 
 import contextlib
+import multiprocessing
 import os
 import queue
 import signal
@@ -56,6 +57,7 @@ TURN_S = 0.001  # s: between two steps
 SNAPSHOT_S = 0.05  # s: between two snapshots
 SAID_S = 0.05  # s: time for the last events to be written to the pipe
 SWITCH_S = 0.0005  # s: interpreter's switch interval, short as MIDI shares it with the worker
+GONE_S = 1.0  # s: after that a process whose client is gone has not ended by itself
 STUCK = 3  # exit status of a process in which PortAudio hangs
 
 
@@ -282,6 +284,7 @@ class EngineProcess:
 def serve(pipe, state: State, began: float) -> None:
     """Run the engine's process: commands from the pipe, events and snapshots into it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the client, which ends this
+    threading.Thread(target=_end_with_client, name="client", daemon=True).start()
     sys.setswitchinterval(SWITCH_S)
     to_send: queue.SimpleQueue = queue.SimpleQueue()
     try:
@@ -315,6 +318,13 @@ def serve(pipe, state: State, began: float) -> None:
             next_snapshot = now + SNAPSHOT_S
             to_send.put(process.snapshot())
         time.sleep(TURN_S)
+
+
+def _end_with_client() -> None:
+    """End this process soon after its client ended, even while it still compiles."""
+    multiprocessing.parent_process().join()
+    time.sleep(GONE_S)
+    os._exit(1)
 
 
 def _send_all(pipe, to_send) -> None:

@@ -65,6 +65,7 @@ def test_the_sound_server_is_killed_and_comes_back(stage):
     assert app.process.poll() is None
 
 
+@pytest.mark.slow
 def test_a_sender_of_notes_is_killed_in_the_middle_of_one(stage):
     _, app, cables = stage()
     sender = subprocess.Popen([sys.executable, "-c", SENDER, str(FIRST + 1)])

@@ -205,6 +205,7 @@ def test_from_a_hit_to_the_sound_it_triggers(stage, long):
     assert np.median(delays) <= 1e3 * 2 * PERIOD / RATE + 1
 
 
+@pytest.mark.slow
 def test_our_own_sound_does_not_run_away(stage):
     _, app, cables = stage("--mode", "trigger", shared=True)
     cables.feedback = 10 ** (-12 / 20)

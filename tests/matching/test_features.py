@@ -79,6 +79,7 @@ def pooled_librosa(x):
     )
 
 
+@pytest.mark.slow
 def test_agrees_with_librosa_on_recordings(matches):
     correlations = []
     for match in matches.values():

@@ -92,6 +92,7 @@ def test_on_a_cluster_that_loses_a_worker_it_is_the_same(uninterrupted, tmp_path
     assert table_of(tmp_path) == table_of(uninterrupted)
 
 
+@pytest.mark.slow
 def test_a_damaged_shard_is_made_again_and_no_other(uninterrupted, tmp_path):
     shutil.copytree(uninterrupted / "jobs", tmp_path / "jobs")
     before = shards(tmp_path)
