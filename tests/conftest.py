@@ -1,4 +1,5 @@
 import csv
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,12 @@ from matcher.physics.theta import LIVE, PRESETS, Theta
 
 DATA = Path(__file__).parent / "data"
 TOM = Theta(2 * np.pi * 110, 0.3, 0.05, 0.03, 0.7)
+
+
+def pytest_configure():
+    """Let Ctrl-C reach what tests start, even where a shell started them in its background."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser):
