@@ -1,9 +1,14 @@
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
 from threadpoolctl import threadpool_limits
+
+
+PR_SET_PDEATHSIG = 1  # of Linux
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -11,6 +16,11 @@ def one_thread():
     """As the app has it: small products take longer with threads that wait for each other."""
     with threadpool_limits(1):
         yield
+
+
+def _end_with_parent() -> None:
+    """Called in a child process: it ends when this one does, which uses the display to its end."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @pytest.fixture(scope="session")
@@ -21,9 +31,10 @@ def display():
         yield
         return
     read, write = os.pipe()
-    # it ends by itself when its last client has gone, which is this process
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1920x1080x24", "-terminate"]
-    subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1920x1080x24"]
+    subprocess.Popen(
+        command, pass_fds=[write], stderr=subprocess.DEVNULL, preexec_fn=_end_with_parent
+    )
     os.close(write)
     with os.fdopen(read) as pipe:
         os.environ |= {"DISPLAY": f":{pipe.readline().strip()}", "QT_QPA_PLATFORM": "xcb"}

@@ -82,6 +82,7 @@ def test_ctrl_c_while_the_engine_starts(app):
     while engine_of(window) is None and time.monotonic() < end:
         time.sleep(0.02)
     time.sleep(0.3)  # it imports
+    assert window.poll() is None and engine_of(window) is not None
     assert "Traceback" not in interrupt(window)
 
 
