@@ -7,7 +7,6 @@ import subprocess
 import pytest
 from threadpoolctl import threadpool_limits
 
-
 PR_SET_PDEATHSIG = 1  # of Linux
 
 
