@@ -47,7 +47,6 @@ class ComparisonPanel(QWidget):
         self.comparison: Comparison | None = None
         self._clip: Clip | None = None
         self._next_is_twin = False
-        self._stages: list[str] = []
         self._wanted = None  # clip and sound of the newest comparison
         self._latest = Background(self, newest_only=True)
         self._latest.done.connect(self._show)

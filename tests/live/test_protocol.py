@@ -104,6 +104,25 @@ def test_a_controller_makes_later_answers_to_the_same_hit_late(state):
     assert tau(apply(state, answer(2, tau=0.4))) == 0.4
 
 
+def test_a_controller_makes_one_hit_late_however_often_it_moves(state):
+    sweep = [moved("tau", 0.1 * i) for i in range(1, 11)]
+    state = follow(state, answer(1), *sweep)
+    assert apply(state, answer(1)) is state
+    assert tau(state) == pytest.approx(1.0)
+    assert tau(apply(state, answer(2, tau=0.3))) == 0.3
+
+
+def test_a_controller_before_the_first_hit_makes_no_answer_late(state):
+    state = apply(state, edit(1, drum=Drum(TOM)))
+    sweep = [moved("tau", 0.1 * i, revision=1) for i in range(1, 6)]
+    assert tau(follow(state, *sweep, answer(1, revision=1, tau=0.7))) == 0.7
+
+
+def test_a_strike_of_a_pad_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match="pad is 16, allowed is 0 to 15"):
+        Strike(16, 1.0)
+
+
 def test_answers_and_controllers_change_a_muted_pad(state):
     state = apply(state, ChangeSetup(1, {"solo": frozenset({0})}))
     state = apply(state, answer(1, revision=1))
