@@ -33,6 +33,7 @@ class LogCqt:
     growth: float  # ratio of the lengths of consecutive frames; 1: equal frames
     reach: float = 4.0  # sigma: where a bin's Gaussian is truncated; exp(-8) is -70 dB
     oversampling: float = 1.0  # rate of a band over its width, 2 reach: less aliasing, more time
+    sample_rate: ClassVar[float] = SAMPLE_RATE  # Hz
     n_samples: ClassVar[int] = N_SAMPLES  # samples of the window
     padding: ClassVar[int] = 2**14  # zeros after the window, so that no band wraps around
 
@@ -56,7 +57,7 @@ class LogCqt:
         """Transform clips; a sine of amplitude 1 gives 1.
 
         Args:
-            x: (..., samples) at SAMPLE_RATE, from the onset. Clips shorter than the window are
+            x: (..., samples) at sample_rate, from the onset. Clips shorter than the window are
                 padded with zeros, longer ones truncated.
 
         Returns:
@@ -101,7 +102,7 @@ class LogCqt:
     def _plan(self) -> list:
         """Rows of (bins, FFT indices, windows, pooling matrix), one per size of band."""
         length = self.n_samples + self.padding
-        hz = SAMPLE_RATE / length  # distance of two lines of the FFT
+        hz = self.sample_rate / length  # distance of two lines of the FFT
         sigma = self.bandwidth * (2 ** (1 / BINS_PER_OCTAVE) - 1) * self.frequencies
         half = np.ceil(self.reach * sigma / hz).astype(int)  # lines on each side of the centre
         centre = np.round(self.frequencies / hz).astype(int)

@@ -1,0 +1,186 @@
+"""The partials of a recorded drum: frequencies, decay rates, amplitudes and phases of its tones.
+
+Damped sines are chosen one after the other from candidates (poles), each where it explains most of
+what the earlier ones leave, as matching pursuit (Mallat and Zhang 1993) with all amplitudes solved
+for again. Then each is moved a little, in frequency and decay, to where it explains most beside the
+others. Strokes on one drum share frequencies and decay rates and have amplitudes of their own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from matcher.matching import pitch, pitch_glide, poles
+from matcher.matching.features import FLOOR, SAMPLE_RATE, normalise
+from matcher.matching.pitch_glide import Glide
+from matcher.matching.sinusoids import Sinusoids
+
+MOST = 16  # partials
+NEAR_CENTS = 40.0  # cents between partials, at least
+NEAR_HZ = 2.5  # Hz, at least
+LEAST_GAIN = 1e-5  # of what the first explains: a partial with less is not there
+FEW = 12  # partials, by which a glide is judged
+GLIDE_GAIN = 0.2  # of the energy that they leave, which a glide has to explain as well
+FROM_ZERO = 30.0  # cost of a body that begins with a step
+ROUNDS = 2  # of moving the partials, the second by half
+MOVES_HZ = np.array([0, 1, -1, 2.5, -2.5, 0, 0, 1, -1])  # of MOVE_HZ sigma
+MOVES_SIGMA = np.array([0, 0, 0, 0, 0, 1, -1, 1, -1])  # of MOVE_SIGMA
+MOVE_HZ = 1 / (8 * np.pi)  # Hz per 1/s
+LEAST_MOVE_HZ = 0.04  # Hz
+MOVE_SIGMA = 0.25  # of the logarithm
+AT_PITCH_CENTS = 60.0  # cents: standard deviation, how near to the pitch its partial is looked for
+FARTHEST_CENTS = 120.0  # cents: farther away there is none
+DECAY_CENTS = 80.0  # cents: standard deviation, of the partials whose mean decay is the pitch's
+
+
+@dataclass(frozen=True)
+class Partials:
+    """Partials of a drum at rest: that of the pitch first, then those that explain most."""
+
+    hz: np.ndarray  # (partials,)
+    sigma: np.ndarray  # (partials,) 1/s
+    # (strokes, partials) complex, over each clip's peak: Im(a exp((-sigma + i omega) t)) sounds
+    amplitudes: np.ndarray
+    glide: Glide
+    explained: float  # share of the energy, the mean over windows and strokes
+    pitches: np.ndarray  # Hz, as pitch.pitches; the first is the drum's
+
+    @property
+    def pitch_hz(self) -> float | None:
+        """The drum's pitch; None where there is none."""
+        return float(self.pitches[0]) if len(self.pitches) else None
+
+    @property
+    def pitch_sigma(self) -> float | None:
+        """Decay rate at the pitch, 1/s; None where no partial is near to it.
+
+        The mean of the logarithms of the partials there, weighted by their energy.
+        """
+        if self.pitch_hz is None:
+            return None
+        cents = 1200 * np.log2(self.hz / self.pitch_hz)
+        near = np.exp(-0.5 * (cents / DECAY_CENTS) ** 2) * (np.abs(cents) < FARTHEST_CENTS)
+        near *= np.sum(np.abs(self.amplitudes) ** 2, axis=0) / self.sigma
+        if not np.any(near):
+            return None
+        return float(np.exp(np.sum(near * np.log(self.sigma)) / np.sum(near)))
+
+
+def analyse(clips: list[np.ndarray], glide: Glide | None = None, most: int = MOST) -> Partials:
+    """The partials that several strokes on one drum share.
+
+    Args:
+        clips: Each (samples,) at SAMPLE_RATE from its onset, not silent.
+        glide: Of all; None: it is found in the first.
+        most: Partials, at most.
+
+    Returns:
+        The partials.
+    """
+    clips = [audible(clip) for clip in clips]
+    if glide is None:
+        glide, x, sines = _glide(clips)
+    else:
+        x = [pitch_glide.unglided(clip, SAMPLE_RATE, glide) for clip in clips]
+        sines = _candidates(x)
+    pitches = pitch.pitches(x)
+    chosen, amplitudes = _choose(sines, most, pitches[0] if len(pitches) else None)
+    if not chosen:
+        none = np.zeros(0)
+        return Partials(none, none, np.zeros((len(clips), 0), complex), glide, 0.0, pitches)
+    hz, sigma = sines[0].hz[chosen], sines[0].sigma[chosen]
+    for i in range(ROUNDS):
+        hz, sigma = _moved(x, hz, sigma, 0.5**i)
+    sines = _sinusoids(x, hz, sigma)
+    chosen = list(range(len(hz)))
+    amplitudes = [s.amplitudes(chosen, FROM_ZERO) for s in sines]
+    explained = float(np.mean([s.explained(chosen, a) for s, a in zip(sines, amplitudes)]))
+    # Re(a z^n) = Im(i a z^n)
+    amplitudes = 1j * np.array([a[:, 0] + 1j * a[:, 1] for a in amplitudes])
+    return Partials(hz, sigma, amplitudes, glide, explained, pitches)
+
+
+def audible(clip: np.ndarray) -> np.ndarray:
+    """A clip with a peak of 1, cut where it stays below FLOOR."""
+    x = normalise(np.asarray(clip, float))
+    return x[: np.flatnonzero(np.abs(x) > FLOOR)[-1] + 1]
+
+
+def _glide(clips) -> tuple[Glide, list[np.ndarray], list[Sinusoids]]:
+    """The glide, and clips and candidates without it."""
+    straight = [clip.astype(float) for clip in clips]
+    sines = _candidates(straight)
+    glide = pitch_glide.find(clips[0], SAMPLE_RATE)
+    if glide.rise > 0:
+        bent = [pitch_glide.unglided(clip, SAMPLE_RATE, glide) for clip in clips]
+        other = _candidates(bent)
+        few, more = (_explained(s, *_choose(s, FEW)) for s in (sines, other))
+        if more > few + GLIDE_GAIN * (1 - few):
+            return glide, bent, other
+    return Glide(), straight, sines
+
+
+def _candidates(x: list[np.ndarray]) -> list[Sinusoids]:
+    """The sines that are found in any of x, beside each of x."""
+    found = np.concatenate([poles.find(one, SAMPLE_RATE) for one in x])
+    return _sinusoids(x, found[:, 0], found[:, 1])
+
+
+def _sinusoids(x, hz, sigma) -> list[Sinusoids]:
+    return [Sinusoids(one, hz, sigma, SAMPLE_RATE) for one in x]
+
+
+def _explained(sines, chosen, amplitudes) -> float:
+    return float(np.mean([s.explained(chosen, a) for s, a in zip(sines, amplitudes)]))
+
+
+def _choose(
+    sines: list[Sinusoids], most: int, pitch_hz: float | None = None
+) -> tuple[list[int], list[np.ndarray]]:
+    """Indices of the sines that explain most, at most so many, and their amplitudes.
+
+    The first is the one at the pitch, where there is one.
+    """
+    hz, chosen = sines[0].hz, []
+    amplitudes = [np.zeros((0, 2))] * len(sines)
+    free, first = np.ones(len(hz), bool), 0.0
+    while len(chosen) < most and free.any():
+        gains = np.mean(
+            [s.gains(chosen, a) / s.n_windows for s, a in zip(sines, amplitudes)], axis=0
+        )
+        allowed = np.where(free, gains, 0)
+        if not chosen and pitch_hz is not None:
+            allowed = _at_pitch(allowed, hz, pitch_hz)
+        best = int(np.argmax(allowed))
+        first = max(first, gains.max())
+        if gains[best] <= LEAST_GAIN * first:
+            break
+        chosen.append(best)
+        amplitudes = [s.amplitudes(chosen) for s in sines]
+        cents = 1200 * np.abs(np.log2(hz / hz[best]))
+        free &= (cents > NEAR_CENTS) & (np.abs(hz - hz[best]) > NEAR_HZ)
+    return chosen, amplitudes
+
+
+def _at_pitch(gains: np.ndarray, hz: np.ndarray, pitch_hz: float) -> np.ndarray:
+    """Gains of sines (sines,) weighted by how near they are to the pitch; as they are where none is."""
+    cents = 1200 * np.log2(hz / pitch_hz)
+    near = np.exp(-0.5 * (cents / AT_PITCH_CENTS) ** 2) * (np.abs(cents) < FARTHEST_CENTS)
+    return gains * near if np.any(gains * near > 0) else gains
+
+
+def _moved(x, hz, sigma, share) -> tuple[np.ndarray, np.ndarray]:
+    """Each partial moved a little to where it explains most beside the others."""
+    step = np.maximum(MOVE_HZ * sigma, LEAST_MOVE_HZ)[:, None]
+    n = len(MOVES_HZ)
+    hz = (hz[:, None] + share * step * MOVES_HZ).ravel()
+    sigma = (sigma[:, None] * np.exp(share * MOVE_SIGMA * MOVES_SIGMA)).ravel()
+    sines = _sinusoids(x, hz, np.clip(sigma, *poles.SIGMA))
+    chosen = list(range(0, len(hz), n))
+    for i in range(len(chosen)):
+        others = chosen[:i] + chosen[i + 1 :]
+        own = slice(n * i, n * (i + 1))
+        gains = sum(s.gains(others, s.amplitudes(others))[own] / s.n_windows for s in sines)
+        chosen[i] = n * i + int(np.argmax(gains))
+    return sines[0].hz[chosen], sines[0].sigma[chosen]
