@@ -61,6 +61,7 @@ class Pad:
     choke: int = 0  # choke group, whose other pads a strike silences; 0: none
     curve: str = "linear"  # one of CURVES
     attack_mix: float = PARAMETERS["attack_mix"].default
+    as_recorded: float = PARAMETERS["as_recorded"].default
 
     def __post_init__(self):
         for name, (low, high) in WHOLE_NUMBERS.items():

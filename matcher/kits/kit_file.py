@@ -185,6 +185,8 @@ def _powers(value) -> tuple[tuple[float, ...], ...]:
         isinstance(row, list) and all(type(v) in (int, float) for v in row) for row in rows
     )
     powers = tuple(tuple(map(float, row)) for row in rows) if numbers else ()
+    if tuple(map(len, powers)) == (attack.EARLIER_SHAPE[1],) * attack.EARLIER_SHAPE[0]:
+        powers = tuple(map(tuple, attack.widened(powers).tolist()))
     attack.check_powers(powers)
     return powers
 

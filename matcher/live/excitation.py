@@ -3,7 +3,7 @@
 import numpy as np
 
 from matcher.compiled import native
-from matcher.physics import drum
+from matcher.physics import bank
 
 WEAKEST = 0.01  # force below which a mallet gets no softer
 EDGE = 0.96  # of the way from the middle to the rim: the farthest strike, since the rim is silent
@@ -12,7 +12,7 @@ EDGE = 0.96  # of the way from the middle to the rim: the farthest strike, since
 @native
 def dullness(force):
     """Factor of a mallet's softness for a force other than 1, less that for 1: 0 with 1."""
-    return max(force, WEAKEST) ** (-2 * drum.BRIGHTER) - 1
+    return max(force, WEAKEST) ** (-2 * bank.BRIGHTER) - 1
 
 
 @native

@@ -83,7 +83,7 @@ def write_program(program: np.ndarray, drum_: Drum, attack_mix: float, sample_ra
         sample_rate: Hz.
     """
     n_samples = round(PEAK_S * sample_rate)
-    mixed, body_peak = drum.render_mixed(drum_, sample_rate, n_samples, attack_mix)
+    mixed, body_peak = drum.render_mixed(drum_, sample_rate, n_samples, attack_mix, 0.0)
     whole = float(np.abs(mixed).max())
     _write_modes(program, drum_, body_peak * whole or 1.0, sample_rate)  # 1: the body is silent
     program["attack_powers"] = program["n_starts"] = program["last_start"] = 0
@@ -97,9 +97,9 @@ def write_program(program: np.ndarray, drum_: Drum, attack_mix: float, sample_ra
 
 def _write_modes(program: np.ndarray, drum_: Drum, peak: float, sample_rate: float) -> None:
     """Fill in the body; peak: its largest sample in the modes' own scale that is to become 1."""
-    modes = modal.fade_out(drum_.modes(), sample_rate)
-    anywhere = drum_.dulled(modes._replace(gain=1 / (modes.omega * drum_.theta.alpha)))
-    anywhere = modal.fade_out(anywhere, sample_rate).gain / peak
+    rows = drum.make_bank(drum_, sample_rate, 0.0)
+    modes = drum.faded_modes(drum_, sample_rate)
+    anywhere = rows["anywhere"][0, :N_MODES] / peak
     sounds, can_sound = (gain > SILENT for gain in (modes.gain / peak, anywhere))
     order = np.argsort(modes.sigma, kind="stable")
     order = np.concatenate([order[sounds[order]], order[(can_sound & ~sounds)[order]]])
@@ -173,7 +173,7 @@ def _starts(drum_, powers, mixed, body_peak: float, sample_rate: float) -> list[
     changes = drum_.tension > 0 or drum_.mallet_hz < drum.HARD_HZ
     rests = [mixed[:n] - free]  # all but the free bands
     for force in FORCES[1:] if changes else ():
-        body = drum.render_body(drum_, sample_rate, n, force)
+        body = drum.render_body(drum_, sample_rate, n, force, 0.0)
         rests.append(body / np.float32(body_peak or 1.0) + fixed)
     n_places = round(N_CANDIDATES * min(1, FULL_RATE / sample_rate))
     places = GOLDEN * np.arange(n_places) % 1 * (NOISE - LOOP - n)

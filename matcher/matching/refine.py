@@ -26,7 +26,7 @@ from matcher.matching.search_space import (
     to_drum,
 )
 from matcher.matching.target import WINDOWS, Target, unit_attack_power
-from matcher.physics import attack, drum
+from matcher.physics import attack, drum, modal
 from matcher.physics.drum import Drum
 from matcher.physics.theta import LIVE, Theta
 
@@ -95,7 +95,7 @@ def prepare() -> None:
     theta = LIVE.from_nu(np.zeros(5))
     for tension in (0.0, 0.1):
         drum_ = Drum(theta, tension=tension)
-        drum.render_body(drum_, SAMPLE_RATE, drum.modal.GLIDE)
+        drum.render_body(drum_, SAMPLE_RATE, modal.GLIDE)
         mode_power(drum_, WINDOWS[0], 1)
 
 

@@ -11,14 +11,18 @@ import numpy as np
 import scipy.fft
 
 LOWEST_HZ = 40.0  # Hz: lower edge of the lowest band
-OCTAVES = 8.0  # octaves: width of all bands together, up to 10.2 kHz
-N_BANDS = 12
-DECAYS_S = (0.008, 0.025, 0.07, 0.2, 0.6)  # s: decay times of the amplitude to 1/e, stick to wires
+HIGHEST_HZ = 22000.0  # Hz: no line of the noise is above, where 44.1 kHz would miss it
+N_BANDS = 14
+OCTAVES = 8 * N_BANDS / 12  # octaves: width of all bands together
+# s: decay times of the amplitude to 1/e, from the stick's contact to snare wires
+DECAYS_S = (0.003, 0.008, 0.025, 0.07, 0.2, 0.6, 1.8)
 N_DECAYS = len(DECAYS_S)
 PERIOD_S = 2**16 / 22050  # s: period of the noise, the length of the analysed window
 RISE_S = 0.0005  # s: rise time of the noise, so that it does not click
 SEED = 20231
 SHAPE = (N_BANDS, N_DECAYS)  # shape of attack powers
+EARLIER_SHAPE = (12, 5)  # of attack powers of earlier files: without the two highest bands and
+FIRST_DECAY = 1  # the first and the last decay
 LOUDEST = 1e6  # power: largest allowed attack power, 60 dB above the body's peak
 
 
@@ -37,7 +41,7 @@ def noise(sample_rate: float) -> np.ndarray:
     """
     n = round(PERIOD_S * sample_rate)
     rng = np.random.default_rng(SEED)
-    hz = np.arange(1, int(2 * LOWEST_HZ * 2**OCTAVES * PERIOD_S)) / PERIOD_S
+    hz = np.arange(1, int(HIGHEST_HZ * PERIOD_S) + 1) / PERIOD_S
     phase = np.exp(2j * np.pi * rng.random(len(hz)))
     place = np.log2(hz / LOWEST_HZ) / OCTAVES * N_BANDS - 0.5  # the centre of band i is at i
     out = np.empty((N_BANDS, n), np.float32)
@@ -86,6 +90,14 @@ def render(powers: np.ndarray, sample_rate: int, n_samples: int) -> np.ndarray:
     out = np.zeros(n_samples, np.float32)
     for band, amplitude in zip(noise(sample_rate), amplitudes):
         out += amplitude * np.resize(band, n_samples)
+    return out
+
+
+def widened(powers) -> np.ndarray:
+    """Attack powers of EARLIER_SHAPE, as in earlier files, as ones of SHAPE that sound the same."""
+    out = np.zeros(SHAPE)
+    n_bands, n_decays = EARLIER_SHAPE
+    out[:n_bands, FIRST_DECAY : FIRST_DECAY + n_decays] = powers
     return out
 
 

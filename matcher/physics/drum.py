@@ -1,19 +1,19 @@
 """The drum: theta, strike point, mallet, tension and attack, and how its sound is rendered.
 
 The body is a linear membrane solved by the functional transformation method (physics.ftm), or one
-whose tension rises with its energy (modal.add_gliding). The attack is added as noise.
+whose tension rises with its energy (modal.add_gliding), or a recorded drum's own partials in the
+place of modes (physics.partials). The attack is added as noise.
 """
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from matcher.physics import attack, ftm, modal
+from matcher.physics import attack, bank, body, ftm, partials
 from matcher.physics.parameters import HARD_HZ, PARAMETERS
+from matcher.physics.partials import DEFAULT_GLIDE_S, Partial
 from matcher.physics.theta import Theta
 
-BRIGHTER = 0.2  # exponent of force in a mallet's cutoff: a Hertzian contact lasts force^-0.2
 STRIKE = ("x1", "x2")  # names of the parameters of the strike point
 DRUM_PARAMETERS = (*Theta._fields, *STRIKE, "mallet_hz", "tension")  # those that a Drum holds
 AttackPowers = tuple[tuple[float, ...], ...]  # of shape attack.SHAPE
@@ -28,6 +28,8 @@ class Drum(NamedTuple):
     mallet_hz: float = HARD_HZ  # Hz: cutoff, at which a strike of force 1 loses 4.3 dB
     tension: float = 0.0  # relative rise of the fundamental's squared frequency at force 1
     attack_powers: AttackPowers | None = None  # per band and decay, relative to the body's peak^2
+    partials: tuple[Partial, ...] = ()  # of the recorded drum, at most partials.MOST_PARTIALS
+    glide_s: float = DEFAULT_GLIDE_S  # s: decay of the tension, where there are partials
 
     def value(self, name: str) -> float:
         """The value of the parameter `name`, one of DRUM_PARAMETERS."""
@@ -52,28 +54,26 @@ class Drum(NamedTuple):
             PARAMETERS[name].check(self.value(name))
         if self.attack_powers is not None:
             attack.check_powers(self.attack_powers)
+        partials.check(self.partials, self.glide_s)
 
     def modes(self, force: float = 1.0) -> ftm.Modes:
-        """Modes excited by a strike of this force, in (0, 1], apart from its loudness."""
-        return self.dulled(ftm.modes(self.theta, self.strike), force)
-
-    def dulled(self, modes: ftm.Modes, force: float = 1.0) -> ftm.Modes:
-        """Apply this drum's mallet, at a force in (0, 1], to modes excited by a hard mallet."""
-        if self.mallet_hz >= HARD_HZ:
-            return modes
-        cutoff = 2 * np.pi * self.mallet_hz * force**BRIGHTER
-        return modes._replace(gain=modes.gain * np.exp(-0.5 * (modes.omega / cutoff) ** 2))
+        """Modes of the membrane excited by a strike of this force, in (0, 1]."""
+        return faded_modes(self, np.inf, force)
 
 
-@lru_cache(8)
-def faded_modes(drum: Drum, sample_rate: float, force: float) -> ftm.Modes:
-    """Modes of a drum struck with this force, faded out towards the Nyquist frequency."""
-    return modal.fade_out(drum.modes(force), sample_rate)
+def faded_modes(drum: Drum, sample_rate: float, force: float = 1.0) -> ftm.Modes:
+    """Modes of a drum's membrane struck with this force, faded out towards the Nyquist frequency.
+
+    Returns:
+        Modes with fields (modes,), in the order of ftm.modes.
+    """
+    rows = make_bank(drum, sample_rate, 0.0)
+    bank.soften(rows, force)
+    return ftm.Modes(*(rows[name][: bank.N_MODES] for name in ("sigma", "omega", "re")))
 
 
-@lru_cache(8)
 def gliding(drum: Drum, sample_rate: float):
-    """Coefficients of modal.add_gliding for a drum.
+    """Coefficients of modal.add_gliding for a drum's membrane.
 
     Args:
         drum: the drum.
@@ -83,45 +83,45 @@ def gliding(drum: Drum, sample_rate: float):
         pull (2, modes) and weight (modes,), both float32. The weights are for amplitudes on the
         modes' own scale; the energy at the onset of a strike of force 1 is 1.
     """
-    modes = faded_modes(drum, sample_rate, 1.0)
-    ratio = 1 + ftm.excess(drum.theta.alpha)  # eigenvalue of the Laplacian over that of mode (1, 1)
-    pull = np.stack([ratio * drum.theta.omega**2 / modes.omega**2, modes.omega / sample_rate])
-    strain = ratio * modes.gain**2
-    weight = ratio / max(strain.sum(), np.finfo(np.float32).tiny)
-    return pull.astype(np.float32), weight.astype(np.float32)
+    rows = make_bank(drum, sample_rate, 0.0)
+    pull = np.stack([rows["pull"], rows["omega"] / sample_rate])[:, : bank.N_MODES]
+    return pull.astype(np.float32), rows["weight"][: bank.N_MODES].astype(np.float32)
 
 
-def render_body(drum: Drum, sample_rate: float, n_samples: int, force: float = 1.0) -> np.ndarray:
-    """Render the membrane alone, (n_samples,) float32 on the modes' own scale."""
-    if drum.tension == 0:
-        return modal.render_modes(drum.modes(force), sample_rate, n_samples)
-    modes = faded_modes(drum, sample_rate, force)
-    return _render_gliding(drum, modes, sample_rate, n_samples, force)
+def make_bank(drum: Drum, sample_rate: float, as_recorded: float = 1.0) -> np.ndarray:
+    """The rows of a drum struck with force 1, a record of bank.BANK."""
+    return _make_work(drum, sample_rate, as_recorded)["bank"]
 
 
-def _render_gliding(drum, modes, sample_rate, n_samples, force) -> np.ndarray:
-    pull, weight = gliding(drum, sample_rate)
-    order = np.argsort(modes.sigma, kind="stable")
-    order = order[modes.gain[order] > modal.SILENCE * modes.gain.sum()]
-    rotation = (-modes.sigma + 1j * modes.omega)[order] / sample_rate
-    state = modal.split(modes.gain[order].astype(complex))
-    pull, weight = pull[:, order], weight[order]
-    one, now = modal.split(np.exp(rotation)), modal.powers(rotation)
-    out = np.zeros(n_samples, np.float32)
-    rise, n = np.float32(drum.tension * force**2), len(order)
-    floor = modal.SILENCE * modes.gain.sum()
-    for start in range(0, n_samples, modal.BLOCK):
-        while n > 0 and abs(state[0, n - 1]) + abs(state[1, n - 1]) < floor:
-            n -= 1
-        if n == 0:
-            break
-        modal.add_gliding(state, one, pull, weight, rise, n, now, out[start : start + modal.BLOCK])
+def _make_work(drum: Drum, sample_rate: float, as_recorded: float) -> np.ndarray:
+    work = np.empty(1, body.WORK)[0]
+    bank.fill(work["bank"], bank.to_record(drum), as_recorded, sample_rate)
+    return work
+
+
+def render_body(
+    drum: Drum, sample_rate: float, n_samples: int, force: float = 1.0, as_recorded: float = 1.0
+) -> np.ndarray:
+    """Render the drum without its attack, (n_samples,) float32 on the modes' own scale.
+
+    Args:
+        drum: the drum.
+        sample_rate: Hz.
+        n_samples: length of the result.
+        force: of the strike, in (0, 1]; it does not scale the result.
+        as_recorded: 0 for the membrane alone, 1 for the drum's own partials.
+    """
+    work, out = _make_work(drum, sample_rate, as_recorded), np.zeros(n_samples, np.float32)
+    if force != 1:
+        bank.soften(work["bank"], force)
+    body.add(work, drum.tension * force**2, sample_rate, out)
     return out
 
 
 def render(
-    drum: Drum | Theta, sample_rate: int, seconds: float, peak: float = 1.0, attack_mix: float = 1.0
-) -> np.ndarray:
+    drum: Drum | Theta, sample_rate: int, seconds: float, peak: float = 1.0,
+    attack_mix: float = 1.0, as_recorded: float = 1.0,
+) -> np.ndarray:  # fmt: skip
     """Render the sound of one stroke.
 
     Args:
@@ -130,17 +130,22 @@ def render(
         seconds: duration, s.
         peak: largest magnitude of the result.
         attack_mix: gain of the attack, 0 to 1.
+        as_recorded: 0 for the membrane alone, 1 for the drum's own partials.
 
     Returns:
         (round(seconds * sample_rate),) float32; zeros if body and attack are silent.
     """
     drum = drum if isinstance(drum, Drum) else Drum(drum)
-    x, _ = render_mixed(drum, sample_rate, round(seconds * sample_rate), attack_mix)
+    n_samples = round(seconds * sample_rate)
+    x, _ = render_mixed(drum, sample_rate, n_samples, attack_mix, as_recorded)
     largest = np.max(np.abs(x), initial=0)
     return x * np.float32(peak / largest) if largest > 0 else x
 
 
-def render_mixed(drum: Drum, sample_rate: float, n_samples: int, attack_mix: float = 1.0):
+def render_mixed(
+    drum: Drum, sample_rate: float, n_samples: int, attack_mix: float = 1.0,
+    as_recorded: float = 1.0,
+):  # fmt: skip
     """Render the body, normalised to a peak of 1, with the attack added to it.
 
     Args:
@@ -148,11 +153,12 @@ def render_mixed(drum: Drum, sample_rate: float, n_samples: int, attack_mix: flo
         sample_rate: Hz.
         n_samples: length of the result.
         attack_mix: gain of the attack, 0 to 1.
+        as_recorded: 0 for the membrane alone, 1 for the drum's own partials.
 
     Returns:
         The sound (n_samples,) float32, and the body's peak before it was normalised.
     """
-    x = render_body(drum, sample_rate, n_samples)
+    x = render_body(drum, sample_rate, n_samples, 1.0, as_recorded)
     largest = float(np.max(np.abs(x), initial=0))
     if largest > 0:
         x = x / np.float32(largest)
@@ -163,12 +169,15 @@ def render_mixed(drum: Drum, sample_rate: float, n_samples: int, attack_mix: flo
     return x, largest
 
 
-def describe_strike(drum: Drum, attack_mix: float = 1.0) -> list[tuple[str, str, str]]:
-    """Describe strike, mallet, tension and attack in words, in rows like those of theta.describe.
+def describe_strike(
+    drum: Drum, attack_mix: float = 1.0, as_recorded: float = 1.0
+) -> list[tuple[str, str, str]]:
+    """Describe strike, mallet, tension, partials and attack, in rows like those of theta.describe.
 
     Args:
         drum: the drum.
         attack_mix: gain of the attack, 0 to 1.
+        as_recorded: 0 for the membrane alone, 1 for the drum's own partials.
 
     Returns:
         Rows of (label, value, meaning).
@@ -183,6 +192,10 @@ def describe_strike(drum: Drum, attack_mix: float = 1.0) -> list[tuple[str, str,
         cents = 600 * np.log2(1 + drum.tension)
         meaning = f"a hard hit starts {cents:.0f} cents above the drum's pitch"
         rows.append((tension.label, f"{drum.tension:.2f}", meaning))
+    if drum.partials and as_recorded > 0:
+        row = PARAMETERS["as_recorded"]
+        meaning = f"{len(drum.partials)} of the recorded drum's own tones"
+        rows.append((row.label, row.format(as_recorded), meaning))
     if drum.attack_powers is not None and attack_mix > 0:
         level = 10 * np.log10(max(np.sum(drum.attack_powers) * attack_mix**2, 1e-12))
         rows.append(

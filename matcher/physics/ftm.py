@@ -48,19 +48,34 @@ def modes(theta: Theta, strike=STRIKE, n_modes: int = N_MODES) -> Modes:
     """
     omega, tau, p, D, alpha = (np.asarray(v, np.float64)[..., None] for v in theta)  # (..., 1)
     m, k = _indices(n_modes)
+    sigma, _, omega_mk = closed_form(omega, tau, p, D, alpha, mode_excess(alpha, m, k))
+    return Modes(sigma, omega_mk, shape(m, k, *strike) / (omega_mk * alpha))
+
+
+# These three are compiled for the bank as well: they take floats, or arrays that broadcast.
+
+
+def closed_form(omega, tau, p, D, alpha, q):
+    """Sigma, squared frequency without damping, and frequency of a mode of a theta."""
     beta = alpha + 1 / alpha
-    q = excess(alpha, n_modes)
     sigma = (1 + p * beta * q) / tau
-    stiff = omega**2 * (1 + q) * (1 + D**2 * beta**2 * q)
-    omega_mk = np.sqrt(stiff + q * (1 - p * beta) ** 2 / tau**2)
-    shape = np.sin(m * np.pi * strike[0]) ** 2 * np.sin(k * np.pi * strike[1]) ** 2
-    return Modes(sigma, omega_mk, shape / (omega_mk * alpha))
+    undamped = omega**2 * (1 + q) * (1 + D**2 * beta**2 * q)
+    return sigma, undamped, np.sqrt(undamped + q * (1 - p * beta) ** 2 / tau**2)
+
+
+def mode_excess(alpha, m, k):
+    """q = r - 1 of mode (m, k)."""
+    return (alpha**2 * (m**2 - 1) + k**2 - 1) / (1 + alpha**2)
+
+
+def shape(m, k, x1, x2):
+    """How strongly a strike at (x1, x2), shares of each side, sounds mode (m, k) there: 0 to 1."""
+    return (np.sin(m * np.pi * x1) * np.sin(k * np.pi * x2)) ** 2
 
 
 def excess(alpha, n_modes: int = N_MODES) -> np.ndarray:
     """q = r - 1 of each mode, (..., n_modes^2); alpha: (..., 1) or a float."""
-    m, k = _indices(n_modes)
-    return (alpha**2 * (m**2 - 1) + k**2 - 1) / (1 + alpha**2)
+    return mode_excess(alpha, *_indices(n_modes))
 
 
 @lru_cache

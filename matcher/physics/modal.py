@@ -111,19 +111,23 @@ def add_gliding(state, rotation, pull, weight, rise, n_modes, powers_now, out):
         add_modes(state, powers_now, n_modes, out[start : start + GLIDE])
 
 
+def fade(omega, sample_rate):
+    """Gain, 1 to 0, that fades modes out before the Nyquist frequency, so that none aliases.
+
+    omega: rad/s, a float or an array; it is compiled for the bank as well.
+    """
+    share = (omega / (np.pi * sample_rate) - FADE) / (1 - FADE)
+    inside = np.minimum(np.maximum(share, 0.0), 1.0)
+    return np.cos(np.pi / 2 * inside) ** 2 * (share < 1)
+
+
 def fade_out(modes: ftm.Modes, sample_rate: float) -> ftm.Modes:
     """Fade out the gains of modes near the Nyquist frequency and above, so that none aliases."""
-    nyquist = np.pi * sample_rate  # rad/s
-    share = np.clip((modes.omega / nyquist - FADE) / (1 - FADE), 0, 1)
-    fade = np.where(share < 1, np.cos(np.pi / 2 * share) ** 2, 0)
-    return modes._replace(gain=modes.gain * fade)
+    return modes._replace(gain=modes.gain * fade(modes.omega, sample_rate))
 
 
 def render_modes(modes: ftm.Modes, sample_rate: float, n_samples: int) -> np.ndarray:
     """Sum the damped sines of modes.
-
-    The state is computed anew every BLOCK samples, so that float32 rounding errors do not
-    accumulate; modes that have decayed are dropped there.
 
     Args:
         modes: of one sound, each field (modes,).
@@ -133,18 +137,57 @@ def render_modes(modes: ftm.Modes, sample_rate: float, n_samples: int) -> np.nda
     Returns:
         (n_samples,) float32, on the modes' own scale.
     """
-    modes = fade_out(modes, sample_rate)
-    rotation = (-modes.sigma + 1j * modes.omega) / sample_rate  # (modes,), exponent per sample
-    floor = SILENCE * modes.gain.sum()
+    sigma, omega, gain = fade_out(modes, sample_rate)
     out = np.zeros(n_samples, np.float32)
-    for start in range(0, n_samples, BLOCK):
-        amplitude = modes.gain * np.exp(rotation.real * start)
-        on = amplitude > floor
-        if not on.any():
-            break
-        phase = amplitude[on] * np.exp(1j * (rotation.imag[on] * start))
-        add_modes(split(phase), powers(rotation[on]), on.sum(), out[start : start + BLOCK])
+    state, now = (np.empty((*shape, 2, len(gain)), np.float32) for shape in ((), (N_POWERS,)))
+    add_exactly(sigma, omega, gain, np.zeros(len(gain)), len(gain), sample_rate, state, now, out)
     return out
+
+
+@native
+def add_exactly(sigma, omega, re, im, n_modes, sample_rate, state, powers_now, out):
+    """Add a sum of damped sines to `out`, in place.
+
+    The state is computed anew every BLOCK samples, so that float32 rounding errors do not
+    accumulate; modes that have decayed are dropped there.
+
+    Args:
+        sigma, omega: (modes,) decay rate, 1/s, and angular frequency, rad/s.
+        re, im: (modes,) amplitude, its phase included; the imaginary part sounds.
+        n_modes: number of modes to add.
+        sample_rate: Hz.
+        state, powers_now: (2, modes) and (N_POWERS, 2, modes) float32, room to work in.
+        out: (samples,) float32.
+    """
+    floor = 0.0
+    for i in range(n_modes):
+        floor += SILENCE * np.hypot(re[i], im[i])
+    for start in range(0, out.shape[0], BLOCK):
+        n, seconds = 0, start / sample_rate
+        for i in range(n_modes):
+            decay = np.exp(-sigma[i] * seconds)
+            if decay * np.hypot(re[i], im[i]) > floor:
+                cos, sin = decay * np.cos(omega[i] * seconds), decay * np.sin(omega[i] * seconds)
+                state[0, n] = re[i] * cos - im[i] * sin
+                state[1, n] = re[i] * sin + im[i] * cos
+                set_powers(powers_now, n, sigma[i] / sample_rate, omega[i] / sample_rate)
+                n += 1
+        if n == 0:
+            break
+        add_modes(state, powers_now, n, out[start : start + BLOCK])
+
+
+@native
+def set_powers(powers, i, sigma, omega):
+    """Set the powers of one mode's rotation, as add_modes takes them.
+
+    powers: (N_POWERS, 2, modes) float32. sigma, omega: decay and rad per sample.
+    """
+    decay = np.exp(-sigma)
+    re, im = decay * np.cos(omega), decay * np.sin(omega)
+    for k in range(N_POWERS):  # each is the square of the one before, as POWERS has it
+        powers[k, 0, i], powers[k, 1, i] = re, im
+        re, im = re * re - im * im, 2 * re * im
 
 
 def powers(rotation: np.ndarray) -> np.ndarray:
@@ -157,7 +200,10 @@ def powers(rotation: np.ndarray) -> np.ndarray:
     Returns:
         (N_POWERS, 2, modes) float32.
     """
-    return split(np.exp(np.array(POWERS)[:, None] * rotation))
+    out = np.empty((N_POWERS, 2, len(rotation)), np.float32)
+    for i, z in enumerate(rotation):
+        set_powers(out, i, -z.real, z.imag)
+    return out
 
 
 def split(z: np.ndarray) -> np.ndarray:

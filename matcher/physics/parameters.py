@@ -160,6 +160,11 @@ PARAMETERS = {
             "level of the noise of the attack: 0 % is the membrane alone",
             lambda mix: f"{100 * mix:.0f} %", 1.0, key="attack",
         ),
+        Parameter(
+            "as_recorded", "As recorded", "", 0.0, 1.0, "linear",
+            "0 % is the ideal membrane, 100 % the drum as it was recorded: its own tones",
+            lambda mix: f"{100 * mix:.0f} %", 1.0,
+        ),
     )
 }  # fmt: skip
 BY_KEY = {row.key: row for row in PARAMETERS.values()}

@@ -325,7 +325,7 @@ def test_learning_is_over_when_its_note_is_put_away(session):
 
 
 def test_an_exported_attack_is_not_cut_off(session, tmp_path):
-    attack_powers = ((0.0,) * 4 + (0.1,),) * 12  # the slowest decay
+    attack_powers = ((0.0,) * 5 + (0.1, 0.0),) * 14  # a decay of 0.6 s
     drum = Drum(TOM._replace(tau=0.05), attack_powers=attack_powers)
     session.change_pad("short", "drum", drum)
     session.export(tmp_path / "long.wav")

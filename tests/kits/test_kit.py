@@ -161,7 +161,7 @@ def test_tune_transposes_the_pitch_up_to_the_end_of_its_range():
 
 
 def test_all_of_a_drum_is_saved_and_checked(tmp_path):
-    powers = ((0.25,) * 5,) * 12
+    powers = ((0.25,) * 7,) * 14
     drum = Drum(TOM, (0.3, 0.45), 900.0, 0.25, powers)
     kit = Kit().with_pad(4, drum=drum, attack_mix=0.5)
     save_kit(kit, tmp_path / "a.drumkit")
@@ -170,7 +170,7 @@ def test_all_of_a_drum_is_saved_and_checked(tmp_path):
         ({"tension": 3.0}, "tension is 3, allowed is 0 to 2"),
         ({"mallet_hz": 10.0}, "mallet_hz is 10, allowed is 50 to 20000 Hz"),
         ({"strike": (0.0, 0.5)}, "x1 is 0, allowed is 0.001 to 0.999"),
-        ({"attack_powers": ((-1.0,) * 5,) * 12}, "allowed are 12 rows of 5 numbers"),
+        ({"attack_powers": ((-1.0,) * 7,) * 14}, "allowed are 14 rows of 7 numbers"),
     ):
         with pytest.raises(ValueError, match=sentence):
             Pad(36, drum=drum._replace(**wrong))

@@ -9,7 +9,7 @@ from matcher.kits.kit import for_pad
 from matcher.live.worker import REFINED_S, Job, Worker
 from matcher.matching.hear import Clip
 from matcher.matching.match import shipped_encoder
-from matcher.physics import drum
+from matcher.physics import attack, drum
 from matcher.physics.drum import Drum
 from tests.conftest import TOM
 
@@ -37,8 +37,8 @@ def start():
 
 
 def job(seconds: float, hit: int = 1, final: bool = True) -> Job:
-    attack_powers = np.zeros((12, 5))
-    attack_powers[6, 1] = 0.05
+    attack_powers = np.zeros(attack.SHAPE)
+    attack_powers[6, 2] = 0.05
     whole = Drum(TOM, (0.3, 0.45), 1500.0, 0.2, tuple(map(tuple, attack_powers)))
     x = drum.render(whole, RATE, seconds)
     return Job(hit, 3, 0, "full", Clip(x, RATE, seconds, not final), time.monotonic())

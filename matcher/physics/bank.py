@@ -1,0 +1,200 @@
+"""The bank of a drum: decay, frequency and start of everything that rings, modes and partials.
+
+It is filled by compiled code from a plain record of the drum, for the offline rendering and the
+live voices alike. With A the share "as recorded", a partial's logarithms of frequency, decay rate
+and gain go from those of its parent, the membrane's mode, at A = 0 to its own at A = 1, and its
+phase from 0 to its own; modes without partials fade out with 1 - A.
+"""
+
+import numpy as np
+
+from matcher.compiled import native
+from matcher.physics import attack, ftm, modal, partials
+from matcher.physics.partials import MOST_PARTIALS, NODE
+
+N_MODES = ftm.N_MODES**2
+N_ROWS = N_MODES + MOST_PARTIALS + 1  # the last one is the glide's
+BRIGHTER = 0.2  # exponent of force in a mallet's cutoff: a Hertzian contact lasts force^-0.2
+QUIETEST = 1e-4  # of the largest gain of a mode: a parent's gain counts as no less, for its log
+MOST_DULL = -np.log(QUIETEST)  # softness of a parent counts as no more, for the same reason
+LEAST_GAIN = 1e-300  # counts as the largest gain where no mode sounds
+LEAST_STRAIN = 1e-38  # counts as the energy of a drum where no mode sounds
+GLIDE_AMPLITUDE = 1e-6  # amplitude of the glide's silent row: nothing among those that sound
+
+DRUM = np.dtype(
+    [
+        *((name, np.float64) for name in ("omega", "tau", "p", "D", "alpha")),
+        ("x1", np.float64),  # strike point, share of each side
+        ("x2", np.float64),
+        ("mallet_hz", np.float64),
+        ("tension", np.float64),
+        ("glide_s", np.float64),
+        ("n_partials", np.int64),
+        ("partials", np.float64, (MOST_PARTIALS, len(partials.LIMITS))),  # fields of Partial
+        ("attack_powers", np.float64, attack.SHAPE),
+    ],
+    align=True,
+)
+_rows = [(name, np.float64, N_ROWS) for name in ("sigma", "omega", "re", "im", "softness")]
+_rows += [(name, np.float64, N_ROWS) for name in ("pull", "weight", "node")]
+BANK = np.dtype(
+    [
+        ("n", np.int64),  # number of rows
+        # sigma 1/s, omega rad/s; re and im: start of a strike's state; softness: of the mallet, as
+        # partials.softness; pull and weight: as modal.add_gliding; node: share of the gain that is
+        # left where the parent has a node
+        *_rows,
+        ("anywhere", np.float64, (2, N_ROWS)),  # re and im over (shape at the strike point + node)
+        ("index", np.int64, (2, N_ROWS)),  # m and k, of the mode or the parent; 0: the glide
+    ],
+    align=True,
+)
+
+_closed_form, _excess, _shape = map(native, (ftm.closed_form, ftm.mode_excess, ftm.shape))
+_fade, _softness = native(modal.fade), native(partials.softness)
+_capped, _partial_gain = native(partials.capped), native(partials.gain)
+
+
+def to_record(drum) -> np.ndarray:
+    """A drum (physics.drum.Drum) as a record of DRUM."""
+    record = np.zeros(1, DRUM)[0]
+    record["omega"], record["tau"], record["p"], record["D"], record["alpha"] = drum.theta
+    record["x1"], record["x2"] = drum.strike
+    record["mallet_hz"], record["tension"] = drum.mallet_hz, drum.tension
+    record["glide_s"], record["n_partials"] = drum.glide_s, len(drum.partials)
+    if drum.partials:
+        record["partials"][: len(drum.partials)] = drum.partials
+    if drum.attack_powers is not None:
+        record["attack_powers"] = drum.attack_powers
+    return record
+
+
+@native
+def fill(bank, drum, as_recorded, sample_rate):
+    """Fill a record of BANK with a drum that is struck at its own point with force 1.
+
+    drum: of DRUM. as_recorded: A, 0 to 1. sample_rate: Hz; infinite: nothing fades out.
+    """
+    bank.n = N_MODES
+    _fill_modes(bank, drum, sample_rate)
+    if as_recorded > 0 and drum.n_partials > 0:
+        _add_partials(bank, drum, as_recorded)
+        _thin_modes(bank, drum, as_recorded)
+        if drum.tension > 0:
+            _add_glide(bank, drum, as_recorded)
+    for i in range(bank.n):
+        gain = _fade(bank.omega[i], sample_rate)
+        bank.anywhere[0, i] *= gain
+        bank.anywhere[1, i] *= gain
+        strike = _shape(bank.index[0, i], bank.index[1, i], drum.x1, drum.x2) + bank.node[i]
+        bank.re[i], bank.im[i] = strike * bank.anywhere[0, i], strike * bank.anywhere[1, i]
+
+
+@native
+def soften(bank, force, than=1.0):
+    """Let the mallet of a bank that is struck with force `than` strike with `force`, in (0, 1]."""
+    duller = dullness(force) - dullness(than)
+    for i in range(bank.n):
+        gain = np.exp(-duller * bank.softness[i])
+        bank.re[i] *= gain
+        bank.im[i] *= gain
+
+
+@native
+def dullness(force):
+    """Factor of a mallet's softness for a force other than 1, less that for 1: 0 with 1."""
+    return force ** (-2 * BRIGHTER) - 1
+
+
+@native
+def _fill_modes(bank, drum, sample_rate):
+    """The membrane's modes, in the order of ftm.modes; re: their gains before they fade out."""
+    strain = 0.0
+    for i in range(N_MODES):
+        m, k = 1 + i // ftm.N_MODES, 1 + i % ftm.N_MODES
+        q, sigma, _, omega = _mode(drum, m, k)
+        soft = _softness(omega, drum.mallet_hz)
+        strength = np.exp(-soft) / (omega * drum.alpha)
+        gain = _shape(m, k, drum.x1, drum.x2) * strength
+        bank.index[0, i], bank.index[1, i] = m, k
+        bank.sigma[i], bank.omega[i], bank.softness[i] = sigma, omega, soft
+        bank.anywhere[0, i], bank.anywhere[1, i], bank.node[i] = strength, 0, 0
+        bank.re[i] = gain
+        bank.pull[i], bank.weight[i] = (1 + q) * (drum.omega / omega) ** 2, 1 + q
+        strain += (1 + q) * (gain * _fade(omega, sample_rate)) ** 2
+    for i in range(N_MODES):
+        bank.weight[i] /= max(strain, LEAST_STRAIN)
+
+
+@native
+def _mode(drum, m, k):
+    """q, sigma, squared frequency without damping, and frequency of mode (m, k)."""
+    q = _excess(drum.alpha, float(m), float(k))
+    return (q, *_closed_form(drum.omega, drum.tau, drum.p, drum.D, drum.alpha, q))
+
+
+@native
+def _add_partials(bank, drum, A):
+    """Rows of the partials, before they fade out; each carries its share of its parent at A = 0."""
+    largest = LEAST_GAIN
+    for i in range(N_MODES):
+        largest = max(largest, bank.re[i])
+    for c in range(drum.n_partials):
+        m, k, cents, decay_ratio, gain_db, phase = drum.partials[c]
+        parent, i = _parent(drum, c), bank.n
+        _, _, undamped, _ = _mode(drum, m, k)
+        omega, shape = np.sqrt(undamped) * 2 ** (cents / 1200), _shape(m, k, drum.x1, drum.x2)
+        soft = _capped(_softness(omega, drum.mallet_hz))
+        share, energy = _share(drum, c)
+        of_mode = np.log(max(bank.re[parent] * share, QUIETEST * largest))
+        own = np.log(10 ** (gain_db / 20) * _partial_gain(shape, drum.omega, drum.alpha)) - soft
+        gain, node = np.exp((1 - A) * of_mode + A * own), A * NODE
+        bank.index[0, i], bank.index[1, i], bank.node[i] = int(m), int(k), node
+        bank.sigma[i] = bank.sigma[parent] * decay_ratio**A
+        bank.omega[i] = np.exp((1 - A) * np.log(bank.omega[parent]) + A * np.log(omega))
+        bank.softness[i] = (1 - A) * min(bank.softness[parent], MOST_DULL) + A * soft
+        bank.anywhere[0, i] = gain * np.cos(A * phase) / (shape + node)
+        bank.anywhere[1, i] = gain * np.sin(A * phase) / (shape + node)
+        bank.pull[i] = bank.pull[parent] ** (1 - A)
+        bank.weight[i] = (1 - A) * bank.weight[parent] / energy
+        bank.n += 1
+
+
+@native
+def _parent(drum, c):
+    """Row of the parent of a partial."""
+    return int((drum.partials[c, 0] - 1) * ftm.N_MODES + drum.partials[c, 1] - 1)
+
+
+@native
+def _share(drum, c):
+    """Share of a partial in the amplitude of its siblings, and the sum of their shares squared."""
+    total = squares = 0.0
+    for sibling in range(drum.n_partials):
+        if _parent(drum, sibling) == _parent(drum, c):
+            amplitude = 10 ** (drum.partials[sibling, 4] / 20)
+            total += amplitude
+            squares += amplitude * amplitude
+    return 10 ** (drum.partials[c, 4] / 20) / total, squares / (total * total)
+
+
+@native
+def _thin_modes(bank, drum, A):
+    """Fade out modes without partials; partials have taken the place of their parents."""
+    for i in range(N_MODES):
+        bank.anywhere[0, i] *= 1 - A
+        bank.weight[i] *= 1 - A
+    for c in range(drum.n_partials):
+        parent = _parent(drum, c)
+        bank.anywhere[0, parent] = bank.weight[parent] = 0
+
+
+@native
+def _add_glide(bank, drum, A):
+    """A silent row that lets the tension decay: partials may cancel, and be no measure of it."""
+    i = bank.n
+    bank.index[0, i] = bank.index[1, i] = 0
+    bank.sigma[i], bank.omega[i], bank.softness[i] = 1 / drum.glide_s, 0, 0
+    bank.anywhere[0, i], bank.anywhere[1, i], bank.node[i] = GLIDE_AMPLITUDE, 0, 1
+    bank.pull[i], bank.weight[i] = 0, A / GLIDE_AMPLITUDE**2
+    bank.n += 1
