@@ -6,6 +6,7 @@ import soundfile
 
 import matcher
 from matcher.matching import features
+from matcher.matching.blas import one_blas_thread
 from matcher.matching.hear import Clip, analysed, hear
 from matcher.matching.match import MatchOptions, shipped_encoder, twin_distance
 from matcher.physics import drum
@@ -62,7 +63,8 @@ def test_the_content_of_match_json(matches):
     data = next(iter(matches.values())).to_dict("x.wav")
     assert list(data) == [
         "input", "onset_s", "theta", "pitch_hz", "pde", "strike", "mallet_hz", "tension", "attack",
-        "distance", "theta_68_percent", "candidates", "effort", "doubt", "stages", "elapsed_ms", "model",
+        "distance", "theta_68_percent", "candidates", "effort", "doubt", "stages", "elapsed_ms",
+        "model",
     ]  # fmt: skip
     assert list(data["theta"]) == ["omega", "tau", "p", "D", "alpha"]
     assert list(data["pde"]) == ["S4", "c2", "d1", "d3"]
@@ -144,7 +146,8 @@ def test_render_takes_a_drum_or_a_theta():
 
 def test_live_and_offline_inference_agree():
     result = matcher.match(*soundfile.read(DATA / "tom_low.flac"))
-    assert hear(result.hit, shipped_encoder()).theta == result.theta
+    with one_blas_thread:  # as the live engine has it
+        assert hear(result.hit, shipped_encoder()).theta == result.theta
     samples, rate = result.hit.samples, result.hit.sample_rate
     part = Clip(
         samples[: rate // 10 + 96], rate, 0.1, True

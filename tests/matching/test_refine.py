@@ -49,9 +49,8 @@ def test_noise_goes_into_the_attack_and_not_into_the_body():
 def test_no_stage_is_worse_than_the_one_before(matches):
     for name, match in matches.items():
         clip = analysed(match.hit)
-        stages = refine.refine(
-            clip, match.theta, match.hit.ended, Effort("short", 100, 100, np.inf)
-        )
+        short = Effort("short", 100, 100, np.inf)
+        stages = refine.refine(clip, match.theta, match.hit.ended, short)
         distances = [stage.distance for stage in stages]
         assert distances == sorted(distances, reverse=True), name
         assert distances[0] == pytest.approx(match.log_cqt_distance, abs=1e-6)
