@@ -11,7 +11,7 @@ from matcher.kits.kit import FIRST_NOTE, Kit, Pad, for_pad
 from matcher.kits.kit_file import save_kit
 from matcher.matching.match import MatchOptions, match_file
 
-BUDGET_S = 3.0  # for body and attack, each
+EFFORT = "patient"  # the kit is made once
 # Pads from the bottom left: name, recording, gain in dB, pan, choke group
 PADS = (
     ("Kick", "kick_kit", 0.0, 0.0, 0), ("Snare", "snare_kit", -3.0, -0.1, 0),
@@ -31,7 +31,7 @@ def demo_kit(folder: Path) -> Kit:
     """Match the recordings in a folder; the last pad stays empty, to be filled first."""
     pads = []
     for i, (name, recording, gain_db, pan, choke) in enumerate(PADS):
-        match = match_file(folder / f"{recording}.flac", MatchOptions(budget_s=BUDGET_S))
+        match = match_file(folder / f"{recording}.flac", MatchOptions(effort=EFFORT))
         drum = for_pad(match.drum)
         pads.append(Pad(FIRST_NOTE + i, name, drum, gain_db, pan, choke=choke))
     empty = Kit("Demo kit")

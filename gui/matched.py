@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from matcher.kits.kit import for_pad
 from matcher.live.protocol import Answered
+from matcher.matching.effort import EFFORTS
 from matcher.matching.hear import Clip, analysed
 from matcher.matching.match import Match
 from matcher.matching.refine import Refined, candidates, stages_of
@@ -11,7 +12,7 @@ from matcher.physics.drum import Drum
 from matcher.physics.theta import Theta
 
 N_CANDIDATES = 3  # drums that differ, for one hit
-BUDGET_S = 0.5  # s for the body of each, and as much for its attack
+EFFORT = "normal"  # as the command line: the same file gives the same drum
 STAGES = {"network": "network", "body": "body", "attack": "with attack"}  # in words
 N_SHOWN = 3  # stages that have room: the first and the last two
 
@@ -80,4 +81,4 @@ def find_candidates(matched: Matched) -> tuple[Refined, ...]:
     x, ended = analysed(matched.clip), matched.clip.ended
     theta = matched.network_theta or matched.drum.theta
     stages = stages_of(x, theta, matched.drum, ended, matched.spread)
-    return tuple(candidates(x, stages, N_CANDIDATES, ended, BUDGET_S))
+    return tuple(candidates(x, stages, N_CANDIDATES, ended, EFFORTS[EFFORT]))

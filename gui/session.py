@@ -15,7 +15,7 @@ from gui import preferences
 from gui.background import Background
 from gui.editor import Editor, Replaced
 from gui.link import Link
-from gui.matched import BUDGET_S, find_candidates, of_match
+from gui.matched import EFFORT, find_candidates, of_match
 from gui.message import Message
 from gui.preferences import N_RECENT, Preferences
 from matcher.kits.document import Document
@@ -437,7 +437,7 @@ def _first_kit(document: Document, file: Path | None, remembered: Preferences) -
 
 
 def _match(path: Path, model: Path) -> Match:
-    return match_file(path, MatchOptions(encoder=Encoder(model), budget_s=BUDGET_S))
+    return match_file(path, MatchOptions(encoder=Encoder(model), effort=EFFORT))
 
 
 def _damage(path: Path, dropped: list[str]) -> str:

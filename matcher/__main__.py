@@ -15,7 +15,6 @@ from matcher.physics.parameters import BY_KEY, PARAMETERS
 from matcher.physics.theta import Theta, describe
 
 SECONDS = (0.001, 60.0)  # s: allowed duration of a rendered sound
-BUDGET_MS = (10, 60000)  # ms: allowed time for each stage of refining
 INTERRUPTED = 130  # exit status after Ctrl-C, by the convention of shells
 
 
@@ -54,22 +53,21 @@ def _match_options(arguments):
 
     if arguments.rate is not None:
         check_range("rate", arguments.rate, *RATES)
-    check_range("budget-ms", arguments.budget_ms, *BUDGET_MS)
     PARAMETERS["attack_mix"].check(arguments.attack_mix)
     check_range("candidates", arguments.candidates, *CANDIDATES)
-    if arguments.candidates > 1 and not arguments.refine:
-        raise ValueError("candidates need refining; leave out --no-refine")
+    if arguments.candidates > 1 and arguments.effort == "network":
+        raise ValueError("candidates need refining; choose another effort than network")
     return MatchOptions(
         hit=arguments.hit, rate=arguments.rate,
         encoder=Encoder(arguments.model) if arguments.model else None,
-        budget_s=arguments.budget_ms / 1000 if arguments.refine else 0.0,
-        attack_mix=arguments.attack_mix, n_candidates=arguments.candidates,
+        effort=arguments.effort, attack_mix=arguments.attack_mix, n_candidates=arguments.candidates,
     )  # fmt: skip
 
 
 def _print_match(result) -> None:
     """Print the parameters of a match and its distances."""
     from matcher.matching.confidence import margins as margins_of
+    from matcher.matching.effort import EFFORTS
     from matcher.physics.drum import describe_strike
 
     margins = margins_of(result.spread) if result.spread else {}
@@ -87,6 +85,9 @@ def _print_match(result) -> None:
     for i, candidate in enumerate(result.candidates[1:], 2):
         values = ", ".join(value for _, value, _ in describe(candidate.drum.theta))
         print(f"  candidate {i}: {values}; distance {candidate.distance:.2f}")
+    if result.limited:
+        limit_s = EFFORTS[result.effort].limit_s
+        print(f"  stopped at the time limit of {limit_s:g} s; a less busy machine may come nearer")
     if result.no_drum_reason:
         print(f"  {result.no_drum_reason}")
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 import matcher
+from matcher.matching.effort import EFFORTS
 from matcher.physics.parameters import BY_KEY, PARAMETERS
 from matcher.physics.theta import Theta
 
@@ -21,7 +22,8 @@ MATCH_EXAMPLES = """examples:
   drum-matcher match take.flac --hit 3           match the third hit, counted from 1
   drum-matcher match tom.mp3 --rate 48000        render the twin at 48 kHz
   drum-matcher match tom.wav --attack-mix 0      render the membrane alone, without attack noise
-  drum-matcher match tom.wav --no-refine         take the network's estimate as it is: faster
+  drum-matcher match tom.wav --effort network    take the network's estimate as it is: faster
+  drum-matcher match tom.wav --effort patient    search until next to nothing is gained
   drum-matcher match tom.wav --json | python -m json.tool
 """
 LIVE_EXAMPLES = """examples:
@@ -77,10 +79,10 @@ def _add_match(commands) -> argparse.ArgumentParser:
     match.add_argument("--rate", type=int, metavar="HZ",
                        help="sample rate of the twin; default: the recording's")  # fmt: skip
     _add_model(match)
-    _add_refine(match)
     match.add_argument(
-        "--budget-ms", type=float, default=300.0, metavar="N",
-        help="time in ms for refining the body, and again for the attack; 10 to 60000, default 300",
+        "--effort", choices=tuple(EFFORTS), default="normal",
+        help="how much to do to refine the network's estimate by comparing sounds; network: "
+        "nothing; default normal",
     )  # fmt: skip
     match.add_argument(
         "--attack-mix", "--attack", type=float, default=1.0, metavar="X",
@@ -145,7 +147,9 @@ def _add_live(commands) -> argparse.ArgumentParser:
     live.add_argument("--control", action="append", default=[], metavar="CC=NAME",
                       help="let MIDI controller number CC turn a parameter of the pad, one of: "
                       f"{', '.join(BY_KEY)}; repeat for more")  # fmt: skip
-    _add_refine(live)
+    live.add_argument("--refine", action=argparse.BooleanOptionalAction, default=True,
+                      help="refine the network's estimate by comparing sounds; default: yes"
+                      )  # fmt: skip
     live.add_argument("--listen", action="store_true",
                       help="set gain and detection by your first four hits")  # fmt: skip
     _add_model(live)
@@ -175,10 +179,3 @@ def _add_bench(commands) -> argparse.ArgumentParser:
 def _add_model(command) -> None:
     command.add_argument("--model", type=Path, metavar="FILE",
                          help="ONNX file of the network; default: the shipped model")  # fmt: skip
-
-
-def _add_refine(command) -> None:
-    command.add_argument(
-        "--refine", action=argparse.BooleanOptionalAction, default=True,
-        help="refine the network's estimate by comparing sounds; default: yes",
-    )  # fmt: skip

@@ -1,20 +1,23 @@
 """The command line, as a shell sees it."""
 
+import itertools
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
 import pytest
 import soundfile
 
+from matcher.__main__ import main
+from matcher.matching import effort
 from matcher.matching.encoder import SHIPPED
 from tests.conftest import DATA
 from tests.matching.test_encoder import rename, variant
 
 TOM = DATA / "tom_low.flac"
-UNHURRIED = ["--budget-ms", "20000"]  # the same result on a slow or busy machine
 PARAMETERS = ["--pitch-hz", "110", "--tau", "0.4", "--p", "0.01", "--D", "0.02", "--alpha", "0.8"]
 
 
@@ -31,7 +34,7 @@ def wav(path, x, rate=44100, **more):
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("done")
-    return folder, drum_matcher("match", TOM, *UNHURRIED, cwd=folder)
+    return folder, drum_matcher("match", TOM, cwd=folder)
 
 
 def test_match_writes_three_files_to_the_current_folder(done):
@@ -74,7 +77,7 @@ def test_every_format_gives_about_the_same_drum(tmp_path, kind, done):
     x, rate = soundfile.read(TOM)
     soundfile.write(tmp_path / f"tom.{kind}", np.pad(x, (rate // 4, 0)), rate)
     result = drum_matcher(
-        "match", tmp_path / f"tom.{kind}", "--json", "--no-picture", "--rate", 22050, *UNHURRIED,
+        "match", tmp_path / f"tom.{kind}", "--json", "--no-picture", "--rate", 22050,
         cwd=tmp_path,
     )  # fmt: skip
     data = json.loads(result.stdout)
@@ -82,6 +85,25 @@ def test_every_format_gives_about_the_same_drum(tmp_path, kind, done):
     assert data["onset_s"] == pytest.approx(expected["onset_s"] + 0.25, abs=0.005)
     assert data["pitch_hz"] == pytest.approx(expected["pitch_hz"], rel=0.06)
     assert soundfile.info(tmp_path / "tom-match" / "resynthesis.wav").samplerate == 22050
+
+
+def test_effort_says_how_much_is_done(tmp_path):
+    result = drum_matcher("match", TOM, "--json", "--no-picture", "--effort", "network",
+                          cwd=tmp_path)  # fmt: skip
+    data = json.loads(result.stdout)
+    assert data["effort"] == {"name": "network", "units": 0, "limited": False}
+    assert [stage["name"] for stage in data["stages"]] == ["network"]
+
+
+def test_a_search_that_the_time_limit_ended_is_reported(tmp_path, monkeypatch, capsys):
+    clock = itertools.count(0.0, 5.0)  # s: it has moved on by 5 whenever it is read
+    monkeypatch.setattr(effort, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    arguments = ["match", str(TOM), "--no-picture", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    assert "stopped at the time limit of 20 s" in capsys.readouterr().out
+    monkeypatch.undo()
+    assert main(arguments) == 0
+    assert "time limit" not in capsys.readouterr().out
 
 
 def test_eight_channels_at_192_khz(tmp_path):
@@ -179,6 +201,14 @@ def rate_out_of_range(d):
     return ["match", TOM, "--rate", "10", "--out", d / "out"]
 
 
+def unknown_effort(d):
+    return ["match", TOM, "--effort", "hard", "--out", d / "out"]
+
+
+def candidates_of_the_network(d):
+    return ["match", TOM, "--effort", "network", "--candidates", "2", "--out", d / "out"]
+
+
 def output_folder_missing(d):
     return ["render", *PARAMETERS, "-o", d / "none" / "x.wav"]
 
@@ -199,6 +229,8 @@ BAD = {
     not_a_number: "tau is nan, allowed is 0.01 to 3 s",
     no_such_hit: "has no hit 7; allowed is 1 to",
     rate_out_of_range: "rate is 10, allowed is 8000 to 384000",
+    unknown_effort: "invalid choice: 'hard' (choose from 'network', 'live', 'normal', 'patient')",
+    candidates_of_the_network: "candidates need refining; choose another effort than network",
     output_folder_missing: "none is not a folder; x.wav needs one that exists",
 }
 

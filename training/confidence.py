@@ -16,6 +16,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from matcher.matching import confidence, refine
+from matcher.matching.effort import EFFORTS
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import N_SAMPLES
 from matcher.physics.theta import LIVE, Theta
@@ -25,7 +26,7 @@ from training.dataset import Recipe, make_clip
 from training.evaluate import SEED, UNITS, natural_errors
 from training.markdown import table
 
-BUDGET_S = 1.0  # s, for body and attack each; three times the default, so that little is left
+EFFORT = "patient"  # so that the search leaves next to nothing
 WHOLE = 0.999  # of the window's samples; a shorter clip counts as cut off
 PENALTY = 1e-3  # of the weights' squares; keeps weights small that no sound needs
 SMALLEST = 1e-4  # nu, added to errors; below it their logarithm tells nothing
@@ -58,7 +59,7 @@ def refine_sounds(model: Path, count: int, augmented: bool, workers: int) -> lis
 
 
 def _refine(task: Task) -> dict:
-    inputs = [SEED, task.augmented, task.index, BUDGET_S, file_digest(task.model)]
+    inputs = [SEED, task.augmented, task.index, EFFORT, file_digest(task.model)]
     return cached_row("confidence", inputs, lambda: _match(task))
 
 
@@ -66,7 +67,7 @@ def _match(task: Task) -> dict:
     recipe = Recipe(augmented=float(task.augmented))
     nu, clip = make_clip(recipe, SEED, "test", task.index)
     theta = Encoder(task.model)(clip)
-    stages = refine.refine(clip, theta, len(clip) < WHOLE * N_SAMPLES, BUDGET_S)
+    stages = refine.refine(clip, theta, len(clip) < WHOLE * N_SAMPLES, EFFORTS[EFFORT])
     row = {"nu": nu.tolist(), "distances": [stage.distance for stage in stages]}
     row |= {s.name: np.clip(LIVE.to_nu(s.drum.theta), -1, 1).tolist() for s in stages}
     deviation = stages[-1].deviation

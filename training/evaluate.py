@@ -18,6 +18,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from matcher.matching.effort import EFFORTS
 from matcher.matching.encoder import Encoder
 from matcher.physics.theta import Preset, Theta
 from training import command, recordings
@@ -103,9 +104,8 @@ def main(argv=None) -> None:
     arguments = _parse(argv)
     encoder = Encoder(arguments.model)
     if arguments.folder:
-        budget_s = arguments.budget_ms / 1000
         tasks = [
-            recordings.Task(path, kind, arguments.model, budget_s, arguments.patience)
+            recordings.Task(path, kind, arguments.model, arguments.effort, arguments.patience)
             for path, kind in recordings.drums(arguments.folder)
         ]
         rows = recordings.evaluate(tasks, arguments.workers)
@@ -127,7 +127,10 @@ def _parse(argv) -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=2000, help="sounds; default 2000")
     parser.add_argument("--folder", type=Path, help="measure on the recordings of this folder")
     parser.add_argument(
-        "--budget-ms", type=float, default=300.0, help="for each stage of refining; default 300"
+        "--effort",
+        choices=tuple(EFFORTS)[1:],
+        default="normal",
+        help="how much to do to refine each recording; default normal",
     )
     parser.add_argument(
         "--patience", type=int, default=0, metavar="N",
@@ -136,8 +139,6 @@ def _parse(argv) -> argparse.Namespace:
     command.add_workers(parser)
     arguments = parser.parse_args(argv)
     command.check_at_least(arguments, count=1, patience=0)
-    if not 10 <= arguments.budget_ms <= 60000:
-        raise ValueError(f"budget-ms is {arguments.budget_ms:g}, allowed is 10 to 60000")
     return arguments
 
 

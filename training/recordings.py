@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from matcher.matching import refine, search_space
+from matcher.matching.effort import EFFORTS
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, normalise
 from matcher.matching.hear import analysed
@@ -35,7 +36,7 @@ class Task:
     path: Path
     instrument: str
     model: Path
-    budget_s: float
+    effort: str  # one of matching.effort.EFFORTS
     patience: int  # evaluations of CMA-ES; 0: none
 
 
@@ -144,7 +145,7 @@ def pitch_rows(rows: list[dict]) -> list[dict]:
 
 
 def _evaluate(task: Task) -> dict:
-    inputs = [task.path.name, task.instrument, task.budget_s, task.patience]
+    inputs = [task.path.name, task.instrument, task.effort, task.patience]
     inputs += [file_digest(task.path), file_digest(task.model)]
     return cached_row("recordings", inputs, lambda: _match(task))
 
@@ -153,7 +154,7 @@ def _match(task: Task) -> dict:
     encoder = Encoder(task.model)
     found = match_file(task.path, MatchOptions(encoder=encoder))
     clip = analysed(found.hit)
-    stages = refine.refine(clip, found.theta, found.hit.ended, task.budget_s)
+    stages = refine.refine(clip, found.theta, found.hit.ended, EFFORTS[task.effort])
     row = {"file": task.path.name, "instrument": task.instrument, PARTIAL: low_partial(clip)}
     row |= {stage.name: stage.distance for stage in stages}
     row |= {f"{stage.name} ms": stage.elapsed_ms for stage in stages[1:]}

@@ -23,6 +23,7 @@ from matcher.live.engine import Engine
 from matcher.live.hits import PARTS_S
 from matcher.live.protocol import Setup, State
 from matcher.matching import refine
+from matcher.matching.effort import EFFORTS
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.matching.hear import Clip, hear
@@ -222,7 +223,7 @@ def _matched_ms() -> dict:
     )
     with threadpool_limits(1):
         near = tom._replace(omega=1.03 * tom.omega, tau=0.5)
-        stages = refine.refine(x, near, budget_s=60.0)
+        stages = refine.refine(x, near, effort=EFFORTS["patient"])
     return {stage.name: stage.elapsed_ms for stage in stages[1:]}
 
 

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 
 from matcher.kits.kit import for_pad
 from matcher.matching import refine
+from matcher.matching.effort import EFFORTS
 from matcher.matching.encoder import Encoder
 from matcher.matching.hear import Clip, hear
 from matcher.physics.drum import Drum
 
 REFINED_S = 0.3  # s: shorter clips are not refined
-BUDGET_S = 0.25  # s: time for refining the body, and again for the attack
+EFFORT = EFFORTS["live"]  # for the part of a hit that was observed
 NICENESS = 5  # of the refining thread on Linux: audio and the network's answers come first
 
 
@@ -71,7 +72,7 @@ def drums_for(
                  heard.no_drum_reason)  # fmt: skip
     before = best()
     known = None if before is None else before.drum
-    stages = refine.refine(heard.x, heard.theta, clip.ended, BUDGET_S, stopped, known)
+    stages = refine.refine(heard.x, heard.theta, clip.ended, EFFORT, stopped, known)
     found = stages[-1]
     # a known drum is reported again even if it is not improved: more of the hit was observed
     if found.drum != stages[0].drum or before is not None:

@@ -7,18 +7,19 @@ Numer. Anal. 10, 413), by non-negative least squares.
 Whether a step is taken is decided by rendering and transforming. Its direction comes from
 mode_power, in less than half the time; when that gains little more, from rendered sounds as well.
 
-Everything here is a function of its arguments: a descent leaves the cost and the point as they are.
+Everything here is a function of its arguments: a descent leaves the cost and the point as they are,
+and adds what it does to the work.
 """
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
+from matcher.matching import effort
 from matcher.matching.cost import Cost, Point
+from matcher.matching.effort import Work
 from matcher.matching.search_space import DIFFERENCE, HIGH, LOW, NAMES, THETA, to_drum
 
 LONGEST_STEP = 0.3  # of each parameter's range: the model is linear only nearby
@@ -44,18 +45,6 @@ LEAST_DEVIATION = 1e-5  # nu, so that it has a logarithm
 MOST_DEVIATION = 1.0  # nu, half the range: a larger one would say nothing more
 
 
-@dataclass(frozen=True)
-class Deadline:
-    """When a descent has to end."""
-
-    end_s: float  # of time.perf_counter
-    stopped: Callable[[], bool] = lambda: False  # asked first, each time
-
-    def over(self) -> bool:
-        """Whether somebody stopped it, or the time is over."""
-        return self.stopped() or time.perf_counter() > self.end_s
-
-
 class Descent(NamedTuple):
     """What a descent found."""
 
@@ -74,13 +63,13 @@ class _System(NamedTuple):
     right_side: np.ndarray  # (n,)
 
 
-def descend(point: Point, cost: Cost, deadline: Deadline, steps: int) -> Descent:
+def descend(point: Point, cost: Cost, work: Work, steps: int) -> Descent:
     """Go downhill until a step gains next to nothing.
 
     Args:
         point: Where to begin, on the cost's target and scale.
         cost: What to make small.
-        deadline: Asked before each step and after each try that failed.
+        work: Counts what is done; asked before each step and after each try that failed.
         steps: How many there are at most.
 
     Returns:
@@ -89,11 +78,11 @@ def descend(point: Point, cost: Cost, deadline: Deadline, steps: int) -> Descent
     now, curvature, exact = point, None, False
     damping, least_gain = FIRST_DAMPING, point.gain + 2 * np.log(SOFTEST_BODY)
     for _ in range(steps):
-        if deadline.over():
+        if work.over():
             break
-        system = _linearise(now, cost, exact)
+        system = _linearise(now, cost, work, exact)
         curvature, before = system.curvature, system.value
-        new, gained, damping = _try(now, cost, deadline, system, damping, least_gain)
+        new, gained, damping = _try(now, cost, work, system, damping, least_gain)
         if gained > 0:
             now, damping = new, max(damping / EASED, LEAST_DAMPING)
         if gained < ROUGHLY_ENOUGH * before and not exact:
@@ -126,12 +115,13 @@ def deviation(cost: Cost, point: Point, curvature: np.ndarray | None) -> np.ndar
     return np.clip(np.sqrt(variance * diagonal[THETA]), LEAST_DEVIATION, MOST_DEVIATION)
 
 
-def solve_attack_powers(point: Point, cost: Cost, rounds: int = ATTACK_ROUNDS) -> Point:
+def solve_attack_powers(point: Point, cost: Cost, work: Work, rounds: int = ATTACK_ROUNDS) -> Point:
     """Find a better attack beside a body.
 
     Args:
         point: Body and attack to begin with.
         cost: What to make small.
+        work: Counts what is done.
         rounds: How often the model is linearised at most.
 
     Returns:
@@ -139,6 +129,7 @@ def solve_attack_powers(point: Point, cost: Cost, rounds: int = ATTACK_ROUNDS) -
     """
     now, value = point, cost.value(point)
     for _ in range(rounds):
+        work.add(effort.ATTACK_ROUND * cost.target.cqt.units)
         try:
             wanted = _linear_attack_powers(now, cost)
         except RuntimeError:  # nnls did not converge
@@ -200,9 +191,12 @@ def _estimated(vectors: np.ndarray, point: Point, cost: Cost) -> list[Point]:
     return [cost.beside(vector, point, powers) for vector in vectors]
 
 
-def _linearise(now: Point, cost: Cost, exact: bool) -> _System:
+def _linearise(now: Point, cost: Cost, work: Work, exact: bool) -> _System:
     """The normal equations of a step from now on, prior included."""
-    rows, n = derivatives(now, cost, exact), len(NAMES)
+    rows, n, sound = derivatives(now, cost, exact), len(NAMES), cost.target.cqt.units
+    work.add(n * (effort.DERIVATIVE * sound if exact else effort.ESTIMATE))
+    if now.attack_powers is not None:
+        work.add(effort.ATTACK_DERIVATIVES * sound)
     matrix, right_side = rows @ rows.T, rows @ cost.residual(now)
     curvature = matrix.copy()
     matrix[:n, :n] += np.diag(cost.prior_weights)
@@ -211,29 +205,31 @@ def _linearise(now: Point, cost: Cost, exact: bool) -> _System:
 
 
 def _try(
-    now: Point, cost: Cost, deadline: Deadline, system: _System, damping: float, least_gain: float
+    now: Point, cost: Cost, work: Work, system: _System, damping: float, least_gain: float
 ) -> tuple[Point, float, float]:
     """Shorter and shorter steps until one leads down: the last point, its gain in cost, damping."""
     matrix = system.matrix
     for _ in range(TRIES):
         added = damping * np.diag(matrix) + REGULAR * np.trace(matrix) / len(matrix)
         step = np.linalg.solve(matrix + np.diag(added), system.right_side)[: len(NAMES) + 1]
-        new = _moved(now, cost, step, least_gain)
+        new = _moved(now, cost, work, step, least_gain)
         value = cost.value(new)
-        if value < system.value or deadline.over():
+        if value < system.value or work.over():
             break
         damping *= STIFFENED
     return new, system.value - value, damping
 
 
-def _moved(now: Point, cost: Cost, step: np.ndarray, least_gain: float) -> Point:
+def _moved(now: Point, cost: Cost, work: Work, step: np.ndarray, least_gain: float) -> Point:
     """The point after a step (parameters and gain,), with the attack that suits it."""
     longest = LONGEST_STEP * (HIGH - LOW)
     vector = np.clip(now.vector + np.clip(step[:-1], -longest, longest), LOW, HIGH)
     gain = now.gain + np.clip(step[-1], -LONGEST_GAIN_STEP, LONGEST_GAIN_STEP)
+    work.add(cost.target.cqt.units)
     if now.attack_powers is None:
         return cost.point(vector, gain)
-    return solve_attack_powers(cost.point(vector, max(gain, least_gain), now.attack_powers), cost)
+    new = cost.point(vector, max(gain, least_gain), now.attack_powers)
+    return solve_attack_powers(new, cost, work)
 
 
 def _linear_attack_powers(now: Point, cost: Cost) -> np.ndarray:

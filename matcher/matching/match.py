@@ -9,6 +9,8 @@ import numpy as np
 
 from matcher.checks import check_range
 from matcher.matching import confidence, onset, refine
+from matcher.matching.blas import one_blas_thread
+from matcher.matching.effort import effort_named
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, distance
 from matcher.matching.hear import Clip, hear
@@ -21,7 +23,6 @@ from matcher.recording import RATES, Recording
 SHORTEST = 0.020  # s: shortest hit that can be matched
 LONGEST = 10.0  # s: longest twin
 MARGIN_S = 0.1  # s: read before a hit to find its exact onset
-BUDGETS_S = (0.0, 60.0)  # s: allowed time for each stage of refining
 CANDIDATES = (1, 3)  # allowed number of candidates
 
 
@@ -36,14 +37,14 @@ class MatchOptions:
     hit: int | None = None  # number of the hit, from 1; by default the loudest
     rate: int | None = None  # Hz: sample rate of the twin; by default the recording's
     encoder: Encoder | None = None  # by default the shipped model
-    budget_s: float = 0.0  # s: time for each of the two stages of refining; 0: no refining
+    effort: str = "network"  # one of effort.EFFORTS; "network": no refining
     attack_mix: float = 1.0  # gain of the attack in the twin, 0 to 1
-    n_candidates: int = 1  # different drums to look for, each with this budget
+    n_candidates: int = 1  # different drums to look for, each with this effort
 
     def __post_init__(self):
         if self.rate is not None:
             check_range("rate", self.rate, *RATES)
-        check_range("budget_s", self.budget_s, *BUDGETS_S)
+        effort_named(self.effort)
         mix = PARAMETERS["attack_mix"]
         check_range("attack_mix", self.attack_mix, mix.low, mix.high)
         check_range("n_candidates", self.n_candidates, *CANDIDATES)
@@ -64,6 +65,7 @@ class Match:
     stages: list[refine.Refined] = field(repr=False)  # network, body and attack of one search
     candidates: list[refine.Refined] = field(repr=False)  # different drums, nearest first
     no_drum_reason: str  # why the sound may not be a drum; empty if it is plausible
+    effort: str  # name of the effort
     attack_mix: float  # gain of the attack in the twin
     log_cqt_distance: float  # of the twin from the hit
     elapsed_ms: dict  # time of each step: read, features, encoder, refine, render; and total
@@ -78,6 +80,11 @@ class Match:
     def spread(self) -> tuple[float, ...] | None:
         """Uncertainty of theta in nu, (5,), as in matching.confidence; None if not refined."""
         return self.candidates[0].spread
+
+    @property
+    def limited(self) -> bool:
+        """Whether a time limit ended the search: a faster machine may find a nearer drum."""
+        return any(stage.limited for stage in (*self.stages, *self.candidates))
 
     def candidate_twins(self) -> list[np.ndarray]:
         """Twins of the candidates after the first, rendered as `twin` is."""
@@ -112,6 +119,11 @@ class Match:
                 | {name: float(value) for name, value in candidate.drum.theta._asdict().items()}
                 for candidate in self.candidates
             ],
+            "effort": {
+                "name": self.effort,
+                "units": round(self.stages[-1].units, 1),
+                "limited": self.limited,
+            },
             "doubt": self.no_drum_reason,
             "stages": [
                 {"name": stage.name, "log_cqt": stage.distance, "elapsed_ms": stage.elapsed_ms}
@@ -170,6 +182,7 @@ def match_file(path: str | Path, options: MatchOptions = DEFAULTS) -> Match:
             raise ValueError(f"{path} {error}") from error
 
 
+@one_blas_thread
 def _match(blocks, read, sample_rate: int, options: MatchOptions) -> Match:
     """The offline signal path: recording -> clip -> features -> theta -> refined drum -> twin."""
     encoder = options.encoder or shipped_encoder()
@@ -179,10 +192,9 @@ def _match(blocks, read, sample_rate: int, options: MatchOptions) -> Match:
     clock.append(time.perf_counter())
     heard = hear(clip, encoder)
     clock.append(time.perf_counter())
-    stages = refine.refine(heard.x, heard.theta, ends_in_hit, options.budget_s)
-    candidates = refine.candidates(
-        heard.x, stages, options.n_candidates, ends_in_hit, options.budget_s
-    )
+    effort = effort_named(options.effort)
+    stages = refine.refine(heard.x, heard.theta, ends_in_hit, effort)
+    candidates = refine.candidates(heard.x, stages, options.n_candidates, ends_in_hit, effort)
     nearest, attack_mix = candidates[0].drum, options.attack_mix
     clock.append(time.perf_counter())
     rate = options.rate or sample_rate
@@ -205,6 +217,7 @@ def _match(blocks, read, sample_rate: int, options: MatchOptions) -> Match:
         stages=stages,
         candidates=candidates,
         no_drum_reason=heard.no_drum_reason,
+        effort=effort.name,
         attack_mix=attack_mix,
         log_cqt_distance=log_cqt_distance,
         elapsed_ms=steps | {"total": sum(steps.values())},

@@ -2,20 +2,21 @@
 
 In two stages: first the body, which is theta, strike point, mallet and tension; then body and
 attack together. The starts are chosen by the power of their modes (Cost.sketch), and the best of
-them rendered.
+them rendered. How long it goes on is counted in work (matching.effort), not in time.
 """
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from matcher.matching import confidence, descent, starts
+from matcher.matching.blas import one_blas_thread
 from matcher.matching.cost import Cost, Point
-from matcher.matching.descent import Deadline, Descent, descend, solve_attack_powers
+from matcher.matching.descent import Descent, descend, solve_attack_powers
+from matcher.matching.effort import EFFORTS, Effort, Work
 from matcher.matching.features import DISTANCE, FLOOR, SAMPLE_RATE
 from matcher.matching.mode_power import mode_power
 from matcher.matching.search_space import (
@@ -34,7 +35,7 @@ STAGES = ("network", "body", "attack")
 N_ROUGH = 2  # starts of each kind that first go downhill on ROUGH_FLOORS
 ROUGH_FLOORS = (0.02,)  # amplitude over the peak: of the loud part alone, with fewer local minima
 ROUGH_STEPS = 2  # steps on ROUGH_FLOORS: into the right valley, not to its ground
-ROUGH_SHARE = 0.6  # of the body's time at most: the rest is for what can be compared in full
+ROUGH_SHARE = 0.6  # of the body's work at most: the rest is for what can be compared in full
 BODY_FLOORS = (FLOOR,)  # amplitude over the peak: the distance's own
 ALL_FLOORS = (FLOOR, 0.1)  # amplitude over the peak: with the other one, loud cells weigh more
 BODY_STEPS = 16  # at most: descent.ENOUGH is there to end them earlier
@@ -54,6 +55,8 @@ class Refined:
     distance: float  # log-CQT, as match.twin_distance
     name: str  # one of STAGES
     elapsed_ms: float = 0.0
+    units: float = 0.0  # of work, until here
+    limited: bool = False  # the time limit ended the search
     spread: tuple[float, ...] | None = None  # of theta, as confidence.spread
     deviation: np.ndarray | None = field(default=None, repr=False, compare=False)  # (5,) in nu
 
@@ -64,25 +67,20 @@ class _Task:
 
     target: Target
     network: np.ndarray  # (5,), nu that the network inferred
-    began: float  # time.perf_counter
-    budget_s: float  # for each of body and attack
-    stopped: Callable[[], bool] = lambda: False
-
-    def deadline(self, share: float) -> Deadline:
-        """The end of so many budgets."""
-        return Deadline(self.began + share * self.budget_s, self.stopped)
+    effort: Effort
+    work: Work
 
     def next(self, last: Refined, drum_: Drum, name: str, deviation=None) -> Refined:
         """The stage after `last`: a drum, or the last one again where the drum is no nearer."""
-        distance = self.target.distance(drum_)
-        elapsed_ms = 1e3 * (time.perf_counter() - self.began)
+        distance, spread, work = self.target.distance(drum_), None, self.work
         if distance >= last.distance:
-            return replace(last, name=name, elapsed_ms=elapsed_ms)
-        spread = None
-        if deviation is not None:
+            drum_, distance = last.drum, last.distance
+            spread, deviation = last.spread, last.deviation
+        elif deviation is not None:
             moved = np.abs(LIVE.to_nu(drum_.theta) - self.network)
             spread = confidence.spread(deviation, distance, moved)
-        return Refined(drum_, distance, name, elapsed_ms, spread, deviation)
+        spent = 1e3 * work.elapsed_s, work.units, work.limited
+        return Refined(drum_, distance, name, *spent, spread, deviation)
 
 
 @lru_cache(1)
@@ -99,10 +97,11 @@ def prepare() -> None:
         mode_power(drum_, WINDOWS[0], 1)
 
 
-@threadpool_limits.wrap(limits=1)  # small products: BLAS threads only wait for each other
+@one_blas_thread
 def refine(
-    clip: np.ndarray, theta: Theta, ends_in_hit: bool = False, budget_s: float = 0.3,
-    stopped: Callable[[], bool] = lambda: False, known: Drum | None = None,
+    clip: np.ndarray, theta: Theta, ends_in_hit: bool = False,
+    effort: Effort = EFFORTS["normal"], stopped: Callable[[], bool] = lambda: False,
+    known: Drum | None = None,
 ) -> list[Refined]:  # fmt: skip
     """Refine what the network inferred on the clip itself.
 
@@ -110,7 +109,7 @@ def refine(
         clip: (samples,) at SAMPLE_RATE from its onset.
         theta: What the network inferred.
         ends_in_hit: Whether the next hit cuts the clip off; otherwise it dies away.
-        budget_s: Seconds for the body, and as many again for the attack; 0: theta alone.
+        effort: How much to do; without any for the body, theta alone is the result.
         stopped: Asked between two steps; once it says True, what was found so far is returned.
         known: What a part of the clip was matched to before: one more start, and the last stage
             where nothing nearer is found.
@@ -124,21 +123,23 @@ def refine(
     """
     if not np.any(clip):
         raise ValueError("the clip is silent; a hit is needed")
-    if budget_s > 0:
+    if effort.body > 0:
         prepare()
-    began = time.perf_counter()
+    work = Work(effort.limit_s, stopped)
     target, start = Target.of_clip(clip, ends_in_hit), start_of(theta)
     stages = [Refined(Drum(theta), target.distance(Drum(theta)), STAGES[0])]
-    if budget_s <= 0:
+    if effort.body <= 0:
         return stages
-    task = _Task(target, start[THETA], began, budget_s, stopped)
+    task = _Task(target, start[THETA], effort, work)
     cost = Cost.of_start(target.beginning, start, ROUGH_FLOORS)
-    first, later, cost = _rough_starts(cost, task.deadline(ROUGH_SHARE))
+    work.allow(ROUGH_SHARE * effort.body)
+    first, later, cost = _rough_starts(cost, work)
     cost = cost.with_target(target, BODY_FLOORS)
-    first, later = ([cost.point(p.vector, p.gain) for p in part] for part in (first, later))
+    first = list(_rendered(first, cost, work))
     if known is not None:
         first.append(cost.point(of_drum(known)))
-    stages += _descend(stages[0], [*sorted(first, key=cost.value), *later], cost, task)
+    points = chain(sorted(first, key=cost.value), _rendered(later, cost, work))
+    stages += _descend(stages[0], points, cost, task)
     if known is not None:
         stages.append(task.next(stages[-1], known, stages[-1].name))
     return stages
@@ -167,10 +168,10 @@ def stages_of(
     ]
 
 
-@threadpool_limits.wrap(limits=1)
+@one_blas_thread
 def candidates(
     clip: np.ndarray, stages: list[Refined], count: int, ends_in_hit: bool = False,
-    budget_s: float = 0.3,
+    effort: Effort = EFFORTS["normal"],
 ) -> list[Refined]:  # fmt: skip
     """Drums for a clip that differ from each other, as `differ` has it.
 
@@ -181,33 +182,39 @@ def candidates(
         stages: What `refine` or `stages_of` returned for it.
         count: Candidates, at most.
         ends_in_hit: As in `refine`.
-        budget_s: Seconds for each stage of each candidate, as in `refine`; after `count` times both
-            stages none is begun.
+        effort: How much to do for each; once `count` times as much is done, or the time limit was
+            met, no other is begun.
 
     Returns:
-        The last of `stages` and what else was found, nearest first.
+        The last of `stages` and what else was found, nearest first. All are `limited` if the time
+        limit ended one of the searches.
     """
     found = [stages[-1]]
-    if count == 1 or budget_s <= 0:
+    if count == 1 or effort.body <= 0:
         return found
     prepare()
-    until = time.perf_counter() + 2 * budget_s * count
+    work = Work()
     target, start = Target.of_clip(clip, ends_in_hit), start_of(stages[0].drum.theta)
     cost = Cost.of_start(target, start, BODY_FLOORS)
-    points = starts.other_pitches(cost)
+    points = starts.other_pitches(cost, work)
     cost = cost.with_prior(PRIOR * cost.value(points[0]))
+    left = count * (effort.body + effort.attack) - work.units
     for point in points:
-        if len(found) == count or time.perf_counter() > until:
+        if len(found) == count or left <= 0 or work.limited:
             break
         drum_ = to_drum(point.vector)
         if not all(differ(drum_, other.drum) for other in found):
             continue
         own_cost = cost.with_start(point.vector)
         first = Refined(drum_, target.distance(drum_), STAGES[0])
-        task = _Task(target, start[THETA], time.perf_counter(), budget_s)
-        last = _descend(first, [own_cost.point(point.vector)], own_cost, task)[-1]
+        work = Work(effort.limit_s)
+        task = _Task(target, start[THETA], effort, work)
+        last = _descend(first, _rendered([point], own_cost, work), own_cost, task)[-1]
+        left -= work.units
         if all(differ(last.drum, other.drum) for other in found):
             found.append(last)
+    if work.limited:
+        found = [replace(candidate, limited=True) for candidate in found]
     return sorted(found, key=lambda candidate: candidate.distance)
 
 
@@ -218,47 +225,56 @@ def differ(one: Drum, other: Drum) -> bool:
     return bool(cents > DIFFERENT_CENTS or np.max(np.delete(away, index("omega"))) > DIFFERENT)
 
 
-def _rough_starts(cost: Cost, deadline: Deadline) -> tuple[list[Point], list[Point], Cost]:
+def _rough_starts(cost: Cost, work: Work) -> tuple[list[Point], list[Point], Cost]:
     """Starts after a descent on ROUGH_FLOORS, the starts without, and the cost with its prior."""
-    points = starts.other_pitches(cost)
-    others = sorted(starts.elsewhere(points[0], cost), key=cost.value)
+    points = starts.other_pitches(cost, work)
+    others = sorted(starts.elsewhere(points[0], cost, work), key=cost.value)
     cost = cost.with_prior(PRIOR * cost.value(points[0]))
     turns = [point for both in zip(others, points) for point in both]  # each kind's best first
-    first = [descend(point, cost, deadline, ROUGH_STEPS).point for point in turns[: 2 * N_ROUGH]]
+    first = [descend(point, cost, work, ROUGH_STEPS).point for point in turns[: 2 * N_ROUGH]]
     return first, turns[2 * N_ROUGH :], cost
 
 
-def _descend(first: Refined, points: list[Point], cost: Cost, task: _Task) -> list[Refined]:
+def _rendered(points: Iterable[Point], cost: Cost, work: Work) -> Iterator[Point]:
+    """Points of another cost as those of this one."""
+    for point in points:
+        work.add(cost.target.cqt.units)
+        yield cost.point(point.vector, point.gain)
+
+
+def _descend(first: Refined, points: Iterator[Point], cost: Cost, task: _Task) -> list[Refined]:
     """The stages body and attack after the first stage, from points of which the first is best."""
-    body = _best_descent(points, cost, task.deadline(1))
+    work, effort = task.work, task.effort
+    work.allow(effort.body)
+    body = _best_descent(points, cost, work)
     found = descent.deviation(cost, *body)
     stages = [task.next(first, to_drum(body.point.vector), STAGES[1], found)]
-    if not task.stopped():
+    if not work.stopped():
         cost = cost.with_floors(ALL_FLOORS)
-        whole = _with_attack(body, cost, task.deadline(2))
+        work.allow(effort.body + effort.attack)
+        whole = _with_attack(body, cost, work)
         found = descent.deviation(cost, *whole)
         stages.append(task.next(stages[0], _whole_drum(whole.point), STAGES[2], found))
     return stages
 
 
-def _best_descent(points: list[Point], cost: Cost, deadline: Deadline) -> Descent:
-    """The best of descents from the first point and, as long as there is time, the others."""
-    best = descend(points[0], cost, deadline, BODY_STEPS)
-    for point in points[1:]:
-        if not deadline.over():
-            found = descend(point, cost, deadline, BODY_STEPS)
-            if cost.value(found.point) < cost.value(best.point):
-                best = found
+def _best_descent(points: Iterator[Point], cost: Cost, work: Work) -> Descent:
+    """The best of descents from the first point and, until the work is over, the others."""
+    best = descend(next(points), cost, work, BODY_STEPS)
+    while not work.over() and (point := next(points, None)) is not None:
+        found = descend(point, cost, work, BODY_STEPS)
+        if cost.value(found.point) < cost.value(best.point):
+            best = found
     return best
 
 
-def _with_attack(body: Descent, cost: Cost, deadline: Deadline) -> Descent:
+def _with_attack(body: Descent, cost: Cost, work: Work) -> Descent:
     """Body and attack together, from a finished body on."""
     attack_powers = np.zeros(len(cost.target.unit_attack))
     attack_powers[cost.target.usable] = FIRST_ATTACK_POWER
     point = replace(body.point, attack_powers=attack_powers)
-    point = solve_attack_powers(point, cost, FIRST_ATTACK_ROUNDS)
-    found = descend(point, cost, deadline, ALL_STEPS)
+    point = solve_attack_powers(point, cost, work, FIRST_ATTACK_ROUNDS)
+    found = descend(point, cost, work, ALL_STEPS)
     return found if found.curvature is not None else found._replace(curvature=body.curvature)
 
 

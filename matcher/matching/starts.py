@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from matcher.matching.cost import Cost, Point
+from matcher.matching.effort import SKETCH, Work
 from matcher.matching.search_space import HIGH, LOW, index, indices
 from matcher.physics.theta import LIVE
 
@@ -21,19 +22,22 @@ N_ELSEWHERE = 32  # starts of that kind, as sketches
 N_BEST = 3  # starts of each kind that are rendered: the nearest sketch is not always the best
 
 
-def other_pitches(cost: Cost) -> list[Point]:
-    """The start at each of PITCHES that is in range, nearest first."""
+def other_pitches(cost: Cost, work: Work) -> list[Point]:
+    """The start at each of PITCHES that is in range, nearest first; counted as work."""
     omega, row, points = index("omega"), LIVE["omega"], []
     for ratio in PITCHES:
         vector = cost.start.copy()
         vector[omega] += np.log(ratio) / (np.log(row.high / row.low) / 2)
         if LOW[omega] <= vector[omega] <= HIGH[omega]:
             points.append(cost.sketch(vector))
-    return _nearest_first(points, cost)
+    return _nearest_first(points, cost, work)
 
 
-def elsewhere(point: Point, cost: Cost) -> list[Point]:
-    """A point with other shapes, struck elsewhere by other mallets, more or less hard."""
+def elsewhere(point: Point, cost: Cost, work: Work) -> list[Point]:
+    """A point with other shapes, struck elsewhere by other mallets, more or less hard.
+
+    They are counted as work.
+    """
     ranges = ELSEWHERE | ELSEWHERE_LOG10
     low, high = np.array(list(ranges.values())).T
     places, logarithms = indices(*ranges), indices(*ELSEWHERE_LOG10)
@@ -43,13 +47,14 @@ def elsewhere(point: Point, cost: Cost) -> list[Point]:
         vector[places] = low + u * (high - low)
         vector[logarithms] = 10 ** vector[logarithms]
         points.append(cost.sketch(vector))
-    return _nearest_first(points, cost)[:N_BEST]
+    return _nearest_first(points, cost, work)[:N_BEST]
 
 
-def _nearest_first(sketches: list[Point], cost: Cost) -> list[Point]:
+def _nearest_first(sketches: list[Point], cost: Cost, work: Work) -> list[Point]:
     """Sketches, nearest first; the N_BEST first are rendered and sorted again."""
     sketches = sorted(sketches, key=cost.value)
     best = [cost.point(sketch.vector) for sketch in sketches[:N_BEST]]
+    work.add(SKETCH * len(sketches) + cost.target.cqt.units * len(best))
     return [*sorted(best, key=cost.value), *sketches[N_BEST:]]
 
 

@@ -25,14 +25,17 @@ MOST_OF_A_BIN = 2.0  # times the neighbours' median: a partial in the bin is not
 
 
 class _Whole(LogCqt):
+    units: ClassVar[float] = 3.5  # of work, as matching.effort: a sound rendered and transformed
     padding: ClassVar[int] = 2**13  # recording and drum wrap round alike, 48 dB down
 
 
 class _Half(_Whole):
+    units: ClassVar[float] = 1.5
     n_samples: ClassVar[int] = N_SAMPLES // 2
 
 
 class _Quarter(_Whole):
+    units: ClassVar[float] = 1.0
     n_samples: ClassVar[int] = N_SAMPLES // 4
 
 

@@ -5,14 +5,14 @@ import pytest
 
 from matcher.matching import descent, refine, search_space
 from matcher.matching.cost import Cost
-from matcher.matching.descent import Deadline, descend
+from matcher.matching.descent import descend
+from matcher.matching.effort import Work
 from matcher.matching.features import SAMPLE_RATE
 from matcher.matching.target import Target
 from matcher.physics import attack
 from matcher.physics.drum import Drum
 from tests.conftest import TOM, near, sound
 
-NEVER = Deadline(float("inf"))
 STRUCK = Drum(TOM, (0.3, 0.2), 800.0, 0.2)
 FEW = 3  # steps
 
@@ -134,8 +134,8 @@ def test_another_floor_prior_or_start_makes_another_cost():
 def test_descents_from_a_point_are_the_same_in_any_order():
     cost = cost_of(STRUCK, guess())
     one, other = cost.point(cost.start), cost.point(search_space.of_drum(guess(-0.1)))
-    first, second = (descend(point, cost, NEVER, FEW) for point in (one, other))
-    again_second, again_first = (descend(point, cost, NEVER, FEW) for point in (other, one))
+    first, second = (descend(point, cost, Work(), FEW) for point in (one, other))
+    again_second, again_first = (descend(point, cost, Work(), FEW) for point in (other, one))
     assert cost.value(first.point) < cost.value(one)
     assert not same(first, second)
     assert same(first, again_first) and same(second, again_second)
@@ -148,11 +148,11 @@ def test_interleaved_costs_do_not_disturb_each_other():
     starts = [cost.point(cost.start) for cost in costs]
 
     def step(points):
-        return [descend(p, c, NEVER, 1).point for p, c in zip(points, costs)]
+        return [descend(p, c, Work(), 1).point for p, c in zip(points, costs)]
 
     interleaved = step(step(starts))
     for cost, start, found in zip(costs, starts, interleaved):
-        alone = descend(descend(start, cost, NEVER, 1).point, cost, NEVER, 1).point
+        alone = descend(descend(start, cost, Work(), 1).point, cost, Work(), 1).point
         assert np.array_equal(alone.vector, found.vector)
         assert cost.value(alone) == cost.value(found) < cost.value(start)
 
@@ -160,12 +160,15 @@ def test_interleaved_costs_do_not_disturb_each_other():
 def test_a_descent_that_is_over_stays_where_it_is():
     cost = cost_of(STRUCK, guess())
     point = cost.point(cost.start)
-    for deadline in (Deadline(0.0), Deadline(float("inf"), lambda: True)):
-        found = descend(point, cost, deadline, FEW)
+    spent = Work()
+    spent.allow(0.0)
+    for work in (spent, Work(limit_s=-1.0), Work(stopped=lambda: True)):
+        found = descend(point, cost, work, FEW)
+        assert work.units == 0
         assert found.point is point and found.curvature is None
         assert descent.deviation(cost, *found) is None
     asked = iter([False])
-    found = descend(point, cost, Deadline(float("inf"), lambda: next(asked, True)), FEW)
-    assert same(found, descend(point, cost, NEVER, 1))
+    found = descend(point, cost, Work(stopped=lambda: next(asked, True)), FEW)
+    assert same(found, descend(point, cost, Work(), 1))
     deviation = descent.deviation(cost, *found)
     assert deviation.shape == (5,) and np.all(deviation > 0)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from matcher.matching.effort import EFFORTS
 from matcher.matching.encoder import SHIPPED
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, normalise
 from matcher.matching.hear import analysed
@@ -53,7 +54,7 @@ def test_a_folder_of_recordings(tmp_path, capsys, monkeypatch):
     listing = "file,instrument,is_drum\ntom_low.flac,tom,1\nrim.flac,rim,0\n"
     (tmp_path / "hits.csv").write_text(listing)
     arguments = ["--folder", str(tmp_path), "--workers", "1", "--patience", "1000"]
-    assert evaluate.main([*arguments, "--budget-ms", "5000"]) == 0
+    assert evaluate.main([*arguments, "--effort", "patient"]) == 0
     each, summary, pitches = capsys.readouterr().out.split("\n\n")
     assert "| attack | pitch | 1 |" in pitches
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in each.splitlines()]
@@ -71,7 +72,7 @@ def test_the_twin_is_the_guess_and_the_recording_the_truth(monkeypatch):
     found = match_file(DATA / "tom_low.flac")
     stage = recordings.refine.Refined(found.drum, 0.0, "network")
     monkeypatch.setattr(recordings.refine, "refine", lambda *arguments: [stage])
-    row = recordings._match(recordings.Task(DATA / "tom_low.flac", "tom", SHIPPED, 0.3, 0))
+    row = recordings._match(recordings.Task(DATA / "tom_low.flac", "tom", SHIPPED, "normal", 0))
     clip = normalise(analysed(found.hit))
     truth = torch.zeros(1, 1, N_SAMPLES)
     truth[0, 0, : len(clip)] = torch.from_numpy(clip)
@@ -91,7 +92,6 @@ def test_a_folder_without_a_list(tmp_path):
     ("arguments", "sentence"),
     [
         (["--count", "0"], "count is 0, allowed is 1 or more"),
-        (["--budget-ms", "nan"], "budget-ms is nan, allowed is 10 to 60000"),
         (["--patience", "-1"], "patience is -1, allowed is 0 or more"),
         (["--model", "none.onnx"], "none.onnx cannot be read"),
     ],
@@ -154,7 +154,7 @@ def test_what_refining_gains_on_sounds_whose_theta_is_known(
     tmp_path, capsys, monkeypatch, in_process
 ):
     monkeypatch.setenv("DRUM_MATCHER_CACHE", str(tmp_path))
-    monkeypatch.setattr(confidence, "BUDGET_S", 0.1)
+    monkeypatch.setattr(confidence, "EFFORT", "live")
     assert confidence.main(["--count", "8", "--workers", "1"]) == 0
     output = capsys.readouterr().out
     assert "8 clean sounds" in output and "8 augmented sounds" in output
@@ -188,10 +188,10 @@ def test_a_list_without_its_columns_is_an_error(tmp_path):
 def test_a_late_onset_does_not_make_a_clip_that_was_cut_off(monkeypatch):
     cut, refine = [], robustness.refine.refine
 
-    def note_cut(x, theta, ends_in_hit, budget_s):
-        if budget_s > 0:
+    def note_cut(x, theta, ends_in_hit, effort):
+        if effort.body > 0:
             cut.append(ends_in_hit)
-        return refine(x, theta, ends_in_hit, 0.0)
+        return refine(x, theta, ends_in_hit, EFFORTS["network"])
 
     monkeypatch.setattr(robustness.refine, "refine", note_cut)
     for curve, value in ((0, 0.1), (2, 10.0), (2, -10.0)):

@@ -17,6 +17,7 @@ import numpy as np
 import scipy.signal
 
 from matcher.matching import refine
+from matcher.matching.effort import EFFORTS
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import DISTANCE, N_SAMPLES, SAMPLE_RATE, distance_from
 from matcher.matching.hear import analysed
@@ -28,7 +29,7 @@ from training.cached_rows import cached_row, file_digest
 from training.markdown import table
 from training.studies import figures
 
-BUDGET_S = 0.3  # s, for body and attack each; the default of a match
+EFFORT = "normal"  # the default of a match
 FULL_SCALE = 2**15  # steps of 16-bit samples
 TELEPHONE_HZ = (300.0, 3400.0)  # Hz, the band of a telephone: ITU-T G.712
 NOISE_REFERENCE_S = 0.05  # s from the onset, whose power the noise is relative to
@@ -113,7 +114,7 @@ def measure(tasks: list[Task], workers: int) -> list[dict]:
 
 
 def _measure(task: Task) -> dict:
-    inputs = [task.path.name, CURVES[task.curve].degrade.__name__, task.value, BUDGET_S]
+    inputs = [task.path.name, CURVES[task.curve].degrade.__name__, task.value, EFFORT]
     inputs += [file_digest(task.model), file_digest(task.path)]
     return cached_row("robustness", inputs, lambda: _match(task))
 
@@ -127,7 +128,7 @@ def _match(task: Task) -> dict:
     x = curve.degrade(clip, task.value)[:N_SAMPLES]
     cut = whole.hit.ended or (curve.degrade is shorten and len(x) < len(clip))
     row = {}
-    for stage in refine.refine(x, encoder(x), cut, BUDGET_S):
+    for stage in refine.refine(x, encoder(x), cut, EFFORTS[EFFORT]):
         twin = drum.render(stage.drum, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
         row[stage.name] = distance_from(truth, twin[: len(clip)] if whole.hit.ended else twin)
     return row

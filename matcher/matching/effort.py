@@ -1,0 +1,94 @@
+"""How much is done to refine a hit: work that is counted, so that a recording has one twin.
+
+Time would depend on the machine and on whatever else it does; it is only a limit, and whoever asked
+is told when it was met. A unit of work is a sound that is rendered and transformed in the shortest
+window, 0.7 ms on one core of an AMD EPYC. What else takes time counts as so many sounds, measured
+on the same core.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+SKETCH = 0.16  # units: a drum as a sketch, in any window
+ESTIMATE = 0.3  # units: a derivative by mode_power, in any window
+DERIVATIVE = 0.6  # sounds: a derivative by a rendered sound, several of which are made at once
+ATTACK_DERIVATIVES = 2.8  # sounds: derivatives by all attack powers, and their normal equations
+ATTACK_ROUND = 1.7  # sounds: one linearisation of the attack, solved and tried
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much to do for one drum."""
+
+    name: str
+    body: float  # units
+    attack: float  # units, beside those that the body has left
+    limit_s: float  # s of wall time, for all of it
+
+
+EFFORTS = {
+    effort.name: effort
+    for effort in (
+        Effort("network", 0.0, 0.0, 0.0),  # no refining
+        Effort("live", 280.0, 280.0, 1.0),  # for a player who waits for the answer
+        Effort("normal", 345.0, 345.0, 20.0),
+        Effort("patient", 4000.0, 4000.0, 120.0),  # more than was ever needed
+    )
+}
+
+
+def effort_named(name: str) -> Effort:
+    """One of EFFORTS.
+
+    Raises:
+        ValueError: There is none of that name; names those that there are.
+    """
+    if name not in EFFORTS:
+        *others, last = EFFORTS
+        raise ValueError(f"effort is {name!r}, allowed is {', '.join(others)} or {last}")
+    return EFFORTS[name]
+
+
+class Work:
+    """What one search has cost so far, and whether it has to end.
+
+    Attributes:
+        units: Done.
+        limited: Whether the time limit ended it.
+
+    Args:
+        limit_s: Seconds of wall time from now on.
+        stopped: Asked first, each time; True ends the search.
+    """
+
+    def __init__(self, limit_s: float = np.inf, stopped: Callable[[], bool] = lambda: False):
+        self.units, self.limited = 0.0, False
+        self._allowed, self._stopped = np.inf, stopped
+        self._began, self._limit_s = time.perf_counter(), limit_s
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since it began."""
+        return time.perf_counter() - self._began
+
+    def allow(self, units: float) -> None:
+        """End once so many units are done, from the beginning on."""
+        self._allowed = units
+
+    def add(self, units: float) -> None:
+        """Count what is being done."""
+        self.units += units
+
+    def stopped(self) -> bool:
+        """Whether somebody ended it."""
+        return self._stopped()
+
+    def over(self) -> bool:
+        """Whether somebody ended it, what is allowed is done, or the time limit is met."""
+        if self.stopped() or self.units >= self._allowed:
+            return True
+        self.limited = self.limited or self.elapsed_s > self._limit_s
+        return self.limited
