@@ -5,14 +5,14 @@ has a term for the spectrum and one for the peak. Both classes are immutable: an
 or start makes another Cost.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from matcher.matching.features import SAMPLE_RATE
 from matcher.matching.mode_power import mode_power
-from matcher.matching.search_space import NAMES, THETA, to_drum
+from matcher.matching.search_space import HIGH, LOW, NAMES, THETA, to_drum
 from matcher.matching.target import Target
 from matcher.physics import attack, drum
 from matcher.physics.drum import Drum
@@ -109,6 +109,8 @@ class Cost:
     # to all sounds, which has to stay below them
     body_scale: np.float32
     prior: float = 0.0  # cost of a theta that is 1 in nu away from the start's
+    low: np.ndarray = field(default_factory=LOW.copy)  # (parameters,), the least that is searched
+    high: np.ndarray = field(default_factory=HIGH.copy)  # and the most
 
     def __post_init__(self):
         start = np.array(self.start)
@@ -133,6 +135,10 @@ class Cost:
     def with_prior(self, prior: float) -> "Cost":
         """The same search, more or less bound to its start."""
         return replace(self, prior=prior)
+
+    def within(self, low: np.ndarray, high: np.ndarray) -> "Cost":
+        """The same search in part of the space: bounds (parameters,) each."""
+        return replace(self, low=np.maximum(low, LOW), high=np.minimum(high, HIGH))
 
     def with_start(self, start: np.ndarray) -> "Cost":
         """The same search around another start (parameters,)."""

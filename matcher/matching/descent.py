@@ -223,7 +223,7 @@ def _try(
 def _moved(now: Point, cost: Cost, work: Work, step: np.ndarray, least_gain: float) -> Point:
     """The point after a step (parameters and gain,), with the attack that suits it."""
     longest = LONGEST_STEP * (HIGH - LOW)
-    vector = np.clip(now.vector + np.clip(step[:-1], -longest, longest), LOW, HIGH)
+    vector = np.clip(now.vector + np.clip(step[:-1], -longest, longest), cost.low, cost.high)
     gain = now.gain + np.clip(step[-1], -LONGEST_GAIN_STEP, LONGEST_GAIN_STEP)
     work.add(cost.target.cqt.units)
     if now.attack_powers is None:

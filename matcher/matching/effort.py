@@ -17,6 +17,8 @@ ESTIMATE = 0.3  # units: a derivative by mode_power, in any window
 DERIVATIVE = 0.6  # sounds: a derivative by a rendered sound, several of which are made at once
 ATTACK_DERIVATIVES = 2.8  # sounds: derivatives by all attack powers, and their normal equations
 ATTACK_ROUND = 1.7  # sounds: one linearisation of the attack, solved and tried
+ANALYSIS = 100.0  # units: the partials of a clip
+RECORDED = 120.0  # units: a drum with them, and its attack on the whole band
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import soxr
 
+from matcher.matching.attack_fit import CQT, RATE
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.matching.plausibility import no_drum_reason
 from matcher.physics.theta import Theta
 
-PADDING = 256  # samples at SAMPLE_RATE: more than half the length of the resampler's filter
+PADDING = 256  # samples: more than half the length of the resampler's filter
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,7 @@ class Heard:
     """What the network infers from a clip."""
 
     x: np.ndarray = field(repr=False)  # (samples,) at SAMPLE_RATE, the observed part
+    whole: np.ndarray = field(repr=False)  # (samples,) at attack_fit.RATE, the same
     theta: Theta
     no_drum_reason: str  # why the sound may not be a drum; empty if it is plausible
     features_ms: float
@@ -59,7 +61,9 @@ def hear(clip: Clip, encoder: Encoder) -> Heard:
     inferred = time.perf_counter()
     if not np.all(np.isfinite(theta)):
         raise ValueError("the model gave parameters that are NaN or infinite; use another model")
-    return Heard(x, theta, no_drum_reason(x), 1e3 * (made - began), 1e3 * (inferred - made))
+    return Heard(
+        x, whole_band(clip), theta, no_drum_reason(x), 1e3 * (made - began), 1e3 * (inferred - made)
+    )
 
 
 def analysed(clip: Clip) -> np.ndarray:
@@ -68,7 +72,18 @@ def analysed(clip: Clip) -> np.ndarray:
     return x[: round(clip.observed_s * SAMPLE_RATE)] if len(clip.samples) > len(clip) else x
 
 
+def whole_band(clip: Clip) -> np.ndarray:
+    """The same part of a clip with all that can be heard, (samples,) at attack_fit.RATE."""
+    x = _resampled(clip.samples, clip.sample_rate, RATE, CQT.n_samples)
+    return x[: round(clip.observed_s * RATE)] if len(clip.samples) > len(clip) else x
+
+
 def to_analysis_rate(x: np.ndarray, sample_rate: float) -> np.ndarray:
     """Resample x (samples,), from its onset, to its first N_SAMPLES at SAMPLE_RATE."""
-    needed = x[: int(np.ceil((N_SAMPLES + PADDING) * sample_rate / SAMPLE_RATE))]
-    return soxr.resample(needed, sample_rate, SAMPLE_RATE)[:N_SAMPLES]
+    return _resampled(x, sample_rate, SAMPLE_RATE, N_SAMPLES)
+
+
+def _resampled(x: np.ndarray, sample_rate: float, rate: float, n_samples: int) -> np.ndarray:
+    """The first n_samples of x (samples,) at another rate."""
+    needed = x[: int(np.ceil((n_samples + PADDING) * sample_rate / rate))]
+    return soxr.resample(needed, sample_rate, rate)[:n_samples]

@@ -193,8 +193,10 @@ def _match(blocks, read, sample_rate: int, options: MatchOptions) -> Match:
     heard = hear(clip, encoder)
     clock.append(time.perf_counter())
     effort = effort_named(options.effort)
-    stages = refine.refine(heard.x, heard.theta, ends_in_hit, effort)
-    candidates = refine.candidates(heard.x, stages, options.n_candidates, ends_in_hit, effort)
+    stages = refine.refine(heard.x, heard.theta, ends_in_hit, effort, whole=heard.whole)
+    candidates = refine.candidates(
+        heard.x, stages, options.n_candidates, ends_in_hit, effort, heard.whole
+    )
     nearest, attack_mix = candidates[0].drum, options.attack_mix
     clock.append(time.perf_counter())
     rate = options.rate or sample_rate

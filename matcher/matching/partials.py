@@ -6,13 +6,13 @@ for again. Then each is moved a little, in frequency and decay, to where it expl
 others. Strokes on one drum share frequencies and decay rates and have amplitudes of their own.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from matcher.matching import pitch, pitch_glide, poles
-from matcher.matching.features import FLOOR, SAMPLE_RATE, normalise
+from matcher.matching.features import FLOOR, N_SAMPLES, SAMPLE_RATE, normalise
 from matcher.matching.pitch_glide import Glide
 from matcher.matching.sinusoids import Sinusoids
 
@@ -51,84 +51,95 @@ class Partials:
         """The drum's pitch; None where there is none."""
         return float(self.pitches[0]) if len(self.pitches) else None
 
+    def at(self, pitch_hz: float) -> "Partials":
+        """The same partials of a drum that has this pitch."""
+        others = self.pitches[np.abs(1200 * np.log2(self.pitches / pitch_hz)) > FARTHEST_CENTS]
+        return replace(self, pitches=np.r_[pitch_hz, others])
+
+    @property
+    def at_pitch(self) -> np.ndarray:
+        """How much of the pitch's energy each partial has, (partials,): 0 where it is far away."""
+        if self.pitch_hz is None:
+            return np.zeros(len(self.hz))
+        cents = 1200 * np.log2(self.hz / self.pitch_hz)
+        near = np.exp(-0.5 * (cents / DECAY_CENTS) ** 2) * (np.abs(cents) < FARTHEST_CENTS)
+        return near * np.sum(np.abs(self.amplitudes) ** 2, axis=0) / self.sigma
+
     @property
     def pitch_sigma(self) -> float | None:
         """Decay rate at the pitch, 1/s; None where no partial is near to it.
 
         The mean of the logarithms of the partials there, weighted by their energy.
         """
-        if self.pitch_hz is None:
-            return None
-        cents = 1200 * np.log2(self.hz / self.pitch_hz)
-        near = np.exp(-0.5 * (cents / DECAY_CENTS) ** 2) * (np.abs(cents) < FARTHEST_CENTS)
-        near *= np.sum(np.abs(self.amplitudes) ** 2, axis=0) / self.sigma
+        near = self.at_pitch
         if not np.any(near):
             return None
         return float(np.exp(np.sum(near * np.log(self.sigma)) / np.sum(near)))
 
 
-def analyse(clips: list[np.ndarray], glide: Glide | None = None, most: int = MOST) -> Partials:
-    """The partials that several strokes on one drum share.
+class Stroke(NamedTuple):
+    """A stroke on a drum."""
 
-    Args:
-        clips: Each (samples,) at SAMPLE_RATE from its onset, not silent.
-        glide: Of all; None: it is found in the first.
-        most: Partials, at most.
+    x: np.ndarray  # (samples,) at SAMPLE_RATE from its onset, not silent
+    ends_in_hit: bool = False  # the next hit cuts it off; otherwise it dies away
 
-    Returns:
-        The partials.
-    """
-    clips = [audible(clip) for clip in clips]
-    if glide is None:
-        glide, x, sines = _glide(clips)
-    else:
-        x = [pitch_glide.unglided(clip, SAMPLE_RATE, glide) for clip in clips]
-        sines = _candidates(x)
-    pitches = pitch.pitches(x)
-    chosen, amplitudes = _choose(sines, most, pitches[0] if len(pitches) else None)
+    @property
+    def silent_until(self) -> int:
+        """Samples from the onset, until which it is known to be silent after its end."""
+        return 0 if self.ends_in_hit else N_SAMPLES
+
+    @property
+    def audible(self) -> "Stroke":
+        """With a peak of 1, cut where it stays below FLOOR."""
+        x = normalise(np.asarray(self.x, float))
+        return self._replace(x=x[: np.flatnonzero(np.abs(x) > FLOOR)[-1] + 1])
+
+    def unglided(self, glide: Glide) -> "Stroke":
+        """As it would be without the glide."""
+        return self._replace(x=pitch_glide.unglided(self.x, SAMPLE_RATE, glide))
+
+
+def analyse(strokes: list[Stroke]) -> Partials:
+    """The partials that several strokes on one drum share; the glide is found in the first."""
+    glide, strokes, sines = _glide([stroke.audible for stroke in strokes])
+    pitches = pitch.pitches([stroke.x for stroke in strokes])
+    chosen, amplitudes = _choose(sines, MOST, pitches[0] if len(pitches) else None)
     if not chosen:
         none = np.zeros(0)
-        return Partials(none, none, np.zeros((len(clips), 0), complex), glide, 0.0, pitches)
+        return Partials(none, none, np.zeros((len(strokes), 0), complex), glide, 0.0, pitches)
     hz, sigma = sines[0].hz[chosen], sines[0].sigma[chosen]
     for i in range(ROUNDS):
-        hz, sigma = _moved(x, hz, sigma, 0.5**i)
-    sines = _sinusoids(x, hz, sigma)
+        hz, sigma = _moved(strokes, hz, sigma, 0.5**i)
+    sines = _sinusoids(strokes, hz, sigma)
     chosen = list(range(len(hz)))
     amplitudes = [s.amplitudes(chosen, FROM_ZERO) for s in sines]
-    explained = float(np.mean([s.explained(chosen, a) for s, a in zip(sines, amplitudes)]))
+    explained = _explained(sines, chosen, amplitudes)
     # Re(a z^n) = Im(i a z^n)
     amplitudes = 1j * np.array([a[:, 0] + 1j * a[:, 1] for a in amplitudes])
     return Partials(hz, sigma, amplitudes, glide, explained, pitches)
 
 
-def audible(clip: np.ndarray) -> np.ndarray:
-    """A clip with a peak of 1, cut where it stays below FLOOR."""
-    x = normalise(np.asarray(clip, float))
-    return x[: np.flatnonzero(np.abs(x) > FLOOR)[-1] + 1]
-
-
-def _glide(clips) -> tuple[Glide, list[np.ndarray], list[Sinusoids]]:
-    """The glide, and clips and candidates without it."""
-    straight = [clip.astype(float) for clip in clips]
-    sines = _candidates(straight)
-    glide = pitch_glide.find(clips[0], SAMPLE_RATE)
+def _glide(strokes: list[Stroke]) -> tuple[Glide, list[Stroke], list[Sinusoids]]:
+    """The glide, and strokes and candidates without it."""
+    straight = _candidates(strokes)
+    glide = pitch_glide.find(strokes[0].x, SAMPLE_RATE)
     if glide.rise > 0:
-        bent = [pitch_glide.unglided(clip, SAMPLE_RATE, glide) for clip in clips]
+        bent = [stroke.unglided(glide) for stroke in strokes]
         other = _candidates(bent)
-        few, more = (_explained(s, *_choose(s, FEW)) for s in (sines, other))
+        few, more = (_explained(s, *_choose(s, FEW)) for s in (straight, other))
         if more > few + GLIDE_GAIN * (1 - few):
             return glide, bent, other
-    return Glide(), straight, sines
+    return Glide(), strokes, straight
 
 
-def _candidates(x: list[np.ndarray]) -> list[Sinusoids]:
-    """The sines that are found in any of x, beside each of x."""
-    found = np.concatenate([poles.find(one, SAMPLE_RATE) for one in x])
-    return _sinusoids(x, found[:, 0], found[:, 1])
+def _candidates(strokes: list[Stroke]) -> list[Sinusoids]:
+    """The sines that are found in any of the strokes, beside each of them."""
+    found = np.concatenate([poles.find(stroke.x, SAMPLE_RATE) for stroke in strokes])
+    return _sinusoids(strokes, found[:, 0], found[:, 1])
 
 
-def _sinusoids(x, hz, sigma) -> list[Sinusoids]:
-    return [Sinusoids(one, hz, sigma, SAMPLE_RATE) for one in x]
+def _sinusoids(strokes: list[Stroke], hz, sigma) -> list[Sinusoids]:
+    return [Sinusoids(s.x, hz, sigma, SAMPLE_RATE, s.silent_until) for s in strokes]
 
 
 def _explained(sines, chosen, amplitudes) -> float:
@@ -164,19 +175,19 @@ def _choose(
 
 
 def _at_pitch(gains: np.ndarray, hz: np.ndarray, pitch_hz: float) -> np.ndarray:
-    """Gains of sines (sines,) weighted by how near they are to the pitch; as they are where none is."""
+    """Gains of sines (sines,), those near the pitch alone; all of them where none is near."""
     cents = 1200 * np.log2(hz / pitch_hz)
     near = np.exp(-0.5 * (cents / AT_PITCH_CENTS) ** 2) * (np.abs(cents) < FARTHEST_CENTS)
     return gains * near if np.any(gains * near > 0) else gains
 
 
-def _moved(x, hz, sigma, share) -> tuple[np.ndarray, np.ndarray]:
+def _moved(strokes, hz, sigma, share) -> tuple[np.ndarray, np.ndarray]:
     """Each partial moved a little to where it explains most beside the others."""
     step = np.maximum(MOVE_HZ * sigma, LEAST_MOVE_HZ)[:, None]
     n = len(MOVES_HZ)
     hz = (hz[:, None] + share * step * MOVES_HZ).ravel()
     sigma = (sigma[:, None] * np.exp(share * MOVE_SIGMA * MOVES_SIGMA)).ravel()
-    sines = _sinusoids(x, hz, np.clip(sigma, *poles.SIGMA))
+    sines = _sinusoids(strokes, hz, np.clip(sigma, *poles.SIGMA))
     chosen = list(range(0, len(hz), n))
     for i in range(len(chosen)):
         others = chosen[:i] + chosen[i + 1 :]

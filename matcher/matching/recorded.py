@@ -1,4 +1,4 @@
-"""A drum with its recorded partials: they are put on the modes of a membrane, and the attack beside.
+"""A drum with its recorded partials: put on the modes of a membrane, with the attack beside them.
 
 The drum's pitch is that of the membrane's fundamental, so its partial belongs to mode (1, 1). The
 others go to modes near to them; several may share one, since a real head splits its modes.
@@ -8,10 +8,11 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from matcher.matching import attack_fit
-from matcher.matching.partials import FARTHEST_CENTS, Partials
-from matcher.physics import attack, drum, ftm, modal, partials
+from matcher.matching.partials import Partials
+from matcher.physics import attack, drum, ftm
 from matcher.physics.drum import Drum
 from matcher.physics.parameters import PARAMETERS
+from matcher.physics.partials import GLIDE_S, of_poles
 
 CHILDREN = 4  # partials of one mode, at most
 CROWDED = 0.02  # octaves: what one more partial of a mode costs
@@ -20,9 +21,44 @@ DECAY = 0.05  # octaves that a factor of 2 in decay rate costs
 QUIETEST = 1e-4  # of the loudest mode's gain: below, levels do not count
 
 
+SMALLEST = 1e-12  # peak, at least, that a sound is divided by
+SOFTEST = 1e-6  # of the loudest partial: none is softer
+
+
+def of_drum(
+    drum_: Drum, found: Partials, stroke: int, whole: np.ndarray, ends_in_hit: bool
+) -> Drum | None:
+    """A drum with the partials of a recording in the place of its modes, and a new attack.
+
+    Args:
+        drum_: as matched without them; it gives the membrane that they belong to.
+        found: the partials.
+        stroke: index of the stroke in found.amplitudes.
+        whole: that stroke, (samples,) at attack_fit.RATE from its onset, with a peak of about 1.
+        ends_in_hit: Whether the next hit cuts it off; otherwise it dies away.
+
+    Returns:
+        The drum; None where there are no partials.
+    """
+    if len(found.hz) == 0 or not np.any(found.amplitudes[stroke]):
+        return None
+    scale, amplitudes = _scale(drum_, len(whole)), found.amplitudes[stroke]
+    membrane = membrane_of(drum_, found)
+    amplitudes = np.where(amplitudes == 0, SOFTEST * np.abs(amplitudes).max(), amplitudes) / scale
+    modes = parents(membrane, found, amplitudes)
+    partials = of_poles(membrane, modes, found.hz, found.sigma, amplitudes)
+    body_alone = membrane._replace(partials=partials, attack_powers=None)
+    body = drum.render_body(body_alone, attack_fit.RATE, len(whole)) * scale
+    peak = float(np.max(np.abs(body)))
+    if peak == 0:
+        return None
+    powers = np.minimum(attack_fit.fit(whole, body, ends_in_hit) / peak**2, attack.LOUDEST)
+    return body_alone._replace(attack_powers=tuple(tuple(map(float, row)) for row in powers))
+
+
 def membrane_of(drum_: Drum, found: Partials) -> Drum:
     """A drum whose pitch, decay and glide are those of the partials, as far as they have them."""
-    clamp = {name: PARAMETERS[name].clamp for name in ("omega", "tau", "tension", "glide_s")}
+    clamp = {name: PARAMETERS[name].clamp for name in ("omega", "tau", "tension")}
     theta = drum_.theta
     if found.pitch_hz is not None:
         theta = theta._replace(omega=clamp["omega"](2 * np.pi * found.pitch_hz))
@@ -31,8 +67,14 @@ def membrane_of(drum_: Drum, found: Partials) -> Drum:
     return drum_._replace(
         theta=theta,
         tension=clamp["tension"](found.glide.rise),
-        glide_s=clamp["glide_s"](found.glide.seconds),
+        glide_s=float(np.clip(found.glide.seconds, *GLIDE_S)),
     )
+
+
+def _scale(drum_: Drum, n_samples: int) -> np.float32:
+    """What the membrane's own scale is multiplied by to be in the units of a recording."""
+    mixed, body_peak = drum.render_mixed(drum_, attack_fit.RATE, n_samples)
+    return np.float32(1 / max(body_peak * float(np.max(np.abs(mixed), initial=0)), SMALLEST))
 
 
 def parents(drum_: Drum, found: Partials, amplitudes: np.ndarray) -> np.ndarray:
@@ -52,9 +94,10 @@ def parents(drum_: Drum, found: Partials, amplitudes: np.ndarray) -> np.ndarray:
     cost = np.abs(np.log2(found.hz[:, None] * 2 * np.pi / modes.omega))  # (partials, modes)
     cost += LEVEL * np.abs(np.log2(np.maximum(levels, QUIETEST)[:, None] / own))
     cost += DECAY * np.abs(np.log2(found.sigma[:, None] / modes.sigma))
-    if found.pitch_hz and abs(1200 * np.log2(found.hz[0] / found.pitch_hz)) < FARTHEST_CENTS:
-        cost[0, 1:] += cost.max() + 1  # its mode is (1, 1)
-        cost[0, 0] = 0
+    if np.any(found.at_pitch):
+        pitch = int(np.argmax(found.at_pitch))
+        cost[pitch, 1:] += cost.max() + 1  # its mode is (1, 1)
+        cost[pitch, 0] = 0
     crowded = CROWDED * np.repeat(np.arange(CHILDREN), cost.shape[1])
     row, column = linear_sum_assignment(np.tile(cost, (1, CHILDREN)) + crowded)
     mode = np.empty(len(found.hz), int)

@@ -1,25 +1,31 @@
 """Theta -> a drum that is nearer to the user's own sound, by descents from many starts.
 
-In two stages: first the body, which is theta, strike point, mallet and tension; then body and
-attack together. The starts are chosen by the power of their modes (Cost.sketch), and the best of
-them rendered. How long it goes on is counted in work (matching.effort), not in time.
+In three stages: first the body, which is theta, strike point, mallet and tension; then body and
+attack together; then the recording's own partials on the modes of that body, with an attack on the
+whole band. The pitch is the recording's (matching.pitch) where it has one, and the body is looked
+for beside it. The starts are chosen by the power of their modes (Cost.sketch), and the best of them
+rendered. How long it goes on is counted in work (matching.effort), not in time.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, zip_longest
 
 import numpy as np
+import soxr
 
-from matcher.matching import confidence, descent, starts
+from matcher.matching import attack_fit, confidence, descent, partials, recorded, starts
 from matcher.matching.blas import one_blas_thread
 from matcher.matching.cost import Cost, Point
 from matcher.matching.descent import Descent, descend, solve_attack_powers
-from matcher.matching.effort import EFFORTS, Effort, Work
+from matcher.matching.effort import ANALYSIS, EFFORTS, RECORDED, Effort, Work
 from matcher.matching.features import DISTANCE, FLOOR, SAMPLE_RATE
 from matcher.matching.mode_power import mode_power
+from matcher.matching.partials import Partials, Stroke
 from matcher.matching.search_space import (
+    HIGH,
+    LOW,
     THETA,
     index,
     of_drum,
@@ -31,7 +37,7 @@ from matcher.physics import attack, drum, modal
 from matcher.physics.drum import Drum
 from matcher.physics.theta import LIVE, Theta
 
-STAGES = ("network", "body", "attack")
+STAGES = ("network", "body", "attack", "partials")
 N_ROUGH = 2  # starts of each kind that first go downhill on ROUGH_FLOORS
 ROUGH_FLOORS = (0.02,)  # amplitude over the peak: of the loud part alone, with fewer local minima
 ROUGH_STEPS = 2  # steps on ROUGH_FLOORS: into the right valley, not to its ground
@@ -43,6 +49,8 @@ ALL_STEPS = 20  # at most: as BODY_STEPS, with more to find
 FIRST_ATTACK_POWER = 1e-9  # inaudible, but above descent.UNUSED
 FIRST_ATTACK_ROUNDS = 4  # solutions for the attack beside the finished body: it begins from none
 PRIOR = 0.01  # of the start's cost: what a theta costs that is 1 in nu away from the network's
+PITCH_CENTS = 50.0  # cents: how far from the recording's pitch a body may be
+PITCH_TAU = 1.3  # ratio: and how far from the decay at that pitch
 DIFFERENT_CENTS = 70.0  # cents of pitch between candidates: less is one drum in another tuning
 DIFFERENT = 0.5  # nu between candidates in another of theta: a quarter of its range
 
@@ -69,6 +77,8 @@ class _Task:
     network: np.ndarray  # (5,), nu that the network inferred
     effort: Effort
     work: Work
+    found: Partials  # of the clip
+    whole: np.ndarray  # (samples,), the clip at attack_fit.RATE, in the target's units
 
     def next(self, last: Refined, drum_: Drum, name: str, deviation=None) -> Refined:
         """The stage after `last`: a drum, or the last one again where the drum is no nearer."""
@@ -87,6 +97,8 @@ class _Task:
 def prepare() -> None:
     """Compile, and compute what is kept, before the clock runs."""
     unit_attack_power()
+    attack_fit.unit_power()
+    partials.analyse([Stroke(np.sin(np.arange(4096.0)))])
     descent.nnls()
     for cqt in (*WINDOWS, DISTANCE):
         cqt.magnitude(np.zeros(1, np.float32))
@@ -101,7 +113,7 @@ def prepare() -> None:
 def refine(
     clip: np.ndarray, theta: Theta, ends_in_hit: bool = False,
     effort: Effort = EFFORTS["normal"], stopped: Callable[[], bool] = lambda: False,
-    known: Drum | None = None,
+    known: Drum | None = None, whole: np.ndarray | None = None,
 ) -> list[Refined]:  # fmt: skip
     """Refine what the network inferred on the clip itself.
 
@@ -113,6 +125,7 @@ def refine(
         stopped: Asked between two steps; once it says True, what was found so far is returned.
         known: What a part of the clip was matched to before: one more start, and the last stage
             where nothing nearer is found.
+        whole: The clip at attack_fit.RATE, where it was recorded at such a rate.
 
     Returns:
         A stage for each of STAGES that was reached, theta itself first; none is farther from the
@@ -130,14 +143,15 @@ def refine(
     stages = [Refined(Drum(theta), target.distance(Drum(theta)), STAGES[0])]
     if effort.body <= 0:
         return stages
-    task = _Task(target, start[THETA], effort, work)
-    cost = Cost.of_start(target.beginning, start, ROUGH_FLOORS)
+    task = _task(target, theta, effort, work, whole)
+    start, low, high = _bounds(start, task.found)
+    cost = Cost.of_start(target.beginning, start, ROUGH_FLOORS).within(low, high)
     work.allow(ROUGH_SHARE * effort.body)
     first, later, cost = _rough_starts(cost, work)
     cost = cost.with_target(target, BODY_FLOORS)
     first = list(_rendered(first, cost, work))
     if known is not None:
-        first.append(cost.point(of_drum(known)))
+        first.append(cost.point(np.clip(of_drum(known), cost.low, cost.high)))
     points = chain(sorted(first, key=cost.value), _rendered(later, cost, work))
     stages += _descend(stages[0], points, cost, task)
     if known is not None:
@@ -161,21 +175,29 @@ def stages_of(
         The first and the last stage.
     """
     target = Target.of_clip(clip, ends_in_hit)
-    network, last = Drum(theta), STAGES[1 if drum_.attack_powers is None else 2]
+    network = Drum(theta)
     return [
         Refined(network, target.distance(network), STAGES[0]),
-        Refined(drum_, target.distance(drum_), last, spread=spread),
+        Refined(drum_, target.distance(drum_), stage_of(drum_), spread=spread),
     ]
+
+
+def stage_of(drum_: Drum) -> str:
+    """The stage that gives such a drum, one of STAGES after the first."""
+    if drum_.partials:
+        return STAGES[3]
+    return STAGES[1 if drum_.attack_powers is None else 2]
 
 
 @one_blas_thread
 def candidates(
     clip: np.ndarray, stages: list[Refined], count: int, ends_in_hit: bool = False,
-    effort: Effort = EFFORTS["normal"],
+    effort: Effort = EFFORTS["normal"], whole: np.ndarray | None = None,
 ) -> list[Refined]:  # fmt: skip
     """Drums for a clip that differ from each other, as `differ` has it.
 
-    The others are found by descents from other pitches around the network's.
+    The others are found by descents at other pitches that the recording may have, and from pitches
+    around the network's.
 
     Args:
         clip: (samples,) at SAMPLE_RATE from its onset.
@@ -184,6 +206,7 @@ def candidates(
         ends_in_hit: As in `refine`.
         effort: How much to do for each; once `count` times as much is done, or the time limit was
             met, no other is begun.
+        whole: As in `refine`.
 
     Returns:
         The last of `stages` and what else was found, nearest first. All are `limited` if the time
@@ -193,23 +216,27 @@ def candidates(
     if count == 1 or effort.body <= 0:
         return found
     prepare()
-    work = Work()
-    target, start = Target.of_clip(clip, ends_in_hit), start_of(stages[0].drum.theta)
-    cost = Cost.of_start(target, start, BODY_FLOORS)
+    work, theta = Work(), stages[0].drum.theta
+    target = Target.of_clip(clip, ends_in_hit)
+    task = _task(target, theta, effort, work, whole)
+    cost = Cost.of_start(target, start_of(theta), BODY_FLOORS)
     points = starts.other_pitches(cost, work)
     cost = cost.with_prior(PRIOR * cost.value(points[0]))
+    pitches = [*task.found.pitches, *(to_drum(p.vector).theta.pitch_hz for p in points)]
     left = count * (effort.body + effort.attack) - work.units
-    for point in points:
+    for pitch_hz in pitches:
         if len(found) == count or left <= 0 or work.limited:
             break
-        drum_ = to_drum(point.vector)
+        read = task.found.at(pitch_hz)
+        drum_ = recorded.membrane_of(Drum(theta), read)
         if not all(differ(drum_, other.drum) for other in found):
             continue
-        own_cost = cost.with_start(point.vector)
+        start, low, high = _bounds(start_of(theta), read)
+        own_cost = cost.with_start(start).within(low, high)
         first = Refined(drum_, target.distance(drum_), STAGES[0])
         work = Work(effort.limit_s)
-        task = _Task(target, start[THETA], effort, work)
-        last = _descend(first, _rendered([point], own_cost, work), own_cost, task)[-1]
+        own_task = replace(task, work=work, found=read)
+        last = _descend(first, iter([own_cost.point(start)]), own_cost, own_task)[-1]
         left -= work.units
         if all(differ(last.drum, other.drum) for other in found):
             found.append(last)
@@ -230,7 +257,8 @@ def _rough_starts(cost: Cost, work: Work) -> tuple[list[Point], list[Point], Cos
     points = starts.other_pitches(cost, work)
     others = sorted(starts.elsewhere(points[0], cost, work), key=cost.value)
     cost = cost.with_prior(PRIOR * cost.value(points[0]))
-    turns = [point for both in zip(others, points) for point in both]  # each kind's best first
+    both = zip_longest(others, points)  # each kind's best first
+    turns = [point for pair in both for point in pair if point is not None]
     first = [descend(point, cost, work, ROUGH_STEPS).point for point in turns[: 2 * N_ROUGH]]
     return first, turns[2 * N_ROUGH :], cost
 
@@ -243,7 +271,7 @@ def _rendered(points: Iterable[Point], cost: Cost, work: Work) -> Iterator[Point
 
 
 def _descend(first: Refined, points: Iterator[Point], cost: Cost, task: _Task) -> list[Refined]:
-    """The stages body and attack after the first stage, from points of which the first is best."""
+    """The stages after the first one, from points of which the first is best."""
     work, effort = task.work, task.effort
     work.allow(effort.body)
     body = _best_descent(points, cost, work)
@@ -255,7 +283,39 @@ def _descend(first: Refined, points: Iterator[Point], cost: Cost, task: _Task) -
         whole = _with_attack(body, cost, work)
         found = descent.deviation(cost, *whole)
         stages.append(task.next(stages[0], _whole_drum(whole.point), STAGES[2], found))
+    if not work.stopped():
+        last, ended = stages[-1], task.target.ends_in_hit
+        work.add(RECORDED)
+        drum_ = recorded.of_drum(last.drum, task.found, 0, task.whole, ended)
+        stages.append(task.next(last, drum_ or last.drum, STAGES[3], last.deviation))
     return stages
+
+
+def _task(target: Target, theta: Theta, effort: Effort, work: Work, whole) -> _Task:
+    """A task, for which the clip's partials are analysed."""
+    work.add(ANALYSIS)
+    found = partials.analyse([Stroke(target.clip, target.ends_in_hit)])
+    if whole is None:
+        whole = soxr.resample(target.clip, SAMPLE_RATE, attack_fit.RATE)
+    else:
+        whole = whole / target.peak
+    longest = attack_fit.CQT.n_samples
+    return _Task(target, start_of(theta)[THETA], effort, work, found, whole[:longest])
+
+
+def _bounds(start: np.ndarray, found: Partials) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Start, least and most (parameters,) of a search beside the pitch of a recording."""
+    start, low, high = start.copy(), LOW.copy(), HIGH.copy()
+    for name, value, ratio in (
+        ("omega", found.pitch_hz and 2 * np.pi * found.pitch_hz, 2 ** (PITCH_CENTS / 1200)),
+        ("tau", found.pitch_sigma and 1 / found.pitch_sigma, PITCH_TAU),
+    ):
+        if value is not None:
+            i, row = index(name), LIVE[name]
+            start[i] = row.to_nu(row.clamp(value))
+            low[i] = row.to_nu(row.clamp(value / ratio))
+            high[i] = row.to_nu(row.clamp(value * ratio))
+    return start, low, high
 
 
 def _best_descent(points: Iterator[Point], cost: Cost, work: Work) -> Descent:

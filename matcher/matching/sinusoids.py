@@ -28,14 +28,18 @@ class Sinusoids:
         hz: (sines,) Hz.
         sigma: Decay rates, (sines,) 1/s.
         sample_rate: Hz.
+        silent_until: Samples from the onset: until then silence follows x.
     """
 
-    def __init__(self, x: np.ndarray, hz: np.ndarray, sigma: np.ndarray, sample_rate: float):
+    def __init__(
+        self, x: np.ndarray, hz: np.ndarray, sigma: np.ndarray, sample_rate: float,
+        silent_until: int = 0,
+    ):  # fmt: skip
         self.hz, self.sigma = hz, sigma
         weights, products = _windows(x)
         rotation = (-sigma + 2j * np.pi * hz) / sample_rate
         self.n_windows = len(weights)
-        self._weights, self._rotation, self._n = weights, rotation, len(x)
+        self._weights, self._rotation, self._n = weights, rotation, max(len(x), silent_until)
         inner = products @ np.exp(np.arange(BLOCK)[:, None] * rotation)  # (blocks, sines)
         starts = np.array(STARTS[: len(weights)])
         sums = _sums_from(inner, np.exp(BLOCK * rotation), starts)  # (windows, sines)

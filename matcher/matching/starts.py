@@ -10,7 +10,7 @@ import numpy as np
 
 from matcher.matching.cost import Cost, Point
 from matcher.matching.effort import SKETCH, Work
-from matcher.matching.search_space import HIGH, LOW, index, indices
+from matcher.matching.search_space import index, indices
 from matcher.physics.theta import LIVE
 
 # ratios of pitch to the network's, each a start: it errs by octaves, fifths and fourths
@@ -28,7 +28,7 @@ def other_pitches(cost: Cost, work: Work) -> list[Point]:
     for ratio in PITCHES:
         vector = cost.start.copy()
         vector[omega] += np.log(ratio) / (np.log(row.high / row.low) / 2)
-        if LOW[omega] <= vector[omega] <= HIGH[omega]:
+        if cost.low[omega] <= vector[omega] <= cost.high[omega]:
             points.append(cost.sketch(vector))
     return _nearest_first(points, cost, work)
 

@@ -85,6 +85,7 @@ class Target:
     """
 
     clip: np.ndarray  # (samples,) float32 at SAMPLE_RATE from the onset, with a peak of 1
+    peak: float  # of the clip before it was normalised
     ends_in_hit: bool  # the next hit cuts it off; otherwise it dies away
     known_noise: np.ndarray | None = None  # (bins,), of the whole clip where this is a part of it
 
@@ -102,9 +103,10 @@ class Target:
         Returns:
             The target, with a copy of the clip that cannot be written to.
         """
-        clip = np.array(normalise(np.asarray(clip[:N_SAMPLES], np.float32)))
+        clip = np.array(clip[:N_SAMPLES], np.float32)
+        peak, clip = float(np.max(np.abs(clip))), normalise(clip)
         clip.setflags(write=False)
-        return cls(clip, ends_in_hit, known_noise)
+        return cls(clip, peak, ends_in_hit, known_noise)
 
     @cached_property
     def cqt(self) -> LogCqt:
