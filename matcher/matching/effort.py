@@ -26,7 +26,12 @@ class Effort:
     name: str
     body: float  # units
     attack: float  # units, beside those that the body has left
-    limit_s: float  # s of wall time, for all of it
+    limit_s: float  # s of wall time for all of it; each stage has its share, as of the units
+
+    @property
+    def units(self) -> float:
+        """Of all stages."""
+        return self.body + self.attack
 
 
 EFFORTS = {
@@ -57,26 +62,25 @@ class Work:
 
     Attributes:
         units: Done.
-        limited: Whether the time limit ended it.
+        limited: Whether a time limit has cut it short.
 
     Args:
-        limit_s: Seconds of wall time from now on.
         stopped: Asked first, each time; True ends the search.
     """
 
-    def __init__(self, limit_s: float = np.inf, stopped: Callable[[], bool] = lambda: False):
+    def __init__(self, stopped: Callable[[], bool] = lambda: False):
         self.units, self.limited = 0.0, False
-        self._allowed, self._stopped = np.inf, stopped
-        self._began, self._limit_s = time.perf_counter(), limit_s
+        self._stopped, self._began = stopped, time.perf_counter()
+        self.allow(np.inf, np.inf)
 
     @property
     def elapsed_s(self) -> float:
         """Seconds since it began."""
         return time.perf_counter() - self._began
 
-    def allow(self, units: float) -> None:
-        """End once so many units are done, from the beginning on."""
-        self._allowed = units
+    def allow(self, units: float, limit_s: float) -> None:
+        """End once so many units are done or seconds are over, both from the beginning on."""
+        self._units, self._limit_s = units, limit_s
 
     def add(self, units: float) -> None:
         """Count what is being done."""
@@ -87,8 +91,9 @@ class Work:
         return self._stopped()
 
     def over(self) -> bool:
-        """Whether somebody ended it, what is allowed is done, or the time limit is met."""
-        if self.stopped() or self.units >= self._allowed:
+        """Whether somebody ended it, what is allowed is done, or its time is over."""
+        if self.stopped() or self.units >= self._units:
             return True
-        self.limited = self.limited or self.elapsed_s > self._limit_s
-        return self.limited
+        late = self.elapsed_s > self._limit_s
+        self.limited = self.limited or late
+        return late

@@ -70,6 +70,10 @@ class _Task:
     effort: Effort
     work: Work
 
+    def allow(self, units: float) -> None:
+        """Let all stages until now do so many units, in their share of the time limit."""
+        self.work.allow(units, self.effort.limit_s * units / self.effort.units)
+
     def next(self, last: Refined, drum_: Drum, name: str, deviation=None) -> Refined:
         """The stage after `last`: a drum, or the last one again where the drum is no nearer."""
         distance, spread, work = self.target.distance(drum_), None, self.work
@@ -125,14 +129,14 @@ def refine(
         raise ValueError("the clip is silent; a hit is needed")
     if effort.body > 0:
         prepare()
-    work = Work(effort.limit_s, stopped)
+    work = Work(stopped)
     target, start = Target.of_clip(clip, ends_in_hit), start_of(theta)
     stages = [Refined(Drum(theta), target.distance(Drum(theta)), STAGES[0])]
     if effort.body <= 0:
         return stages
     task = _Task(target, start[THETA], effort, work)
     cost = Cost.of_start(target.beginning, start, ROUGH_FLOORS)
-    work.allow(ROUGH_SHARE * effort.body)
+    task.allow(ROUGH_SHARE * effort.body)
     first, later, cost = _rough_starts(cost, work)
     cost = cost.with_target(target, BODY_FLOORS)
     first = list(_rendered(first, cost, work))
@@ -198,7 +202,7 @@ def candidates(
     cost = Cost.of_start(target, start, BODY_FLOORS)
     points = starts.other_pitches(cost, work)
     cost = cost.with_prior(PRIOR * cost.value(points[0]))
-    left = count * (effort.body + effort.attack) - work.units
+    left = count * effort.units - work.units
     for point in points:
         if len(found) == count or left <= 0 or work.limited:
             break
@@ -207,7 +211,7 @@ def candidates(
             continue
         own_cost = cost.with_start(point.vector)
         first = Refined(drum_, target.distance(drum_), STAGES[0])
-        work = Work(effort.limit_s)
+        work = Work()
         task = _Task(target, start[THETA], effort, work)
         last = _descend(first, _rendered([point], own_cost, work), own_cost, task)[-1]
         left -= work.units
@@ -245,13 +249,13 @@ def _rendered(points: Iterable[Point], cost: Cost, work: Work) -> Iterator[Point
 def _descend(first: Refined, points: Iterator[Point], cost: Cost, task: _Task) -> list[Refined]:
     """The stages body and attack after the first stage, from points of which the first is best."""
     work, effort = task.work, task.effort
-    work.allow(effort.body)
+    task.allow(effort.body)
     body = _best_descent(points, cost, work)
     found = descent.deviation(cost, *body)
     stages = [task.next(first, to_drum(body.point.vector), STAGES[1], found)]
     if not work.stopped():
         cost = cost.with_floors(ALL_FLOORS)
-        work.allow(effort.body + effort.attack)
+        task.allow(effort.body + effort.attack)
         whole = _with_attack(body, cost, work)
         found = descent.deviation(cost, *whole)
         stages.append(task.next(stages[0], _whole_drum(whole.point), STAGES[2], found))
