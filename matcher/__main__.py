@@ -87,7 +87,7 @@ def _print_match(result) -> None:
         print(f"  candidate {i}: {values}; distance {candidate.distance:.2f}")
     if result.limited:
         limit_s = EFFORTS[result.effort].limit_s
-        print(f"  stopped at the time limit of {limit_s:g} s; a less busy machine may come nearer")
+        print(f"  cut short by its time limit, {limit_s:g} s: a less busy machine may come nearer")
     if result.no_drum_reason:
         print(f"  {result.no_drum_reason}")
 

@@ -100,7 +100,7 @@ def test_a_search_that_the_time_limit_ended_is_reported(tmp_path, monkeypatch, c
     monkeypatch.setattr(effort, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     arguments = ["match", str(TOM), "--no-picture", "--out", str(tmp_path)]
     assert main(arguments) == 0
-    assert "stopped at the time limit of 20 s" in capsys.readouterr().out
+    assert "cut short by its time limit, 20 s" in capsys.readouterr().out
     monkeypatch.undo()
     assert main(arguments) == 0
     assert "time limit" not in capsys.readouterr().out

@@ -52,37 +52,47 @@ def unit_power() -> np.ndarray:
     return np.array(rows, np.float32)
 
 
-def fit(recording: np.ndarray, body: np.ndarray, ends_in_hit: bool) -> np.ndarray:
-    """Powers of the attack, so that body and attack sound like a recording.
+class WholeBand:
+    """A recording, of which a body is to be the tones and an attack the noise.
 
     Args:
         recording: (samples,) at RATE from its onset, with a peak of 1.
-        body: (samples,) at RATE, in the recording's units.
         ends_in_hit: Whether the next hit cuts the recording off; otherwise it dies away.
-
-    Returns:
-        attack.SHAPE, in the recording's units.
     """
-    seconds = len(recording) / RATE
-    n_frames = CQT.n_frames
-    if ends_in_hit:
-        n_frames = max(1, int(np.searchsorted(CQT.edges, len(recording), side="right")) - 1)
-        n_frames = min(n_frames, CQT.n_frames)
-    wanted = power(recording)
-    noise = _background(wanted, len(recording))
-    there = (power(body) + noise[:, None] ** 2)[:, :n_frames].ravel() + SMALLEST
-    fast = np.array([not ends_in_hit or decay <= seconds for decay in attack.DECAYS_S])
-    usable = np.flatnonzero(np.tile(fast, attack.N_BANDS))
-    units = unit_power()[usable][:, :, :n_frames].reshape(len(usable), -1)
-    powers = np.zeros(attack.N_BANDS * attack.N_DECAYS)
-    powers[usable] = _solve(wanted[:, :n_frames].ravel(), there, units)
-    return powers.reshape(attack.SHAPE)
 
+    def __init__(self, recording: np.ndarray, ends_in_hit: bool):
+        self.n_samples = len(recording)
+        whole = int(np.searchsorted(CQT.edges, len(recording), side="right")) - 1  # frames
+        self._n_frames = max(1, min(whole, CQT.n_frames)) if ends_in_hit else CQT.n_frames
+        power_ = power(recording)
+        # the last frame is disturbed by the end
+        steady = background(np.log1p(np.sqrt(power_[:, : max(0, whole - 1)]) / FLOOR))
+        self._power, self._noise = (
+            self._cells(power_),
+            self._cells(np.broadcast_to(steady[:, None] ** 2, power_.shape)),
+        )
+        observed_s = len(recording) / RATE
+        told = [not ends_in_hit or decay <= observed_s for decay in attack.DECAYS_S]
+        self._usable = np.flatnonzero(np.tile(told, attack.N_BANDS))
+        self._units = self._cells(unit_power()[self._usable])
 
-def _background(wanted: np.ndarray, n_samples: int) -> np.ndarray:
-    """Amplitude of the steady noise under a recording, (bins,), as target.background."""
-    whole = max(0, int(np.searchsorted(CQT.edges, n_samples, side="right")) - 2)
-    return background(np.log1p(np.sqrt(wanted[:, :whole]) / FLOOR))
+    def attack_powers(self, body: np.ndarray) -> np.ndarray:
+        """Powers of the attack beside a body.
+
+        Args:
+            body: (samples,) at RATE, in the recording's units.
+
+        Returns:
+            attack.SHAPE, in the recording's units.
+        """
+        powers = np.zeros(attack.N_BANDS * attack.N_DECAYS)
+        there = self._cells(power(body)) + self._noise + SMALLEST
+        powers[self._usable] = _solve(self._power, there, self._units)
+        return powers.reshape(attack.SHAPE)
+
+    def _cells(self, power_: np.ndarray) -> np.ndarray:
+        """(..., bins, frames) -> those cells that are compared, (..., cells)."""
+        return power_[..., : self._n_frames].reshape(*power_.shape[:-2], -1)
 
 
 def _solve(wanted: np.ndarray, there: np.ndarray, units: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ DERIVATIVE = 0.6  # sounds: a derivative by a rendered sound, several of which a
 ATTACK_DERIVATIVES = 2.8  # sounds: derivatives by all attack powers, and their normal equations
 ATTACK_ROUND = 1.7  # sounds: one linearisation of the attack, solved and tried
 ANALYSIS = 100.0  # units: the partials of a clip
-RECORDED = 120.0  # units: a drum with them, and its attack on the whole band
+RECORDED = 50.0  # units: a drum with them at one level, and its attack on the whole band
 
 
 @dataclass(frozen=True)
@@ -26,18 +26,24 @@ class Effort:
     """How much to do for one drum."""
 
     name: str
-    body: float  # units
+    body: float  # units, the analysis of the recording's partials included
     attack: float  # units, beside those that the body has left
-    limit_s: float  # s of wall time, for all of it
+    partials: float  # units: what the last stage takes
+    limit_s: float  # s of wall time for all of it; each stage has its share, as of the units
+
+    @property
+    def units(self) -> float:
+        """Of all stages."""
+        return self.body + self.attack + self.partials
 
 
 EFFORTS = {
     effort.name: effort
     for effort in (
-        Effort("network", 0.0, 0.0, 0.0),  # no refining
-        Effort("live", 280.0, 280.0, 1.0),  # for a player who waits for the answer
-        Effort("normal", 345.0, 345.0, 20.0),
-        Effort("patient", 4000.0, 4000.0, 120.0),  # more than was ever needed
+        Effort("network", 0.0, 0.0, 0.0, 0.0),  # no refining
+        Effort("live", 260.0, 150.0, 150.0, 1.0),  # for a player who waits for the answer
+        Effort("normal", 340.0, 200.0, 150.0, 20.0),
+        Effort("patient", 4000.0, 4000.0, 150.0, 120.0),  # more than was ever needed
     )
 }
 
@@ -59,26 +65,25 @@ class Work:
 
     Attributes:
         units: Done.
-        limited: Whether the time limit ended it.
+        limited: Whether a time limit has cut it short.
 
     Args:
-        limit_s: Seconds of wall time from now on.
         stopped: Asked first, each time; True ends the search.
     """
 
-    def __init__(self, limit_s: float = np.inf, stopped: Callable[[], bool] = lambda: False):
+    def __init__(self, stopped: Callable[[], bool] = lambda: False):
         self.units, self.limited = 0.0, False
-        self._allowed, self._stopped = np.inf, stopped
-        self._began, self._limit_s = time.perf_counter(), limit_s
+        self._stopped, self._began = stopped, time.perf_counter()
+        self.allow(np.inf, np.inf)
 
     @property
     def elapsed_s(self) -> float:
         """Seconds since it began."""
         return time.perf_counter() - self._began
 
-    def allow(self, units: float) -> None:
-        """End once so many units are done, from the beginning on."""
-        self._allowed = units
+    def allow(self, units: float, limit_s: float) -> None:
+        """End once so many units are done or seconds are over, both from the beginning on."""
+        self._units, self._limit_s = units, limit_s
 
     def add(self, units: float) -> None:
         """Count what is being done."""
@@ -89,8 +94,9 @@ class Work:
         return self._stopped()
 
     def over(self) -> bool:
-        """Whether somebody ended it, what is allowed is done, or the time limit is met."""
-        if self.stopped() or self.units >= self._allowed:
+        """Whether somebody ended it, what is allowed is done, or its time is over."""
+        if self.stopped() or self.units >= self._units:
             return True
-        self.limited = self.limited or self.elapsed_s > self._limit_s
-        return self.limited
+        late = self.elapsed_s > self._limit_s
+        self.limited = self.limited or late
+        return late

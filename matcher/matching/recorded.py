@@ -4,10 +4,13 @@ The drum's pitch is that of the membrane's fundamental, so its partial belongs t
 others go to modes near to them; several may share one, since a real head splits its modes.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from matcher.matching import attack_fit
+from matcher.matching.attack_fit import WholeBand
 from matcher.matching.partials import Partials
 from matcher.physics import attack, drum, ftm
 from matcher.physics.drum import Drum
@@ -22,38 +25,40 @@ QUIETEST = 1e-4  # of the loudest mode's gain: below, levels do not count
 
 
 SMALLEST = 1e-12  # peak, at least, that a sound is divided by
+# dB, tried in turn: twins are compared with a peak of 1, and how body and attack add up to one is
+# chance
+LEVELS_DB = (0.0, 2.0, -2.0)
 SOFTEST = 1e-6  # of the loudest partial: none is softer
 
 
-def of_drum(
-    drum_: Drum, found: Partials, stroke: int, whole: np.ndarray, ends_in_hit: bool
-) -> Drum | None:
+def of_drum(drum_: Drum, found: Partials, stroke: int, whole: WholeBand) -> Iterator[Drum]:
     """A drum with the partials of a recording in the place of its modes, and a new attack.
 
     Args:
         drum_: as matched without them; it gives the membrane that they belong to.
         found: the partials.
         stroke: index of the stroke in found.amplitudes.
-        whole: that stroke, (samples,) at attack_fit.RATE from its onset, with a peak of about 1.
-        ends_in_hit: Whether the next hit cuts it off; otherwise it dies away.
+        whole: that stroke.
 
-    Returns:
-        The drum; None where there are no partials.
+    Yields:
+        The drum with the partials at each of LEVELS_DB; none where there are no partials.
     """
-    if len(found.hz) == 0 or not np.any(found.amplitudes[stroke]):
-        return None
-    scale, amplitudes = _scale(drum_, len(whole)), found.amplitudes[stroke]
-    membrane = membrane_of(drum_, found)
-    amplitudes = np.where(amplitudes == 0, SOFTEST * np.abs(amplitudes).max(), amplitudes) / scale
+    amplitudes = found.amplitudes[stroke]
+    if len(amplitudes) == 0 or not np.any(amplitudes):
+        return
+    scale, membrane = _scale(drum_, whole.n_samples), membrane_of(drum_, found)
+    softest = SOFTEST * np.max(np.abs(amplitudes))
+    amplitudes = np.where(np.abs(amplitudes) < softest, softest, amplitudes) / scale
     modes = parents(membrane, found, amplitudes)
-    partials = of_poles(membrane, modes, found.hz, found.sigma, amplitudes)
-    body_alone = membrane._replace(partials=partials, attack_powers=None)
-    body = drum.render_body(body_alone, attack_fit.RATE, len(whole)) * scale
-    peak = float(np.max(np.abs(body)))
-    if peak == 0:
-        return None
-    powers = np.minimum(attack_fit.fit(whole, body, ends_in_hit) / peak**2, attack.LOUDEST)
-    return body_alone._replace(attack_powers=tuple(tuple(map(float, row)) for row in powers))
+    for level in LEVELS_DB:
+        louder = amplitudes * 10 ** (level / 20)
+        partials = of_poles(membrane, modes, found.hz, found.sigma, louder)
+        body_alone = membrane._replace(partials=partials, attack_powers=None)
+        body = drum.render_body(body_alone, attack_fit.RATE, whole.n_samples) * scale
+        peak = float(np.max(np.abs(body)))
+        if peak > 0:
+            powers = np.minimum(whole.attack_powers(body) / peak**2, attack.LOUDEST)
+            yield body_alone._replace(attack_powers=tuple(tuple(map(float, r)) for r in powers))
 
 
 def membrane_of(drum_: Drum, found: Partials) -> Drum:

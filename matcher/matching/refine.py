@@ -16,6 +16,7 @@ import numpy as np
 import soxr
 
 from matcher.matching import attack_fit, confidence, descent, partials, recorded, starts
+from matcher.matching.attack_fit import WholeBand
 from matcher.matching.blas import one_blas_thread
 from matcher.matching.cost import Cost, Point
 from matcher.matching.descent import Descent, descend, solve_attack_powers
@@ -78,7 +79,11 @@ class _Task:
     effort: Effort
     work: Work
     found: Partials  # of the clip
-    whole: np.ndarray  # (samples,), the clip at attack_fit.RATE, in the target's units
+    whole: WholeBand  # the clip, in the target's units
+
+    def allow(self, units: float) -> None:
+        """Let all stages until now do so many units, in their share of the time limit."""
+        self.work.allow(units, self.effort.limit_s * units / self.effort.units)
 
     def next(self, last: Refined, drum_: Drum, name: str, deviation=None) -> Refined:
         """The stage after `last`: a drum, or the last one again where the drum is no nearer."""
@@ -138,7 +143,7 @@ def refine(
         raise ValueError("the clip is silent; a hit is needed")
     if effort.body > 0:
         prepare()
-    work = Work(effort.limit_s, stopped)
+    work = Work(stopped)
     target, start = Target.of_clip(clip, ends_in_hit), start_of(theta)
     stages = [Refined(Drum(theta), target.distance(Drum(theta)), STAGES[0])]
     if effort.body <= 0:
@@ -146,7 +151,7 @@ def refine(
     task = _task(target, theta, effort, work, whole)
     start, low, high = _bounds(start, task.found)
     cost = Cost.of_start(target.beginning, start, ROUGH_FLOORS).within(low, high)
-    work.allow(ROUGH_SHARE * effort.body)
+    task.allow(ROUGH_SHARE * effort.body)
     first, later, cost = _rough_starts(cost, work)
     cost = cost.with_target(target, BODY_FLOORS)
     first = list(_rendered(first, cost, work))
@@ -223,7 +228,7 @@ def candidates(
     points = starts.other_pitches(cost, work)
     cost = cost.with_prior(PRIOR * cost.value(points[0]))
     pitches = [*task.found.pitches, *(to_drum(p.vector).theta.pitch_hz for p in points)]
-    left = count * (effort.body + effort.attack) - work.units
+    left = count * effort.units - work.units
     for pitch_hz in pitches:
         if len(found) == count or left <= 0 or work.limited:
             break
@@ -234,7 +239,7 @@ def candidates(
         start, low, high = _bounds(start_of(theta), read)
         own_cost = cost.with_start(start).within(low, high)
         first = Refined(drum_, target.distance(drum_), STAGES[0])
-        work = Work(effort.limit_s)
+        work = Work()
         own_task = replace(task, work=work, found=read)
         last = _descend(first, iter([own_cost.point(start)]), own_cost, own_task)[-1]
         left -= work.units
@@ -273,22 +278,35 @@ def _rendered(points: Iterable[Point], cost: Cost, work: Work) -> Iterator[Point
 def _descend(first: Refined, points: Iterator[Point], cost: Cost, task: _Task) -> list[Refined]:
     """The stages after the first one, from points of which the first is best."""
     work, effort = task.work, task.effort
-    work.allow(effort.body)
+    task.allow(effort.body)
     body = _best_descent(points, cost, work)
     found = descent.deviation(cost, *body)
     stages = [task.next(first, to_drum(body.point.vector), STAGES[1], found)]
     if not work.stopped():
         cost = cost.with_floors(ALL_FLOORS)
-        work.allow(effort.body + effort.attack)
+        task.allow(effort.body + effort.attack)
         whole = _with_attack(body, cost, work)
         found = descent.deviation(cost, *whole)
         stages.append(task.next(stages[0], _whole_drum(whole.point), STAGES[2], found))
     if not work.stopped():
-        last, ended = stages[-1], task.target.ends_in_hit
-        work.add(RECORDED)
-        drum_ = recorded.of_drum(last.drum, task.found, 0, task.whole, ended)
-        stages.append(task.next(last, drum_ or last.drum, STAGES[3], last.deviation))
+        last = stages[-1]
+        drums = recorded.of_drum(last.drum, task.found, 0, task.whole)
+        stages.append(
+            task.next(last, _nearest(drums, task) or last.drum, STAGES[3], last.deviation)
+        )
     return stages
+
+
+def _nearest(drums: Iterable[Drum], task: _Task) -> Drum | None:
+    """The one of some drums with partials that is nearest to the target; None of none."""
+    best, least = None, np.inf
+    for drum_ in drums:
+        task.work.add(RECORDED)
+        if (distance := task.target.distance(drum_)) < least:
+            best, least = drum_, distance
+        if task.work.stopped():
+            break
+    return best
 
 
 def _task(target: Target, theta: Theta, effort: Effort, work: Work, whole) -> _Task:
@@ -299,8 +317,8 @@ def _task(target: Target, theta: Theta, effort: Effort, work: Work, whole) -> _T
         whole = soxr.resample(target.clip, SAMPLE_RATE, attack_fit.RATE)
     else:
         whole = whole / target.peak
-    longest = attack_fit.CQT.n_samples
-    return _Task(target, start_of(theta)[THETA], effort, work, found, whole[:longest])
+    band = WholeBand(whole[: attack_fit.CQT.n_samples], target.ends_in_hit)
+    return _Task(target, start_of(theta)[THETA], effort, work, found, band)
 
 
 def _bounds(start: np.ndarray, found: Partials) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

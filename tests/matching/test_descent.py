@@ -160,15 +160,16 @@ def test_interleaved_costs_do_not_disturb_each_other():
 def test_a_descent_that_is_over_stays_where_it_is():
     cost = cost_of(STRUCK, guess())
     point = cost.point(cost.start)
-    spent = Work()
-    spent.allow(0.0)
-    for work in (spent, Work(limit_s=-1.0), Work(stopped=lambda: True)):
+    spent, late = Work(), Work()
+    spent.allow(0.0, np.inf)
+    late.allow(np.inf, 0.0)
+    for work in (spent, late, Work(lambda: True)):
         found = descend(point, cost, work, FEW)
         assert work.units == 0
         assert found.point is point and found.curvature is None
         assert descent.deviation(cost, *found) is None
     asked = iter([False])
-    found = descend(point, cost, Work(stopped=lambda: next(asked, True)), FEW)
+    found = descend(point, cost, Work(lambda: next(asked, True)), FEW)
     assert same(found, descend(point, cost, Work(), 1))
     deviation = descent.deviation(cost, *found)
     assert deviation.shape == (5,) and np.all(deviation > 0)

@@ -75,7 +75,8 @@ def test_a_slow_machine_finds_the_same_until_the_time_limit_is_met(monkeypatch, 
     set_clock(monkeypatch, 5.0)
     limited = refined(replace(EFFORTS["live"], limit_s=60.0))
     assert [stage.limited for stage in limited] == [False, True, True]
-    assert limited[-1].distance <= whole[0].distance
+    assert limited[2].distance <= limited[1].distance <= whole[0].distance
+    assert limited[2].units > limited[1].units + 20  # the attack has its share of the time
     assert 0 < limited[-1].units < whole[-1].units
 
 
@@ -123,16 +124,20 @@ def test_work_does_not_go_far_beyond_what_is_allowed():
 
 def test_work_is_over_when_it_is_stopped_done_or_late(monkeypatch):
     set_clock(monkeypatch, 1.0)
-    work = Work(limit_s=2.5)
+    work = Work()
     assert not work.over()
-    work.allow(3.0)
+    work.allow(3.0, 3.5)
     work.add(2.9)
     assert not work.over()
     work.add(0.1)
     assert work.over() and not work.limited
-    work.allow(4.0)
-    assert work.over() and work.limited  # the third second
-    stopped = Work(limit_s=0.0, stopped=lambda: True)
+    work.allow(4.0, 3.5)
+    assert not work.over()  # the third second
+    assert work.over() and work.limited
+    work.allow(4.0, 9.0)
+    assert not work.over() and work.limited  # the next stage goes on
+    stopped = Work(lambda: True)
+    stopped.allow(0.0, 0.0)
     assert stopped.over() and not stopped.limited
 
 
