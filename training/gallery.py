@@ -13,6 +13,8 @@ from training.cached_rows import code_digest, file_digest
 from training.dataset import cache_folder
 from training.judges import Sound, sound_of
 
+CHUNK = 32  # recordings compared at once: some 4 MB
+
 
 def build(paths: list[Path], workers: int) -> Path:
     """The log-mel spectra of recordings, kept in the cache folder.
@@ -43,12 +45,13 @@ def nearest(twin: Sound, reference: Sound, file: Path) -> int:
     """
     frames = 1 + len(reference.x) // mel.HOP if reference.ended else mel.N_FRAMES
     spectrum, others = twin.log_mel[:, :frames], _read(file)[:, :, :frames]
-    return int(np.argmin(mel.log_mel_distance(spectrum, others)))
+    chunks = (others[i : i + CHUNK].astype(np.float32) for i in range(0, len(others), CHUNK))
+    return int(np.argmin(np.concatenate([mel.log_mel_distance(spectrum, c) for c in chunks])))
 
 
 @cache
 def _read(file: Path) -> np.ndarray:
-    return np.load(file).astype(np.float32)
+    return np.load(file)
 
 
 def _spectrum(path: Path) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 from training import lines
 from training.bootstrap import mean_interval, median_interval
 from training.hits import Hit
+from training.markdown import with_interval
 from training.positions import position
 from training.recordings import stage_names
 
@@ -73,7 +74,7 @@ def distance_rows(results: list[Result]) -> list[dict]:
         values = [result.distance(stage, judge) for result in group]
         return f"{_median(group, values)}, {np.nanquantile(values, 0.9):.3g}"
 
-    return _by_judge(results, judges(results), cell)
+    return _by_judge(results, _judges(results), cell)
 
 
 def position_rows(results: list[Result]) -> list[dict]:
@@ -114,7 +115,7 @@ def measure_rows(results: list[Result]) -> list[dict]:
     return rows
 
 
-def judges(results: list[Result]) -> list[str]:
+def _judges(results: list[Result]) -> list[str]:
     """The judges that results have."""
     return list(next(iter(results[0].row["stages"].values()))["judges"])
 
@@ -130,11 +131,13 @@ def patience_rows(results: list[Result]) -> list[dict]:
     ]
 
 
-def share(group: list[Result], values: list[float]) -> str:
+def _share(group: list[Result], values: list[float]) -> str:
     """The mean of values in [0, 1], such as whether something is so, with its interval."""
     if np.all(np.isnan(values)):
         return ""
-    return _with(np.nanmean(values), mean_interval(values, [r.hit.shell for r in group]), ".2f")
+    return with_interval(
+        np.nanmean(values), mean_interval(values, [r.hit.shell for r in group]), ".2f"
+    )
 
 
 def _stage_row(name: str, group: list[Result], stage: str) -> dict:
@@ -142,14 +145,14 @@ def _stage_row(name: str, group: list[Result], stage: str) -> dict:
     row = {"instrument": name, "recordings": len(group), "stage": stage}
     row["partial stands out"] = sum(result.row["stands_out"] for result in group)
     for near in NEAR_CENTS:
-        row[f"partial within {near} cents"] = share(group, _below(off, near))
-    row[f"over {FAR_CENTS} off"] = share(group, [1 - v for v in _below(off, FAR_CENTS)])
-    row["five strongest lines"] = share(group, [r.lines_found(stage) for r in group])
+        row[f"partial within {near} cents"] = _share(group, _below(off, near))
+    row[f"over {FAR_CENTS} off"] = _share(group, [1 - v for v in _below(off, FAR_CENTS)])
+    row["five strongest lines"] = _share(group, [r.lines_found(stage) for r in group])
     found = [r.nearest(stage) for r in group]
     if any(found):
         own = [float(hit is not None and hit.path == r.hit.path) for hit, r in zip(found, group)]
         drum = [float(hit is not None and hit.shell == r.hit.shell) for hit, r in zip(found, group)]
-        row |= {"identified": share(group, own), "same drum": share(group, drum)}
+        row |= {"identified": _share(group, own), "same drum": _share(group, drum)}
     row["time, ms"] = f"{np.nanmedian([r.stage(stage).get('ms', np.nan) for r in group]):.0f}"
     return row
 
@@ -172,12 +175,9 @@ def _by_judge(
 def _median(group: list[Result], values: list[float]) -> str:
     if np.all(np.isnan(values)):
         return ""
-    return _with(np.nanmedian(values), median_interval(values, [r.hit.shell for r in group]), ".3g")
-
-
-def _with(value: float, interval: tuple[float, float], form: str) -> str:
-    low, high = interval
-    return f"{value:{form}}" + ("" if np.isnan(low) else f" ({low:{form}} to {high:{form}})")
+    return with_interval(
+        np.nanmedian(values), median_interval(values, [r.hit.shell for r in group])
+    )
 
 
 def _below(values: list[float], limit: float) -> list[float]:

@@ -9,6 +9,7 @@ import numpy as np
 from training.bootstrap import mean_interval, median_interval
 from training.hits import Hit
 from training.lines import cents
+from training.markdown import with_interval
 
 AGREE_CENTS = 50.0  # cents of pitch by which two matches of one drum may differ: half a semitone
 
@@ -44,12 +45,14 @@ def agreement(pairs: list[Pair], matches: dict[str, Callable[[Pair], tuple[dict,
         off = [abs(float(cents(a["pitch_hz"], b["pitch_hz"]))) for a, b in found]
         same = [float(value <= AGREE_CENTS) for value in off]
         decay = [100 * abs(float(np.log(a["tau_s"] / b["tau_s"]))) for a, b in found]
-        low, high = mean_interval(same, shells)
-        row[f"{way}: pitch within {AGREE_CENTS:.0f} cents"] = (
-            f"{np.mean(same):.2f} ({low:.2f} to {high:.2f})"
-        )
-        low, high = median_interval(decay, shells)
-        row[f"{way}: decay, %"] = f"{np.median(decay):.0f} ({low:.0f} to {high:.0f})"
+        row |= {
+            f"{way}: pitch within {AGREE_CENTS:.0f} cents": with_interval(
+                np.mean(same), mean_interval(same, shells), ".2f"
+            ),
+            f"{way}: decay, %": with_interval(
+                np.median(decay), median_interval(decay, shells), ".0f"
+            ),
+        }
     return row
 
 

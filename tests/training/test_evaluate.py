@@ -77,6 +77,24 @@ def test_a_folder_of_recordings(tmp_path, capsys, monkeypatch, in_process):
     assert 0 < float(rows_of(patience)[0]["CMA-ES 1000"]) < network
 
 
+def test_equal_strokes_are_matched_to_one_drum(tmp_path, capsys, monkeypatch, in_process):
+    monkeypatch.setenv("DRUM_MATCHER_CACHE", str(tmp_path / "cache"))
+    rows = ["file,instrument,is_drum,kit,drum,mic,stroke,velocity_layer,round_robin,hit"]
+    for name in ("tom_low", "tom_high"):
+        for number in (1, 2):  # the same recording twice
+            shutil.copy(DATA / f"{name}.flac", tmp_path / f"{name}{number}.flac")
+            rows.append(f"{name}{number}.flac,tom,1,kit,{name},close,t,1,{number},{name}{number}")
+    (tmp_path / "hits.csv").write_text("\n".join(rows))
+    arguments = ["--folder", str(tmp_path), "--strokes", "--budget-ms", "5000"]
+    assert evaluate.main(arguments) == 0
+    said, pairs = capsys.readouterr().out.split("\n\n")
+    assert said == "Round robins, each stroke matched alone:"  # there is one microphone
+    (row,) = rows_of(pairs)
+    assert (row["pairs"], row["drums"]) == ("2", "2")
+    assert row["alone: pitch within 50 cents"] == "1.00 (1.00 to 1.00)"
+    assert row["alone: decay, %"] == "0 (0 to 0)"
+
+
 def test_the_twin_is_the_guess_and_the_recording_the_truth(monkeypatch):
     """Spectral convergence is relative to the truth, so that the loss is not symmetric."""
     found = match_file(DATA / "tom_low.flac")
