@@ -1,7 +1,8 @@
 """Rows of an evaluation, kept in the cache folder until anything that they depend on changes.
 
 A row depends on its inputs (files by their digests, settings) and on code: all of the matching and
-the drum, and those modules of training that make the kind of row.
+the drum, or what cuts a hit out of a recording where no twin is concerned, and those modules of
+training that make the kind of row.
 """
 
 import hashlib
@@ -21,9 +22,26 @@ MATCHER_CODE = (
     "matcher/checks.py",
     "matcher/compiled.py",
 )
+HIT_CODE = (  # what a recording's own spectra depend on
+    "matcher/matching/features.py",
+    "matcher/matching/match.py",
+    "matcher/matching/onset.py",
+    "matcher/recording.py",
+    "matcher/compiled.py",
+)
+JUDGING_CODE = ("judges.py", "auditory_image.py", "mel.py", "distances.py", "jobs.py")
+WITHOUT_TWINS = ("yardsticks",)  # kinds of row that depend on recordings alone
 TRAINING_CODE = {  # kind of row: the modules of training that make it
     "confidence": ("confidence.py", "dataset.py", "augment.py", "jobs.py"),
-    "recordings": ("recordings.py", "distances.py", "jtfs.py", "jtfs_frequency.py", "jobs.py"),
+    "recordings": (
+        "recordings.py",
+        "gallery.py",
+        "lines.py",
+        "jtfs.py",
+        "jtfs_frequency.py",
+        *JUDGING_CODE,
+    ),
+    "yardsticks": ("positions.py", *JUDGING_CODE),
     "patience": ("cma_search.py", "jobs.py"),
     "robustness": ("studies/robustness.py", "jobs.py"),
 }
@@ -58,7 +76,8 @@ def code_digest(kind: str, root: Path = ROOT) -> str:
         kind: One of TRAINING_CODE.
         root: The folder that holds the packages.
     """
-    names = (*MATCHER_CODE, *(f"training/{name}" for name in TRAINING_CODE[kind]))
+    of_matcher = HIT_CODE if kind in WITHOUT_TWINS else MATCHER_CODE
+    names = (*of_matcher, *(f"training/{name}" for name in TRAINING_CODE[kind]))
     digest = hashlib.sha256()
     for path in (root / name for name in names):
         for source in sorted(path.rglob("*.py")) if path.is_dir() else [path]:

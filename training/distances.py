@@ -27,7 +27,7 @@ def sound_distances(
         workers: Processes.
 
     Returns:
-        {name: (sounds,)} for each of NAMES, as `clip_distances` defines them.
+        {name: (sounds,)} for each of NAMES, as jtfs_distance and stft_distance define them.
     """
     chunks = [slice(i, i + CHUNK) for i in range(0, len(nu), CHUNK)]
     with jobs.executor(workers) as pool:
@@ -49,23 +49,29 @@ def mean_and_error(values: np.ndarray) -> dict[str, float]:
 
 
 @torch.no_grad()
-def clip_distances(*, guess: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
-    """Distances of two clips.
-
-    JTFS is the L2 norm of Phi(guess) - Phi(truth). Multi-resolution STFT is auraloss with its
-    defaults (Steinmetz and Reiss 2020), whose spectral convergence is relative to the truth: the
-    two clips must not be swapped.
+def jtfs_distance(*, guess: np.ndarray, truth: np.ndarray) -> float:
+    """L2 norm of Phi(guess) - Phi(truth).
 
     Args:
         guess: (N_SAMPLES,) at the rate of the analysis.
         truth: Likewise.
-
-    Returns:
-        The distances in the order of NAMES.
     """
-    x, y = (torch.from_numpy(clip)[None].float() for clip in (guess, truth))  # (1, samples)
-    jtfs = torch.linalg.norm(shared_phi()(x) - shared_phi()(y)).item()
-    return jtfs, _stft()(x[:, None], y[:, None]).item()
+    x, y = (shared_phi()(torch.from_numpy(clip)[None].float()) for clip in (guess, truth))
+    return torch.linalg.norm(x - y).item()
+
+
+@torch.no_grad()
+def stft_distance(*, guess: np.ndarray, truth: np.ndarray) -> float:
+    """Multi-resolution STFT distance: auraloss with its defaults (Steinmetz and Reiss 2020).
+
+    Spectral convergence is relative to the truth: the two clips must not be swapped.
+
+    Args:
+        guess: (N_SAMPLES,) at the rate of the analysis.
+        truth: Likewise.
+    """
+    x, y = (torch.from_numpy(clip)[None, None].float() for clip in (guess, truth))
+    return _stft()(x, y).item()
 
 
 @torch.no_grad()
@@ -77,7 +83,8 @@ def _distances(nu_hat: np.ndarray, nu: np.ndarray, preset: str) -> np.ndarray:
         guess, truth = (
             render(torch.from_numpy(n).float()[None], PRESETS[preset])[0].numpy() for n in pair
         )
-        rows.append(clip_distances(guess=guess, truth=truth))
+        pair = {"guess": guess, "truth": truth}
+        rows.append((jtfs_distance(**pair), stft_distance(**pair)))
     return np.array(rows).T
 
 

@@ -3,11 +3,16 @@
     python -m training.evaluate                          2,000 fresh sounds, clean and augmented
     python -m training.evaluate --model mine.onnx --count 500
     python -m training.evaluate --folder recordings      real drums, after each stage of matching
+    python -m training.evaluate --folder recordings --part apart --count 120     a sample of a part
+    python -m training.evaluate --folder recordings --strokes        strokes on one drum agree?
     python -m training.evaluate --folder recordings --patience 10000     and beside CMA-ES
 
 A folder's hits.csv (columns file, instrument, is_drum), if there is one, says which recordings are
-of drums; without it all are. Tables are Markdown. Distances of sounds come with their standard
-deviation and the standard error of their mean.
+of drums; without it all are. With the columns kit, drum, mic, stroke, velocity_layer, round_robin
+and hit as well, twins have positions between another stroke on the same drum, 0, and another drum
+of its kind, 1. Tables are Markdown. Distances of synthetic sounds come with their standard
+deviation and the standard error of their mean; what is of recordings, with bootstrap intervals of
+95 %.
 """
 
 import argparse
@@ -21,12 +26,13 @@ from rich.progress import track
 from matcher.matching.effort import EFFORTS
 from matcher.matching.encoder import Encoder
 from matcher.physics.theta import Preset, Theta
-from training import command, recordings
+from training import command, folder_evaluation, hits
 from training.dataset import Recipe, make_clip
 from training.distances import mean_and_error, sound_distances
 from training.markdown import table
 
 SEED = 2**31 - 1  # of the test sounds; a seed that no run of training.fit is trained with
+COUNT = 2000  # sounds
 UNITS = {"omega": "cents", "tau": "%", "p": "decades", "D": "decades", "alpha": ""}
 
 
@@ -102,21 +108,23 @@ def distance_rows(guess: np.ndarray, truth: np.ndarray, preset: Preset, workers:
 def main(argv=None) -> None:
     """The command line."""
     arguments = _parse(argv)
-    encoder = Encoder(arguments.model)
     if arguments.folder:
-        tasks = [
-            recordings.Task(path, kind, arguments.model, arguments.effort, arguments.patience)
-            for path, kind in recordings.drums(arguments.folder)
-        ]
-        rows = recordings.evaluate(tasks, arguments.workers)
-        print(table(sorted(rows, key=lambda row: -row["attack"])), end="\n\n")
-        print(table(recordings.summarise(rows)), end="\n\n")
-        print(table(recordings.pitch_rows(rows)))
+        settings = folder_evaluation.Settings(
+            folder=arguments.folder, model=arguments.model, effort=arguments.effort,
+            part=arguments.part, count=arguments.count, patience=arguments.patience,
+            jtfs=arguments.jtfs, workers=arguments.workers,
+        )  # fmt: skip
+        evaluate = (
+            folder_evaluation.of_strokes if arguments.strokes else folder_evaluation.of_stages
+        )
+        print(evaluate(settings))
         return
+    encoder = Encoder(arguments.model)
+    count = arguments.count or COUNT
     for augmented in (False, True):
-        guess, truth = infer_sounds(encoder, arguments.count, augmented)
+        guess, truth = infer_sounds(encoder, count, augmented)
         preset = encoder.contract.preset
-        print(f"{arguments.count} {'augmented' if augmented else 'clean'} sounds\n")
+        print(f"{count} {'augmented' if augmented else 'clean'} sounds\n")
         print(table(parameter_rows(guess, truth, preset)), end="\n\n")
         print(table(distance_rows(guess, truth, preset, arguments.workers)), end="\n\n")
 
@@ -124,21 +132,33 @@ def main(argv=None) -> None:
 def _parse(argv) -> argparse.Namespace:
     parser = command.parser("training.evaluate", __doc__)
     command.add_model(parser)
-    parser.add_argument("--count", type=int, default=2000, help="sounds; default 2000")
+    parser.add_argument(
+        "--count",
+        type=int,
+        help=f"sounds, default {COUNT}; recordings or pairs of strokes, default all",
+    )
     parser.add_argument("--folder", type=Path, help="measure on the recordings of this folder")
     parser.add_argument(
-        "--effort",
-        choices=tuple(EFFORTS)[1:],
-        default="normal",
-        help="how much to do to refine each recording; default normal",
+        "--effort", choices=[name for name in EFFORTS if name != "network"], default="normal",
+        help="of refining; default normal",
     )
     parser.add_argument(
         "--patience", type=int, default=0, metavar="N",
         help="evaluations of CMA-ES on each recording, which take some 10 ms each; default none",
     )  # fmt: skip
+    parser.add_argument(
+        "--part",
+        choices=hits.PARTS,
+        default="all",
+        help="of the folder: the drums that matching is developed on, those apart; default all",
+    )
+    parser.add_argument("--strokes", action="store_true", help="of the folder: equal strokes")
+    parser.add_argument("--jtfs", action="store_true", help="judge by JTFS, some 10 s a recording")
     command.add_workers(parser)
     arguments = parser.parse_args(argv)
-    command.check_at_least(arguments, count=1, patience=0)
+    command.check_at_least(arguments, patience=0, workers=1)
+    if arguments.count is not None:
+        command.check_at_least(arguments, count=1)
     return arguments
 
 
