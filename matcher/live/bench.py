@@ -26,7 +26,7 @@ from matcher.matching import refine
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.matching.hear import Clip, hear
-from matcher.physics import attack, modal
+from matcher.physics import attack, bank, modal
 from matcher.physics.drum import Drum, render
 from matcher.physics.theta import Theta
 
@@ -152,7 +152,7 @@ def _bank_seconds(*kernels: Callable) -> list[float]:
     The kernels take turns, so that other load on the machine affects all of them alike.
     """
     rng = np.random.default_rng(0)
-    n_modes = programs.N_MODES
+    n_modes = bank.N_MODES
     rotation = -1e-5 + 1j * rng.uniform(0.01, 3, (BANK_VOICES, n_modes))
     powers = np.stack([modal.powers(row) for row in rotation])
     state = rng.standard_normal((BANK_VOICES, 2, n_modes)).astype(np.float32)

@@ -6,7 +6,7 @@ import pytest
 
 from matcher.kits.kit import Pad
 from matcher.kits.kit_file import load_kit
-from matcher.live import excitation, programs, voices
+from matcher.live import excitation, noise, programs, voices
 from matcher.physics import attack
 from matcher.physics import drum as drums
 from matcher.physics.drum import Drum
@@ -238,8 +238,8 @@ def test_silence_ends_all():
 
 
 LEVELS = np.zeros(attack.SHAPE)
-LEVELS[6:10, 1] = 0.02, 0.05, 0.03, 0.01
-LEVELS[4, 3] = 1e-3
+LEVELS[6:10, 2] = 0.02, 0.05, 0.03, 0.01
+LEVELS[4, 4] = 1e-3
 WHOLE = Drum(LOW, (0.3, 0.45), 900.0, 0.3, tuple(map(tuple, LEVELS)))
 
 
@@ -483,18 +483,19 @@ def test_the_first_start_is_the_offline_noise():
 
 @pytest.mark.parametrize("rate", [16000, 48000])
 def test_the_noise_repeats_without_a_step(rate):
-    for bands in programs.noise_table(rate):
-        loop = np.concatenate([bands[-programs.BLOCK - 4000 : -programs.BLOCK], bands[:4000]])
-        assert np.all(np.abs(np.std(loop[2000:6000], axis=0) - 1) < 0.5)
+    for bands in noise.noise_table(rate):
+        loop = np.concatenate([bands[-noise.BLOCK - 4000 : -noise.BLOCK], bands[:4000]])
+        there = np.any(bands, axis=0) & (np.std(bands, axis=0) > 0.99)  # below Nyquist
+        assert np.all(np.abs(np.std(loop[2000:6000, there], axis=0) - 1) < 0.5)
         steps = np.abs(np.diff(loop, axis=0))
         assert np.all(steps[3998:4001].max(axis=0) <= steps.max(axis=0))
-        np.testing.assert_array_equal(bands[programs.NOISE :], bands[: programs.BLOCK])
+        np.testing.assert_array_equal(bands[noise.NOISE :], bands[: noise.BLOCK])
 
 
 def test_a_stroke_on_ringing_noise_is_the_stroke_itself():
     """Struck once more a second later, when the noise of the first still sounds."""
     powers = np.zeros(attack.SHAPE)
-    powers[1:4, 1], powers[6, 4] = 0.5, 1e-4
+    powers[1:4, 2], powers[6, 5] = 0.5, 1e-4
     drum_ = Drum(LOW._replace(tau=0.05), attack_powers=tuple(map(tuple, powers)))
     pool = Pool(Pad(36))
     pool.put_drum(0, drum_)
@@ -508,7 +509,7 @@ def test_a_stroke_on_ringing_noise_is_the_stroke_itself():
 
 def test_a_soft_stroke_on_loud_noise_makes_no_step():
     powers = np.zeros(attack.SHAPE)
-    powers[0:2, 4] = 1.0  # nothing above 150 Hz
+    powers[0:2, 5] = 1.0  # nothing above 150 Hz
     drum_ = Drum(LOW._replace(tau=0.02, p=1.0), attack_powers=tuple(map(tuple, powers)))
     pool = Pool(Pad(36))
     pool.put_drum(0, drum_)
