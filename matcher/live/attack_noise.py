@@ -9,7 +9,8 @@ fades.
 import numpy as np
 
 from matcher.compiled import native
-from matcher.live.programs import N_BANDS, N_DECAYS, N_FIXED, NOISE, OVER
+from matcher.live.noise import N_BANDS, N_DECAYS, N_FIXED, NOISE
+from matcher.live.programs import OVER
 from matcher.physics import attack
 
 CREST = 4.0  # no sample of a band's noise is farther above its RMS

@@ -27,8 +27,9 @@ from matcher.matching.effort import EFFORTS
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.matching.hear import Clip, hear
-from matcher.physics import attack, modal
+from matcher.physics import attack, bank, modal
 from matcher.physics.drum import Drum, render
+from matcher.physics.partials import Partial
 from matcher.physics.theta import Theta
 
 RATE = 48000  # Hz
@@ -41,10 +42,16 @@ STARTS = 3  # starts of the engine
 LONG = Theta(2 * np.pi * 60, 2.5, 1e-4, 1e-3, 0.9)  # a drum whose 100 modes all sound to the end,
 ANYWHERE = (0.37, 0.43)  # share of each side: a strike point that silences none of them
 ATTACK_POWERS = ((1.0,) * attack.N_DECAYS,) * attack.N_BANDS  # audible to the end
+PARTIALS = tuple(  # of the modes from (1, 1) to (4, 4), somewhat beside them
+    Partial(m, k, 20.0 * m - 30.0 * k, 1.0, -3.0 * k, 0.5 * k)
+    for m in range(1, 5)
+    for k in range(1, 5)
+)
 DRUMS = {
     "body": Drum(LONG, ANYWHERE),
     "body and attack": Drum(LONG, ANYWHERE, attack_powers=ATTACK_POWERS),
     "tension, body and attack": Drum(LONG, ANYWHERE, 2000.0, 2.0, ATTACK_POWERS),
+    "drum as recorded": Drum(LONG, ANYWHERE, 2000.0, 2.0, ATTACK_POWERS, PARTIALS, glide_s=1.0),
 }
 
 
@@ -153,7 +160,7 @@ def _bank_seconds(*kernels: Callable) -> list[float]:
     The kernels take turns, so that other load on the machine affects all of them alike.
     """
     rng = np.random.default_rng(0)
-    n_modes = programs.N_MODES
+    n_modes = bank.N_MODES
     rotation = -1e-5 + 1j * rng.uniform(0.01, 3, (BANK_VOICES, n_modes))
     powers = np.stack([modal.powers(row) for row in rotation])
     state = rng.standard_normal((BANK_VOICES, 2, n_modes)).astype(np.float32)

@@ -11,8 +11,8 @@ EDGE = 0.96  # of the way from the middle to the rim: the farthest strike, since
 
 @native
 def dullness(force):
-    """Factor of a mallet's softness for a force other than 1, less that for 1: 0 with 1."""
-    return max(force, WEAKEST) ** (-2 * bank.BRIGHTER) - 1
+    """bank.dullness of a force from 0 to 1."""
+    return bank.dullness(max(force, WEAKEST))
 
 
 @native
@@ -20,15 +20,25 @@ def excite(program, voice, force, scale):
     """Strike a voice at its drum's own point; scale: of the amplitude."""
     dull = dullness(force)
     for i in range(program.n_modes):
-        add = scale * np.exp(-dull * program.softness[i]) * program.impulse[i]
-        voice.state[0, i] += np.float32(add)
+        gain = scale * np.exp(-dull * program.softness[i])
+        add(voice, i, gain * program.impulse[0, i], gain * program.impulse[1, i])
+
+
+@native
+def add(voice, i, re, im):
+    """Add to the state of a row; the glide's, which stands for energy, adds up by its square."""
+    if i == voice.glide:
+        voice.state[0, i] = np.hypot(voice.state[0, i], np.float32(re))
+    else:
+        voice.state[0, i] += np.float32(re)
+        voice.state[1, i] += np.float32(im)
 
 
 @native
 def excite_at(program, voice, position, force, scale):
     """Strike a voice at a position, on the line from the middle through the drum's own point.
 
-    The modes get as much energy as from a strike at that point. position: 0 middle to 1 rim.
+    All rows get as much energy as from a strike at that point. position: 0 middle to 1 rim.
     """
     x1, x2 = program.strike[0] - 0.5, program.strike[1] - 0.5
     away = 2 * max(abs(x1), abs(x2))
@@ -38,18 +48,27 @@ def excite_at(program, voice, position, force, scale):
     x1, x2 = np.pi * (0.5 + share * x1), np.pi * (0.5 + share * x2)
     here = there = 0.0
     for i in range(program.n_all):
-        here += _gain_at(program, i, x1, x2) ** 2
-        there += program.impulse[i] * program.impulse[i]
+        if i != program.glide:
+            here += _strength(program, i, x1, x2) ** 2 * _power(program.anywhere, i)
+            there += _power(program.impulse, i)
     if here <= 0:
         return
-    dull, scale = dullness(force), scale * np.sqrt(there / here)
+    dull, moved = dullness(force), np.sqrt(there / here)
     for i in range(program.n_all):
-        add = scale * np.exp(-dull * program.softness[i]) * _gain_at(program, i, x1, x2)
-        voice.state[0, i] += np.float32(add)
+        gain = scale * np.exp(-dull * program.softness[i]) * _strength(program, i, x1, x2)
+        if i != program.glide:
+            gain *= moved
+        add(voice, i, gain * program.anywhere[0, i], gain * program.anywhere[1, i])
 
 
 @native
-def _gain_at(program, i, x1, x2):
-    """Amplitude that a strike of force 1 adds to a mode; x1, x2: pi times shares of the sides."""
-    first, second = program.index[0, i] + 1, program.index[1, i] + 1
-    return program.anywhere[i] * (np.sin(first * x1) * np.sin(second * x2)) ** 2
+def _strength(program, i, x1, x2):
+    """How strongly a row sounds; x1, x2: pi times shares of the sides, of the strike point."""
+    m, k = program.index[0, i], program.index[1, i]
+    return (np.sin(m * x1) * np.sin(k * x2)) ** 2 + program.node[i]
+
+
+@native
+def _power(z, i):
+    """Squared magnitude of z (2, rows), real and imaginary parts, in a row."""
+    return z[0, i] * z[0, i] + z[1, i] * z[1, i]

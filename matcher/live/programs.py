@@ -1,10 +1,4 @@
-"""Programs: a drum in the form in which the voices play it, written outside the audio thread.
-
-A strike of the same force is to have the same peak and energy every time, and those of the offline
-rendering. The lowest bands of the attack's noise add to the body or cancel it, as their phase has
-it, so they begin where the offline noise begins with every strike. The bands above begin at one of
-a few places, chosen here by rendering the onset from each of them.
-"""
+"""Programs: a drum in the form in which the voices play it, written outside the audio thread."""
 
 from functools import lru_cache
 
@@ -12,43 +6,33 @@ import numpy as np
 
 from matcher.compiled import native
 from matcher.kits.kit import CURVES, Pad
-from matcher.physics import attack, drum, ftm, modal
+from matcher.live import noise
+from matcher.live.noise import N_BANDS, N_DECAYS, N_FIXED, N_STARTS
+from matcher.physics import attack, bank, body, modal
+from matcher.physics.bank import N_ROWS
 from matcher.physics.drum import Drum
 
-N_MODES = ftm.N_MODES**2
 N_POWERS = len(modal.POWERS)
 SLOTS = 3  # programs for each pad: one sounds, one waits, one is written
-BLOCK = 2048  # samples that the voices render at once, at most
 OVER = 1e-5  # level below which a voice or its noise is over: -100 dB of full scale
 SILENT = 1e-9  # amplitude below which a mode is over
 PEAK_S = 0.25  # s after the strike within which a drum has its largest sample
 
-N_BANDS, N_DECAYS = attack.SHAPE
-N_FIXED = 4  # bands that begin at the same place with every strike: those up to 254 Hz
-N_FREE = N_BANDS - N_FIXED
-NOISE = 2**16  # samples of the noise until it repeats: 1.4 s at 48 kHz
-LOOP = 2048  # samples in which its end fades into its beginning: a period of the lowest band
-N_STARTS = 8  # places where a drum's free bands may begin, at most
-N_CANDIDATES = 64  # places that are tried, fewer above FULL_RATE: 3 ms of work for each program
-FULL_RATE = 48000  # Hz
-FORCES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.3, 0.2, 0.1, 0.03)  # of trial strokes: it changes the body
-TRIAL_S = 0.15  # s of a trial stroke: what comes later the noise changes little
-TOLERANCE_DB = 0.4  # dB from the offline peak and energy: two starts differ by twice that at most
-GOLDEN = (5**0.5 - 1) / 2  # step of a sequence that fills [0, 1) evenly (Roberts 2018, R1)
-
 PROGRAM = np.dtype(
     [
-        ("n_modes", np.int64),  # those that sound, longest first; behind them
+        ("n_modes", np.int64),  # rows that sound, longest first; behind them
         ("n_all", np.int64),  # come those that sound only when struck at another point
-        ("impulse", np.float32, N_MODES),  # amplitudes that a strike of force 1 adds
-        ("powers", np.float32, (N_POWERS, 2, N_MODES)),  # of the rotations, for modal.add_modes
-        ("softness", np.float32, N_MODES),  # of the mallet: (omega / cutoff)^2 / 2 with force 1
+        ("impulse", np.float32, (2, N_ROWS)),  # what a strike of force 1 adds to the state
+        ("powers", np.float32, (N_POWERS, 2, N_ROWS)),  # of the rotations, for modal.add_modes
+        ("softness", np.float32, N_ROWS),  # of the mallet, as bank.BANK has it; likewise
+        ("node", np.float32, N_ROWS),
+        ("anywhere", np.float32, (2, N_ROWS)),
+        ("index", np.int64, (2, N_ROWS)),
         ("strike", np.float64, 2),  # (x1, x2), as a share of each side
-        ("anywhere", np.float32, N_MODES),  # impulse without the factor of the strike point
-        ("index", np.int64, (2, N_MODES)),  # of each mode, from 0
         ("tension", np.float32),
-        ("pull", np.float32, (2, N_MODES)),  # for modal.add_gliding
-        ("weight", np.float32, N_MODES),
+        ("pull", np.float32, (2, N_ROWS)),  # for modal.add_gliding
+        ("weight", np.float32, N_ROWS),
+        ("glide", np.int64),  # row that lets the tension decay, bank's last; below 0: none
         ("attack_powers", np.float32, attack.SHAPE),  # with a strike of force 1
         ("n_starts", np.int64),  # 0: there is no attack
         ("starts", np.int64, N_STARTS),  # where the noise of the free bands may begin, in samples
@@ -73,48 +57,137 @@ PAD = np.dtype(
 )
 
 
-def write_program(program: np.ndarray, drum_: Drum, attack_mix: float, sample_rate: float) -> None:
+def write_program(
+    program: np.ndarray, drum: Drum, attack_mix: float, sample_rate: float,
+    as_recorded: float = 1.0,
+) -> None:  # fmt: skip
     """Fill a record of PROGRAM with a drum whose sound has a peak of 1 when struck with force 1.
 
     Args:
         program: a record of PROGRAM; no voice may start from it meanwhile.
-        drum_: what is to sound.
+        drum: what is to sound.
         attack_mix: share of its attack, 0 to 1.
         sample_rate: Hz.
+        as_recorded: 0 for the membrane alone, 1 for the drum's own partials.
     """
-    n_samples = round(PEAK_S * sample_rate)
-    mixed, body_peak = drum.render_mixed(drum_, sample_rate, n_samples, attack_mix, 0.0)
-    whole = float(np.abs(mixed).max())
-    _write_modes(program, drum_, body_peak * whole or 1.0, sample_rate)  # 1: the body is silent
-    program["attack_powers"] = program["n_starts"] = program["last_start"] = 0
-    if drum_.attack_powers is None or attack_mix == 0 or whole == 0:
-        return
-    powers = np.array(drum_.attack_powers) * attack_mix**2
-    program["attack_powers"] = powers / whole**2
-    starts = _starts(drum_, powers, mixed, body_peak, sample_rate)
-    program["n_starts"], program["starts"][: len(starts)] = len(starts), starts
+    rate = float(sample_rate)
+    n_samples = round(PEAK_S * rate)
+    write(
+        program, bank.to_record(drum), float(attack_mix), float(as_recorded), rate,
+        attack.noise(rate), _fading(rate, n_samples), np.empty(1, body.WORK)[0],
+        np.empty((3, n_samples), np.float32), np.empty((N_BANDS, n_samples), np.float32),
+        np.empty((len(noise.FORCES), n_samples), np.float32),
+    )  # fmt: skip
 
 
-def _write_modes(program: np.ndarray, drum_: Drum, peak: float, sample_rate: float) -> None:
+@lru_cache(2)
+def _fading(sample_rate: float, n_samples: int) -> np.ndarray:
+    return attack.fading(np.arange(n_samples) / sample_rate).astype(np.float32)
+
+
+@native
+def write(
+    program, drum, attack_mix, as_recorded, sample_rate, bands, fading, work, sounds, gains, rests
+):
+    """Fill a record of PROGRAM; the compiled core of write_program.
+
+    drum: record of bank.DRUM. bands: (N_BANDS, period), attack.noise. fading: (N_DECAYS, samples),
+    attack.fading of as many samples as the peak is looked for in. work: record of body.WORK, and
+    sounds (3, samples), gains (N_BANDS, samples), rests (noise.FORCES, samples) float32: room to
+    work in.
+    """
+    sounds[:] = 0
+    bank.fill(work.bank, drum, as_recorded, sample_rate)
+    body.add(work, drum.tension, sample_rate, sounds[0])
+    body_peak = _largest(sounds[0])
+    scale = np.float32(1 / body_peak if body_peak > 0 else 1)
+    has_attack = _set_gains(drum.attack_powers, attack_mix, fading, gains)
+    if has_attack:
+        noise.add_bands(bands[:N_FIXED], gains[:N_FIXED], sounds[1])
+        noise.add_bands(bands[N_FIXED:], gains[N_FIXED:], sounds[2])
+    for t in range(sounds.shape[1]):
+        sounds[0, t] = scale * sounds[0, t] + sounds[1, t] + sounds[2, t]
+    whole = _largest(sounds[0])
+    peak = body_peak * whole
+    _write_rows(program, work, drum, peak if peak > 0 else 1.0, sample_rate)  # 1: it is silent
+    program.n_starts, program.last_start, program.starts[0] = 0, 0, 0
+    for band in range(N_BANDS):
+        for decay in range(N_DECAYS):
+            power = drum.attack_powers[band, decay] * attack_mix**2
+            program.attack_powers[band, decay] = power / whole**2 if whole > 0 else 0.0
+    if has_attack and whole > 0:
+        program.n_starts = 1
+        if _largest(sounds[2]) > 0:
+            noise.set_starts(program, work, drum, sample_rate, bands, scale, sounds, gains, rests)
+
+
+@native
+def _largest(x):
+    """The largest magnitude of x (samples,)."""
+    largest = np.float32(0)
+    for t in range(x.shape[0]):
+        largest = max(largest, abs(x[t]))
+    return np.float64(largest)
+
+
+@native
+def _set_gains(powers, attack_mix, fading, gains):
+    """Set the amplitude of each band, as attack.envelopes has it -> whether any is above 0."""
+    gains[:] = 0
+    has_attack = False
+    for band in range(N_BANDS):
+        for decay in range(N_DECAYS):
+            power = np.float32(powers[band, decay] * attack_mix**2)
+            if power > 0:
+                has_attack = True
+                for t in range(gains.shape[1]):
+                    gains[band, t] += power * fading[decay, t]
+        for t in range(gains.shape[1]):
+            gains[band, t] = np.sqrt(gains[band, t])
+    return has_attack
+
+
+@native
+def _write_rows(program, work, drum, peak, sample_rate):
     """Fill in the body; peak: its largest sample in the modes' own scale that is to become 1."""
-    rows = drum.make_bank(drum_, sample_rate, 0.0)
-    modes = drum.faded_modes(drum_, sample_rate)
-    anywhere = rows["anywhere"][0, :N_MODES] / peak
-    sounds, can_sound = (gain > SILENT for gain in (modes.gain / peak, anywhere))
-    order = np.argsort(modes.sigma, kind="stable")
-    order = np.concatenate([order[sounds[order]], order[(can_sound & ~sounds)[order]]])
-    n, omega = len(order), modes.omega[order]
-    rotation = (-modes.sigma[order] + 1j * omega) / sample_rate
-    program["n_modes"], program["n_all"] = np.sum(sounds), n
-    program["impulse"][:n] = modes.gain[order] / peak
-    program["powers"][..., :n] = modal.powers(rotation)
-    soft = drum_.mallet_hz < drum.HARD_HZ
-    program["softness"][:n] = (omega / (2 * np.pi * drum_.mallet_hz)) ** 2 / 2 if soft else 0
-    program["strike"], program["anywhere"][:n] = drum_.strike, anywhere[order]
-    program["index"][:, :n] = np.divmod(order, ftm.N_MODES)
-    pull, weight = drum.gliding(drum_, sample_rate)
-    program["tension"] = drum_.tension
-    program["pull"][:, :n], program["weight"][:n] = pull[:, order], weight[order] * peak**2
+    rows, order = work.bank, work.order
+    program.n_modes = _find(rows, order, 0, True, peak)
+    n = program.n_all = _find(rows, order, program.n_modes, False, peak)
+    body.write_rows(rows, order[:n], sample_rate, program.powers, program.pull, program.weight)
+    program.glide = -1
+    for j in range(n):
+        i = order[j]
+        scale = _scale(rows, i, peak)
+        program.impulse[0, j], program.impulse[1, j] = scale * rows.re[i], scale * rows.im[i]
+        for part in range(2):
+            program.anywhere[part, j] = scale * rows.anywhere[part, i]
+            program.index[part, j] = rows.index[part, i]
+        program.softness[j], program.node[j] = rows.softness[i], rows.node[i]
+        program.weight[j] = rows.weight[i] / scale**2
+        if rows.index[0, i] == 0:
+            program.glide = j
+    program.strike[0], program.strike[1], program.tension = drum.x1, drum.x2, drum.tension
+
+
+@native
+def _find(rows, order, first, sounding, peak):
+    """Put rows that sound, or those that sound only elsewhere, into order[first:] -> its end."""
+    n = first
+    for i in range(rows.n):
+        scale = _scale(rows, i, peak)
+        sounds = np.hypot(rows.re[i], rows.im[i]) * scale > SILENT
+        can_sound = np.hypot(rows.anywhere[0, i], rows.anywhere[1, i]) * scale > SILENT
+        if sounds if sounding else can_sound and not sounds:
+            order[n] = i
+            n += 1
+    body.sort(rows, order[first:n])
+    return n
+
+
+@native
+def _scale(rows, i, peak):
+    """Scale of a row in a program; the silent row of the glide keeps its own."""
+    return 1 / peak if rows.index[0, i] > 0 else 1.0
 
 
 def write_pad(record: np.ndarray, pad: Pad, sample_rate: float, choke_s: float = 0.03) -> None:
@@ -134,102 +207,3 @@ def write_pad(record: np.ndarray, pad: Pad, sample_rate: float, choke_s: float =
     record["curve"] = CURVES[pad.curve]
     record["choke"] = pad.choke
     record["choke_samples"] = max(1, round(choke_s * sample_rate))
-
-
-@lru_cache(2)
-def noise_table(sample_rate: float) -> tuple[np.ndarray, np.ndarray]:
-    """The attack's noise as the voices play it, of any length without a step.
-
-    Args:
-        sample_rate: Hz.
-
-    Returns:
-        The fixed bands, (NOISE + BLOCK, N_FIXED) float32, and the free bands, (NOISE + BLOCK,
-        N_FREE). They begin as attack.noise does, their end fades into what comes before that
-        beginning there, and then the beginning follows again.
-    """
-    bands = attack.noise(sample_rate)  # (N_BANDS, period)
-    table = bands[:, np.arange(NOISE) % bands.shape[1]]
-    angle = np.pi / 2 * np.arange(1, LOOP + 1, dtype=np.float32) / LOOP
-    table[:, -LOOP:] = np.cos(angle) * table[:, -LOOP:] + np.sin(angle) * bands[:, -LOOP:]
-    table = np.concatenate([table, table[:, :BLOCK]], axis=1).T  # (NOISE + BLOCK, N_BANDS)
-    return np.ascontiguousarray(table[:, :N_FIXED]), np.ascontiguousarray(table[:, N_FIXED:])
-
-
-def _starts(drum_, powers, mixed, body_peak: float, sample_rate: float) -> list[int]:
-    """Where the free bands may begin so that peak and energy are those of the offline rendering.
-
-    powers: of the attack, SHAPE, over the body's peak squared. mixed: (samples,), the offline
-    rendering with force 1 in that scale; its noise begins at 0, which always fits.
-    """
-    if not np.any(powers[N_FIXED:] > 0):
-        return [0]
-    n = min(round(TRIAL_S * sample_rate), NOISE - LOOP)
-    noise = attack.noise(sample_rate)  # (N_BANDS, period), as in the table but for its end
-    gains = attack.envelopes(powers, np.arange(n) / sample_rate).astype(np.float32)
-    fixed, free = np.zeros((2, n), np.float32)
-    _add_bands(noise[:N_FIXED], gains[:N_FIXED], fixed)
-    _add_bands(noise[N_FIXED:], gains[N_FIXED:], free)
-    changes = drum_.tension > 0 or drum_.mallet_hz < drum.HARD_HZ
-    rests = [mixed[:n] - free]  # all but the free bands
-    for force in FORCES[1:] if changes else ():
-        body = drum.render_body(drum_, sample_rate, n, force, 0.0)
-        rests.append(body / np.float32(body_peak or 1.0) + fixed)
-    n_places = round(N_CANDIDATES * min(1, FULL_RATE / sample_rate))
-    places = GOLDEN * np.arange(n_places) % 1 * (NOISE - LOOP - n)
-    starts = np.zeros(N_STARTS, np.int64)
-    found = _choose(np.array(rests), noise[N_FIXED:], gains[N_FIXED:], places.astype(int), starts)
-    return starts[:found].tolist()
-
-
-@native
-def _choose(rests, noise, gains, places, starts):
-    """Fill `starts` with those places from which it sounds as from the first -> how many.
-
-    rests: (forces, samples), all but the noise. noise: (bands, samples). gains: of it, likewise.
-    """
-    wanted = np.empty((rests.shape[0], 2))
-    sound = np.empty(rests.shape[1], np.float32)
-    found = 0
-    for place in places:
-        sound[:] = 0
-        _add_bands(noise[:, place:], gains, sound)
-        if found == 0:
-            for i in range(rests.shape[0]):
-                wanted[i] = _measure(rests[i], sound)
-        if found == 0 or _fits(rests, sound, wanted):
-            starts[found] = place
-            found += 1
-        if found == starts.shape[0]:
-            break
-    return found
-
-
-@native
-def _fits(rests, noise, wanted):
-    """Whether peak and energy of each of rests with the noise are near enough to `wanted`."""
-    for i in range(rests.shape[0]):
-        peak, energy = _measure(rests[i], noise)
-        apart = max(abs(np.log10(peak / wanted[i, 0])), abs(np.log10(energy / wanted[i, 1])))
-        if not 10 * apart <= TOLERANCE_DB:
-            return False
-    return True
-
-
-@native(fastmath=True)
-def _add_bands(noise, gains, out):
-    """Add noise (bands, samples) times gains (bands, samples) to out (samples,)."""
-    for band in range(gains.shape[0]):
-        for t in range(out.shape[0]):
-            out[t] += gains[band, t] * noise[band, t]
-
-
-@native(fastmath=True)
-def _measure(rest, noise):
-    """Squared peak and energy of rest + noise, both (samples,)."""
-    peak, energy = np.float32(0), np.float32(0)
-    for t in range(rest.shape[0]):
-        power = (rest[t] + noise[t]) ** 2
-        peak = max(peak, power)
-        energy += power
-    return peak, energy

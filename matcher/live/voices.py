@@ -12,21 +12,8 @@ from matcher.compiled import native
 from matcher.kits import kit
 from matcher.kits.kit import N_PADS
 from matcher.live import attack_noise, excitation
-from matcher.live.programs import (
-    BLOCK,
-    N_DECAYS,
-    N_FIXED,
-    N_FREE,
-    N_MODES,
-    N_POWERS,
-    NOISE,
-    OVER,
-    PAD,
-    PROGRAM,
-    SILENT,
-    SLOTS,
-    noise_table,
-)
+from matcher.live.noise import BLOCK, N_DECAYS, N_FIXED, N_FREE, NOISE, noise_table
+from matcher.live.programs import N_POWERS, N_ROWS, OVER, PAD, PROGRAM, SILENT, SLOTS
 from matcher.physics import attack, modal
 
 N_VOICES = 256
@@ -39,14 +26,15 @@ VOICE = np.dtype(
         ("pad", np.int64),  # below 0: free
         ("serial", np.int64),
         ("n_modes", np.int64),  # those that still sound
-        ("state", np.float32, (2, N_MODES)),
-        ("powers", np.float32, (N_POWERS, 2, N_MODES)),
-        ("softness", np.float32, N_MODES),
+        ("state", np.float32, (2, N_ROWS)),
+        ("powers", np.float32, (N_POWERS, 2, N_ROWS)),
+        ("softness", np.float32, N_ROWS),
         ("force", np.float64),  # of the strike that began it
         ("tension", np.float32),
-        ("rotation", np.float32, (2, N_MODES)),  # of each mode in a sample, at rest
-        ("pull", np.float32, (2, N_MODES)),
-        ("weight", np.float32, N_MODES),
+        ("rotation", np.float32, (2, N_ROWS)),  # of each mode in a sample, at rest
+        ("pull", np.float32, (2, N_ROWS)),
+        ("weight", np.float32, N_ROWS),
+        ("glide", np.int64),  # row that lets the tension decay; below 0: none
         ("attack", attack_noise.ATTACK),
         ("gain", np.float32),
         ("ramp_from", np.float32),  # gain, where its ramp began and where it ends
@@ -256,7 +244,7 @@ def _start(pool, pad):
     voice, program = pool.voices[index], pool.programs[pool.pads[pad].program]
     voice.pad, voice.serial, voice.n_modes = pad, pool.pads[pad].serial, program.n_modes
     voice.ramp, voice.fresh, voice.fading, voice.level = 0, 0, 0, np.inf
-    voice.tension = program.tension
+    voice.tension, voice.glide = program.tension, program.glide
     for i in range(program.n_all):
         voice.state[0, i] = voice.state[1, i] = 0
         voice.softness[i], voice.weight[i] = program.softness[i], program.weight[i]
@@ -362,8 +350,7 @@ def _join(pool, index):
     to = pool.voices[own]
     to.n_modes = max(to.n_modes, voice.n_modes)
     for i in range(voice.n_modes):
-        to.state[0, i] += gain * voice.state[0, i]
-        to.state[1, i] += gain * voice.state[1, i]
+        excitation.add(to, i, gain * voice.state[0, i], gain * voice.state[1, i])
     if voice.attack.level > 0:  # that voice's noise is at another place, so this goes on here
         voice.n_modes, voice.fresh = 0, 3
     else:

@@ -66,8 +66,13 @@ def envelopes(powers: np.ndarray, seconds: np.ndarray) -> np.ndarray:
     Returns:
         (N_BANDS, times).
     """
-    decay = np.exp(-2 * seconds / np.array(DECAYS_S)[:, None])  # (N_DECAYS, times)
-    return rise(seconds) * np.sqrt(np.maximum(powers @ decay, 0))
+    return np.sqrt(np.maximum(powers @ fading(seconds), 0))
+
+
+def fading(seconds: np.ndarray) -> np.ndarray:
+    """Share of the power of each decay over time, (N_DECAYS, times), for `envelopes`."""
+    decay = np.exp(-2 * seconds / np.array(DECAYS_S)[:, None])
+    return rise(seconds) ** 2 * decay
 
 
 def rise(seconds: np.ndarray) -> np.ndarray:

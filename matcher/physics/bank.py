@@ -91,7 +91,7 @@ def fill(bank, drum, as_recorded, sample_rate):
 
 
 @native
-def soften(bank, force, than=1.0):
+def soften(bank, force, than):
     """Let the mallet of a bank that is struck with force `than` strike with `force`, in (0, 1]."""
     duller = dullness(force) - dullness(than)
     for i in range(bank.n):

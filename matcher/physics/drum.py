@@ -68,7 +68,7 @@ def faded_modes(drum: Drum, sample_rate: float, force: float = 1.0) -> ftm.Modes
         Modes with fields (modes,), in the order of ftm.modes.
     """
     rows = make_bank(drum, sample_rate, 0.0)
-    bank.soften(rows, force)
+    bank.soften(rows, float(force), 1.0)
     return ftm.Modes(*(rows[name][: bank.N_MODES] for name in ("sigma", "omega", "re")))
 
 
@@ -95,7 +95,7 @@ def make_bank(drum: Drum, sample_rate: float, as_recorded: float = 1.0) -> np.nd
 
 def _make_work(drum: Drum, sample_rate: float, as_recorded: float) -> np.ndarray:
     work = np.empty(1, body.WORK)[0]
-    bank.fill(work["bank"], bank.to_record(drum), as_recorded, sample_rate)
+    bank.fill(work["bank"], bank.to_record(drum), float(as_recorded), float(sample_rate))
     return work
 
 
@@ -113,8 +113,8 @@ def render_body(
     """
     work, out = _make_work(drum, sample_rate, as_recorded), np.zeros(n_samples, np.float32)
     if force != 1:
-        bank.soften(work["bank"], force)
-    body.add(work, drum.tension * force**2, sample_rate, out)
+        bank.soften(work["bank"], float(force), 1.0)
+    body.add(work, float(drum.tension * force**2), float(sample_rate), out)
     return out
 
 

@@ -140,7 +140,8 @@ def render_modes(modes: ftm.Modes, sample_rate: float, n_samples: int) -> np.nda
     sigma, omega, gain = fade_out(modes, sample_rate)
     out = np.zeros(n_samples, np.float32)
     state, now = (np.empty((*shape, 2, len(gain)), np.float32) for shape in ((), (N_POWERS,)))
-    add_exactly(sigma, omega, gain, np.zeros(len(gain)), len(gain), sample_rate, state, now, out)
+    im, n = np.zeros(len(gain)), len(gain)
+    add_exactly(sigma, omega, gain, im, n, float(sample_rate), state, now, out)
     return out
 
 

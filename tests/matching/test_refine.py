@@ -149,9 +149,9 @@ import numpy as np
 from matcher.matching import features, mode_power, refine
 from matcher.physics.theta import LIVE
 from matcher.matching.target import WINDOWS
-from matcher.physics import drum
+from matcher.physics import body, drum
 refine.prepare()
-compiled = (mode_power._add_modes, features._cut_out, features._square, drum.modal.add_gliding)
+compiled = (mode_power._add_modes, features._cut_out, features._square, body.add)
 before = [len(kernel.signatures) for kernel in compiled]
 assert min(before) > 0
 assert all("_plan" in vars(cqt) for cqt in (*WINDOWS, features.DISTANCE))

@@ -1,0 +1,132 @@
+"""The attack's noise as the voices play it: its table, and where it may begin.
+
+A strike of the same force is to have the same peak and energy every time, and those of the offline
+rendering. The lowest bands of the attack's noise add to the body or cancel it, as their phase has
+it, so they begin where the offline noise begins with every strike. The bands above begin at one of
+a few places, chosen here by rendering the onset from each of them.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+from matcher.compiled import native
+from matcher.physics import attack, bank, body
+from matcher.physics.parameters import HARD_HZ
+
+N_BANDS, N_DECAYS = attack.SHAPE
+N_FIXED = 4  # bands that begin at the same place with every strike: those up to 254 Hz
+N_FREE = N_BANDS - N_FIXED
+NOISE = 2**16  # samples of the noise until it repeats: 1.4 s at 48 kHz
+LOOP = 2048  # samples in which its end fades into its beginning: a period of the lowest band
+BLOCK = 2048  # samples that the voices render at once, at most
+N_STARTS = 8  # places where a drum's free bands may begin, at most
+N_CANDIDATES = 64  # places that are tried, fewer above FULL_RATE: 3 ms of work for each program
+FULL_RATE = 48000  # Hz
+FORCES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.3, 0.2, 0.1, 0.03)  # of trial strokes: it changes the body
+TRIAL_S = 0.15  # s of a trial stroke: what comes later the noise changes little
+TOLERANCE_DB = 0.4  # dB from the offline peak and energy: two starts differ by twice that at most
+GOLDEN = (5**0.5 - 1) / 2  # step of a sequence that fills [0, 1) evenly (Roberts 2018, R1)
+
+
+@lru_cache(2)
+def noise_table(sample_rate: float) -> tuple[np.ndarray, np.ndarray]:
+    """The attack's noise as the voices play it, of any length without a step.
+
+    Args:
+        sample_rate: Hz.
+
+    Returns:
+        The fixed bands, (NOISE + BLOCK, N_FIXED) float32, and the free bands, (NOISE + BLOCK,
+        N_FREE). They begin as attack.noise does, their end fades into what comes before that
+        beginning there, and then the beginning follows again.
+    """
+    bands = attack.noise(sample_rate)  # (N_BANDS, period)
+    table = bands[:, np.arange(NOISE) % bands.shape[1]]
+    angle = np.pi / 2 * np.arange(1, LOOP + 1, dtype=np.float32) / LOOP
+    table[:, -LOOP:] = np.cos(angle) * table[:, -LOOP:] + np.sin(angle) * bands[:, -LOOP:]
+    table = np.concatenate([table, table[:, :BLOCK]], axis=1).T  # (NOISE + BLOCK, N_BANDS)
+    return np.ascontiguousarray(table[:, :N_FIXED]), np.ascontiguousarray(table[:, N_FIXED:])
+
+
+@native
+def set_starts(program, work, drum, sample_rate, noise, scale, sounds, gains, rests):
+    """Set where a program's free bands may begin so that it sounds as loud as offline.
+
+    program: record of programs.PROGRAM. work: record of body.WORK, its bank struck with force 1; it
+    is changed. drum: record of bank.DRUM. noise: (N_BANDS, period), attack.noise. scale: of the
+    body, so that its peak is 1. sounds: (3, samples), the offline rendering in that scale, whose
+    noise begins at 0, which always fits, then its fixed and its free bands. gains: (N_BANDS,
+    samples) of the bands. rests: (forces, samples), room to work in.
+    """
+    room = min(NOISE - LOOP, noise.shape[1])
+    n = min(round(TRIAL_S * sample_rate), room)
+    for t in range(n):
+        rests[0, t] = sounds[0, t] - sounds[2, t]
+    changes = drum.tension > 0 or drum.mallet_hz < HARD_HZ
+    n_forces = len(FORCES) if changes else 1
+    for f in range(1, n_forces):
+        bank.soften(work.bank, FORCES[f], FORCES[f - 1])
+        rests[f] = 0
+        body.add(work, drum.tension * FORCES[f] ** 2, sample_rate, rests[f, :n])
+        for t in range(n):
+            rests[f, t] = scale * rests[f, t] + sounds[1, t]
+    n_places = round(N_CANDIDATES * min(1.0, FULL_RATE / sample_rate))
+    program.n_starts = _choose(
+        rests[:n_forces, :n], noise[N_FIXED:], gains[N_FIXED:, :n], n_places, room - n,
+        sounds[2, :n], program.starts,
+    )  # fmt: skip
+
+
+@native
+def _choose(rests, noise, gains, n_places, room, sound, starts):
+    """Fill `starts` with those places from which it sounds as from the first -> how many.
+
+    rests: (forces, samples), all but the noise. noise: (bands, samples). gains: of it, likewise.
+    n_places: that are tried, from 0 to `room`. sound: (samples,), room to work in.
+    """
+    wanted = np.empty((len(FORCES), 2))
+    found = 0
+    for i in range(n_places):
+        place = int(GOLDEN * i % 1 * room)
+        sound[:] = 0
+        add_bands(noise[:, place:], gains, sound)
+        if found == 0:
+            for f in range(rests.shape[0]):
+                wanted[f] = _measure(rests[f], sound)
+        if found == 0 or _fits(rests, sound, wanted):
+            starts[found] = place
+            found += 1
+        if found == starts.shape[0]:
+            break
+    return found
+
+
+@native
+def _fits(rests, noise, wanted):
+    """Whether peak and energy of each of rests with the noise are near enough to `wanted`."""
+    for i in range(rests.shape[0]):
+        peak, energy = _measure(rests[i], noise)
+        apart = max(abs(np.log10(peak / wanted[i, 0])), abs(np.log10(energy / wanted[i, 1])))
+        if not 10 * apart <= TOLERANCE_DB:
+            return False
+    return True
+
+
+@native(fastmath=True)
+def add_bands(noise, gains, out):
+    """Add noise (bands, samples) times gains (bands, samples) to out (samples,)."""
+    for band in range(gains.shape[0]):
+        for t in range(out.shape[0]):
+            out[t] += gains[band, t] * noise[band, t]
+
+
+@native(fastmath=True)
+def _measure(rest, noise):
+    """Squared peak and energy of rest + noise, both (samples,)."""
+    peak, energy = np.float32(0), np.float32(0)
+    for t in range(rest.shape[0]):
+        power = (rest[t] + noise[t]) ** 2
+        peak = max(peak, power)
+        energy += power
+    return peak, energy
