@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from matcher.kits.kit import Sound
 from matcher.matching import spectrogram
+from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, distance
 from matcher.matching.hear import Clip, to_analysis_rate
-from matcher.matching.match import twin_distance
-from matcher.physics.drum import Drum, render
+from matcher.physics.drum import render
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,13 @@ class Comparison:
     distance: float  # log-CQT
 
 
-def compare(clip: Clip, sound: tuple[Drum, float]) -> Comparison:
-    """Compare a hit with a pad's sound: the drum, and the share of its attack that sounds."""
-    (drum, attack_mix), peak = sound, float(np.abs(clip.samples).max())
+def compare(clip: Clip, sound: Sound) -> Comparison:
+    """Compare a hit with a pad's sound, which has a drum."""
+    (drum, *shares), peak = sound, float(np.abs(clip.samples).max())
     seconds = len(clip.samples) / clip.sample_rate
-    twin = render(drum, clip.sample_rate, seconds, peak, attack_mix)
+    twin = render(drum, clip.sample_rate, seconds, peak, *shares)
     both = tuple(to_analysis_rate(x, clip.sample_rate) for x in (clip.samples, twin))
     spectrograms = tuple(spectrogram.levels(x) for x in both)
-    distance = twin_distance(both[0], drum, clip.ended, attack_mix)
-    return Comparison(clip, twin, spectrograms, both, distance)
+    whole = render(drum, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE, peak, *shares)
+    apart = distance(both[0], whole[: len(both[0])] if clip.ended else whole)
+    return Comparison(clip, twin, spectrograms, both, apart)

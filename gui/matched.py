@@ -13,7 +13,12 @@ from matcher.physics.theta import Theta
 
 N_CANDIDATES = 3  # drums that differ, for one hit
 EFFORT = "normal"  # as the command line: the same file gives the same drum
-STAGES = {"network": "network", "body": "body", "attack": "with attack"}  # in words
+STAGES = {  # in words
+    "network": "network",
+    "body": "body",
+    "attack": "with attack",
+    "partials": "with its own partials",
+}
 N_SHOWN = 3  # stages that have room: the first and the last two
 
 

@@ -19,7 +19,7 @@ from gui.matched import EFFORT, find_candidates, of_match
 from gui.message import Message
 from gui.preferences import N_RECENT, Preferences
 from matcher.kits.document import Document
-from matcher.kits.kit import Kit
+from matcher.kits.kit import Kit, Sound
 from matcher.kits.kit_file import SUFFIX, load_kit
 from matcher.live.protocol import (
     NOTE,
@@ -42,7 +42,7 @@ from matcher.live.report import calibrated
 from matcher.matching.encoder import SHIPPED, Encoder
 from matcher.matching.match import LONGEST, Match, MatchOptions, match_file
 from matcher.physics import attack
-from matcher.physics.drum import render
+from matcher.physics.drum import make_bank, render
 from matcher.physics.parameters import PARAMETERS
 from matcher.recording import write_wav
 
@@ -324,10 +324,9 @@ class Session(QObject):
 
     def export(self, path: Path) -> None:
         """Write the sound of the chosen pad to a WAV file."""
-        drum, attack_mix = self.editor.pad.sound
-        decays = attack.decays_of(drum.attack_powers) if attack_mix > 0 else ()
-        seconds = min(LONGEST, float(np.log(1000)) * max(drum.theta.tau, *decays, 0.0))
-        x = render(drum, WAV_RATE, seconds, WAV_PEAK, attack_mix)
+        drum, *shares = sound = self.editor.pad.sound
+        seconds = min(LONGEST, _ring_s(sound))
+        x = render(drum, WAV_RATE, seconds, WAV_PEAK, *shares)
         if self._try(lambda: write_wav(path, x, WAV_RATE)):
             self.tell("note", f"{path} is written: {seconds:.1f} s")
 
@@ -438,6 +437,19 @@ def _first_kit(document: Document, file: Path | None, remembered: Preferences) -
 
 def _match(path: Path, model: Path) -> Match:
     return match_file(path, MatchOptions(encoder=Encoder(model), effort=EFFORT))
+
+
+def _ring_s(sound: Sound) -> float:
+    """How long a pad's sound rings, s: until all of it is 60 dB below its loudest mode."""
+    drum, attack_mix, as_recorded = sound
+    rows = make_bank(drum, WAV_RATE, as_recorded)
+    sounds = rows["omega"][: rows["n"]] > 0
+    sigma, *parts = (rows[name][: rows["n"]][sounds] for name in ("sigma", "re", "im"))
+    amplitude = np.hypot(*parts)
+    audible = amplitude > 1e-3 * amplitude.max()
+    left = np.log(1e3 * amplitude[audible] / amplitude.max()) / sigma[audible]
+    decays = attack.decays_of(drum.attack_powers) if attack_mix > 0 else ()
+    return max(*left, *(float(np.log(1e3)) * decay for decay in decays), 0.0)
 
 
 def _damage(path: Path, dropped: list[str]) -> str:

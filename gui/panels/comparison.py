@@ -16,10 +16,10 @@ from gui.background import Background
 from gui.comparison import Comparison, compare
 from gui.controls import em, label, panel_in
 from gui.theme import now
+from matcher.kits.kit import Sound
 from matcher.matching import spectrogram
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.matching.hear import Clip
-from matcher.physics.drum import Drum
 
 TICKS_HZ = spectrogram.TICKS_HZ[1::2]  # Hz; every other one, for want of room
 DIFFERENCE_DB = 30  # dB louder or softer at the ends of the difference's colours
@@ -80,14 +80,14 @@ class ComparisonPanel(QWidget):
         self._put_together()
         self._enable()
 
-    def show_hit(self, clip: Clip | None, sound: tuple[Drum | None, float]) -> None:
+    def show_hit(self, clip: Clip | None, sound: Sound) -> None:
         """Show a hit, or None, beside a pad's sound."""
         if (clip, sound) == self._wanted:
             return
         self._next_is_twin = self._next_is_twin and clip is self._clip
         self._clip, self._wanted = clip, (clip, sound)
         self._enable()
-        if clip is None or sound[0] is None or not np.any(clip.samples):
+        if clip is None or sound.drum is None or not np.any(clip.samples):
             self.comparison = None
             self._draw()
             self._enable()

@@ -1,7 +1,7 @@
 """The middle right: the drum itself, its membrane and its five parameters."""
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QGridLayout, QWidget
+from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
 
 from gui.controls import label, panel_in
 from gui.knob import Knob, parameter_knob
@@ -13,11 +13,12 @@ from matcher.physics.drum import Drum
 from matcher.physics.parameters import PARAMETERS
 from matcher.physics.theta import Theta, describe, note_name
 
-STROKE = ("mallet_hz", "tension", "attack_mix")  # parameters that have knobs, beside theta
+STROKE = ("mallet_hz", "tension", "attack_mix", "as_recorded")  # with knobs, beside theta
+PAD = {"attack_mix": "attack_powers", "as_recorded": "partials"}  # how much of what of the drum
 
 
 class DrumPanel(QWidget):
-    """Membrane and the physical knobs of a pad: five of the drum, three of how it is struck.
+    """Membrane and the physical knobs of a pad: five of the drum, four of how it is struck.
 
     Signals:
         turned: name of one of PARAMETERS, and its new value.
@@ -45,17 +46,16 @@ class DrumPanel(QWidget):
         self.words = label("", quiet=True)
         self.words.setWordWrap(True)
         layout, gap = panel_in(self, QGridLayout)
-        layout.setSpacing(gap // 2)
+        layout.setSpacing(gap)
         layout.addWidget(self.title, 0, 0)
         layout.addWidget(self.membrane, 1, 0)
-        rows = QGridLayout()
-        rows.setHorizontalSpacing(gap)  # what stands below two knobs is not one sentence
-        for i, knob in enumerate(self.knobs.values()):
-            rows.addWidget(knob, i // len(Theta._fields), i % len(Theta._fields))
-        for column in range(len(Theta._fields)):
-            rows.setColumnStretch(column, 1)
-        rows.addWidget(self.words, 1, len(STROKE), 1, len(Theta._fields) - len(STROKE))
-        layout.addLayout(rows, 2, 0)
+        for number, names in enumerate((Theta._fields, STROKE), 2):
+            row = QHBoxLayout()
+            row.setSpacing(gap)  # what stands below two knobs is not one sentence
+            for name in names:
+                row.addWidget(self.knobs[name], 1)
+            layout.addLayout(row, number, 0)
+        layout.addWidget(self.words, 4, 0)
         layout.setRowStretch(1, 1)
 
     def show_pad(self, pad: Pad, matched: Drum | None, spread=None) -> None:
@@ -67,14 +67,13 @@ class DrumPanel(QWidget):
         self.membrane.show_drum(pad.theta, ftm.STRIKE if drum is None else drum.strike)
         sure = margins(spread) if spread is not None else {}
         for name, knob in self.knobs.items():
-            has_attack = drum is not None and drum.attack_powers is not None
-            knob.setEnabled(drum is not None and (name != "attack_mix" or has_attack))
+            knob.setEnabled(bool(drum and (name not in PAD or getattr(drum, PAD[name]))))
             if name in Theta._fields:
                 knob.set_sure(sure.get(name, ""))
             if drum is None:
                 continue
             knob.set_value(pad.value(name))
-            if name == "attack_mix":
+            if name in PAD:
                 knob.set_home(PARAMETERS[name].default)
             elif matched is not None:
                 knob.set_home(matched.value(name), marked=True)

@@ -2,9 +2,11 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from matcher.physics.drum import DRUM_PARAMETERS, Drum
 from matcher.physics.parameters import PARAMETERS
+from matcher.physics.partials import GLIDE_S, LIMITS, Partial
 from matcher.physics.theta import LIVE, Theta
 
 N_PADS = 16
@@ -23,7 +25,16 @@ CURVES = {
 WHOLE_NUMBERS = {"note": (0, 127), "choke": (0, N_CHOKE_GROUPS)}
 # names of the parameters that a Pad holds itself
 PAD_PARAMETERS = tuple(name for name in PARAMETERS if name not in DRUM_PARAMETERS)
-ATTACK_DIGITS = 4  # significant digits of attack powers: files stay small, errors are inaudible
+# Rounding keeps files small; its error is inaudible, 60 dB below the drum.
+POWER_FORMAT = ".4g"  # of attack powers
+PARTIAL_FORMATS = {  # of the fields of Partial; finest in cents, whose error grows as it rings
+    "m": ".0f",
+    "k": ".0f",
+    "cents": ".4f",
+    "decay_ratio": ".4g",
+    "gain_db": ".3f",
+    "phase": ".4f",
+}
 
 
 def velocity_to_gain(curve: float, velocity: float) -> float:
@@ -42,6 +53,14 @@ def velocity_to_gain(curve: float, velocity: float) -> float:
         return 1.0
     velocity = min(velocity, 1.0)
     return velocity if curve == 0 else math.expm1(curve * velocity) / math.expm1(curve)
+
+
+class Sound(NamedTuple):
+    """What the voices of a pad play, and what stands for the pad wherever it is rendered."""
+
+    drum: Drum | None  # None: nothing
+    attack_mix: float = PARAMETERS["attack_mix"].default
+    as_recorded: float = PARAMETERS["as_recorded"].default
 
 
 @dataclass(frozen=True)
@@ -92,9 +111,9 @@ class Pad:
         return self.drum.with_value("omega", PARAMETERS["omega"].clamp(omega))
 
     @property
-    def sound(self) -> tuple[Drum | None, float]:
-        """What the pad's voices play: the tuned drum (None if empty), and attack_mix."""
-        return self.tuned, self.attack_mix
+    def sound(self) -> Sound:
+        """What the pad's voices play; its drum is the tuned one, None if the pad is empty."""
+        return Sound(self.tuned, self.attack_mix, self.as_recorded)
 
     def value(self, name: str) -> float | None:
         """The value of the parameter `name`; None for a drum's parameter if the pad is empty."""
@@ -110,20 +129,35 @@ class Pad:
 
 
 def for_pad(drum: Drum) -> Drum:
-    """The nearest drum that is allowed on a pad: every parameter clamped to its range."""
+    """The nearest drum that is allowed on a pad: clamped to the ranges, rounded as in its file."""
     theta = Theta(*(row.clamp(value) for row, value in zip(LIVE.parameters, drum.theta)))
     drum = drum._replace(
         theta=theta,
         strike=tuple(PARAMETERS[name].clamp(x) for name, x in zip(("x1", "x2"), drum.strike)),
         mallet_hz=PARAMETERS["mallet_hz"].clamp(drum.mallet_hz),
         tension=PARAMETERS["tension"].clamp(drum.tension),
+        partials=tuple(_for_pad(partial) for partial in drum.partials),
+        glide_s=_clamp(drum.glide_s, *GLIDE_S),
     )
     if drum.attack_powers is None:
         return drum
-    powers = tuple(
-        tuple(float(f"{v:.{ATTACK_DIGITS}g}") for v in row) for row in drum.attack_powers
-    )
+    powers = tuple(tuple(_round(v, POWER_FORMAT) for v in row) for row in drum.attack_powers)
     return drum._replace(attack_powers=powers)
+
+
+def _for_pad(partial: Partial) -> Partial:
+    """The nearest partial that is allowed on a pad, rounded."""
+    values = zip(LIMITS.values(), PARTIAL_FORMATS.values(), partial, strict=True)
+    m, k, *rest = (_clamp(_round(value, form), *limits) for limits, form, value in values)
+    return Partial(int(m), int(k), *rest)
+
+
+def _round(value: float, form: str) -> float:
+    return float(format(value, form))
+
+
+def _clamp(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)
 
 
 def _empty_pads() -> tuple[Pad, ...]:

@@ -6,7 +6,9 @@ loses one pad at most.
 
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import tomli_w
 
@@ -19,19 +21,20 @@ from matcher.kits.kit import (
     Pad,
     check_name,
 )
-from matcher.physics import attack
+from matcher.physics import attack, partials
 from matcher.physics.drum import DRUM_PARAMETERS, Drum
 from matcher.physics.parameters import BY_KEY, PARAMETERS
+from matcher.physics.partials import Partial
 from matcher.physics.theta import LIVE, Theta
 from matcher.recording import save_atomically
 
-SCHEMA = 1  # version of the file format
+SCHEMA = 2  # version of the file format
+READABLE = (1, SCHEMA)  # schema 1: no partials, and attack powers of attack.EARLIER_SHAPE
 SUFFIX = ".drumkit"
 END = "# end of kit"  # last line: if it is missing, the file was truncated
-LARGEST_FILE = 2**20  # bytes: a kit takes about 4,000, so a larger file is something else
+LARGEST_FILE = 2**20  # bytes: a kit takes up to 40,000, so a larger file is something else
 _STROKE = tuple(name for name in DRUM_PARAMETERS if name not in Theta._fields)  # beside theta
 _PAD_KEYS = ("note", "name", "choke", "curve", *(PARAMETERS[name].key for name in PAD_PARAMETERS))
-_DRUM_KEYS = ("theta", "levels", *(PARAMETERS[name].key for name in _STROKE))
 _NUMBERS = re.compile(r"\[\n((?: +[-+.\de]+,\n)+) *\]")  # a list with each number on its own line
 
 
@@ -99,7 +102,7 @@ def _head_values(path: Path, head: str, has_pads: bool, dropped: list[str]) -> s
         raise ValueError(
             f"{path} has schema {schema}, made by a newer Drum matcher; this one reads {SCHEMA}"
         )
-    if schema != SCHEMA:
+    if schema not in READABLE:
         dropped.append(f"schema is {schema!r}: read as schema {SCHEMA}")
     name = values.pop("name", None)
     try:
@@ -114,18 +117,21 @@ def _head_values(path: Path, head: str, has_pads: bool, dropped: list[str]) -> s
 def _to_table(pad: Pad) -> dict:
     """A pad -> its TOML table."""
     table = {"note": pad.note, "name": pad.name}
-    if pad.drum is not None:
-        theta = pad.drum.theta._asdict()
-        table["theta"] = {name: float(value) for name, value in theta.items()}
     for name in ("gain_db", "pan", "tune"):
         table[name] = getattr(pad, name)
     table |= {"choke": pad.choke, "curve": pad.curve}
-    if pad.drum is not None:
-        table |= {PARAMETERS[name].key: pad.drum.value(name) for name in _STROKE}
-    table[PARAMETERS["attack_mix"].key] = pad.attack_mix
-    if pad.drum is not None and pad.drum.attack_powers is not None:
-        table["levels"] = pad.drum.attack_powers
-    return table
+    for name in ("attack_mix", "as_recorded"):
+        table[PARAMETERS[name].key] = getattr(pad, name)
+    drum = pad.drum
+    if drum is None:
+        return table
+    table |= {PARAMETERS[name].key: drum.value(name) for name in _STROKE}
+    if drum.attack_powers is not None:
+        table["levels"] = drum.attack_powers
+    if drum.partials:
+        table["partials"] = drum.partials
+    table["glide_s"] = drum.glide_s
+    return table | {"theta": {name: float(v) for name, v in drum.theta._asdict().items()}}
 
 
 def _pad_values(text: str, number: int, dropped: list[str]) -> dict:
@@ -154,17 +160,15 @@ def _pad_values(text: str, number: int, dropped: list[str]) -> dict:
 
 def _drum_value(key: str, value):
     """Check the value of one of _DRUM_KEYS and convert it."""
-    if key == "theta":
-        return _theta(value)
-    if key == "levels":
-        return _powers(value)
+    if key in _FIELDS:
+        return _FIELDS[key].parse(value)
     BY_KEY[key].check(value)
     return float(value)
 
 
 def _drum(values: dict) -> Drum:
-    drum = Drum(values["theta"], attack_powers=values.get("levels"))
-    for key in values.keys() - {"theta", "levels"}:
+    drum = Drum(**{_FIELDS[key].name: values[key] for key in values.keys() & _FIELDS.keys()})
+    for key in values.keys() - _FIELDS.keys():
         drum = drum.with_value(BY_KEY[key].name, values[key])
     return drum
 
@@ -180,15 +184,48 @@ def _theta(value) -> Theta:
 
 
 def _powers(value) -> tuple[tuple[float, ...], ...]:
-    rows = value if isinstance(value, list) else []
-    numbers = all(
-        isinstance(row, list) and all(type(v) in (int, float) for v in row) for row in rows
-    )
-    powers = tuple(tuple(map(float, row)) for row in rows) if numbers else ()
+    powers = _rows(value) or []
     if tuple(map(len, powers)) == (attack.EARLIER_SHAPE[1],) * attack.EARLIER_SHAPE[0]:
-        powers = tuple(map(tuple, attack.widened(powers).tolist()))
+        powers = attack.widened(powers).tolist()
     attack.check_powers(powers)
-    return powers
+    return tuple(tuple(map(float, row)) for row in powers)
+
+
+def _partials(value) -> tuple[Partial, ...]:
+    rows = _rows(value)
+    if rows is None:
+        raise ValueError(f"partials are {value!r:.40}, allowed is a list of rows of numbers")
+    partials.check(rows, partials.DEFAULT_GLIDE_S)
+    return tuple(Partial(int(m), int(k), *map(float, rest)) for m, k, *rest in rows)
+
+
+def _glide_s(value) -> float:
+    partials.check((), value)
+    return float(value)
+
+
+def _rows(value) -> list[list[float]] | None:
+    """The value if it is a list of lists of numbers, else None."""
+    numbers = isinstance(value, list) and all(
+        isinstance(row, list) and all(type(v) in (int, float) for v in row) for row in value
+    )
+    return value if numbers else None
+
+
+class _Field(NamedTuple):
+    """A field of Drum that is no parameter."""
+
+    name: str
+    parse: Callable
+
+
+_FIELDS = {  # by key
+    "theta": _Field("theta", _theta),
+    "levels": _Field("attack_powers", _powers),
+    "partials": _Field("partials", _partials),
+    "glide_s": _Field("glide_s", _glide_s),
+}
+_DRUM_KEYS = (*_FIELDS, *(PARAMETERS[name].key for name in _STROKE))
 
 
 def _on_free_notes(rows: list[dict], dropped: list[str]) -> tuple[Pad, ...]:

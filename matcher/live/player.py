@@ -180,7 +180,7 @@ class Player:
             programs.write_pad(r["pool"]["pads"][i], state.kit.pads[i], rate)
             if not program:
                 return
-            slot, (drum, attack_mix) = -1, state.sound(i)
+            slot, (drum, attack_mix, as_recorded) = -1, state.sound(i)
             if drum is not None:
                 end = time.monotonic() + PROGRAM_S
                 while self._sent[i] >= r["commands_out"] and time.monotonic() < end:

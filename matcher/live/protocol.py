@@ -17,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from matcher.kits.kit import N_PADS, Kit
+from matcher.kits.kit import N_PADS, Kit, Sound
 from matcher.live.detector import Settings
 from matcher.live.devices import Device, check_block
 from matcher.matching.encoder import SHIPPED
@@ -89,10 +89,10 @@ class State:
     last_hit: tuple[int, ...] = (0,) * N_PADS  # per pad: number of the hit that set its drum
     oldest_hit: tuple[int, ...] = (0,) * N_PADS  # per pad: answers to earlier hits are late
 
-    def sound(self, pad: int) -> tuple[Drum | None, float]:
+    def sound(self, pad: int) -> Sound:
         """What a pad's voices play, as Pad.sound; no drum if the pad is muted."""
-        drum, attack_mix = self.kit.pads[pad].sound
-        return (None if self.setup.is_muted(pad) else drum), attack_mix
+        sound = self.kit.pads[pad].sound
+        return sound._replace(drum=None) if self.setup.is_muted(pad) else sound
 
     def is_late(self, revision: int, *keys) -> bool:
         """Whether one of these keys of `edited` was edited after a revision."""
@@ -205,7 +205,8 @@ def _drum_to_json(drum: Drum) -> dict:
     theta = {name: float(value) for name, value in drum.theta._asdict().items()}
     x1, x2 = drum.strike
     stroke = {"x1": x1, "x2": x2, "mallet_hz": drum.mallet_hz, "tension": drum.tension}
-    return {"theta": theta, "levels": drum.attack_powers, **stroke}
+    own = {"partials": drum.partials, "glide_s": drum.glide_s}
+    return {"theta": theta, "levels": drum.attack_powers, **stroke, **own}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from matcher.matching.refine import Refined
 from matcher.physics import attack
 from matcher.physics.drum import Drum
 from matcher.physics.parameters import PARAMETERS
+from matcher.physics.partials import Partial
 from tests.conftest import TOM
 from tests.gui.events import CLIP, answered, learned, moved
 
@@ -394,9 +395,10 @@ def test_controllers_are_learned_and_forgotten(editor):
 def test_copy_and_paste_keep_the_note_and_clear_how_it_is_mixed(editor):
     powers = ((0.25,) * attack.N_DECAYS,) * attack.N_BANDS
     editor.choose(0)
-    drum = Drum(KICK, (0.2, 0.3), 900.0, 0.2, powers)
+    own = (Partial(2, 1, -30.5, 1.2, -6.0, 0.3),)
+    drum = Drum(KICK, (0.2, 0.3), 900.0, 0.2, powers, own, 0.2)
     editor.change_pad("all", drum=drum, gain_db=-3.0, pan=0.5, tune=2.0, choke=1,
-                      curve="fixed", attack_mix=0.5)  # fmt: skip
+                      curve="fixed", attack_mix=0.5, as_recorded=0.3)  # fmt: skip
     whole = editor.pad
     editor.copy()
     editor.choose(PAD)

@@ -23,6 +23,7 @@ from matcher.live.protocol import (
 )
 from matcher.matching.encoder import SHIPPED
 from matcher.physics.drum import Drum
+from matcher.physics.partials import Partial
 from tests.conftest import DATA, TOM
 from tests.gui.events import answered, learned, moved
 
@@ -334,6 +335,21 @@ def test_an_exported_attack_is_not_cut_off(session, tmp_path):
     session.change_pad("attack", "attack_mix", 0.0)
     session.export(tmp_path / "short.wav")
     assert soundfile.info(tmp_path / "short.wav").duration < 0.4
+
+
+def test_an_exported_partial_is_not_cut_off(session, tmp_path):
+    own = (Partial(1, 1, 0.0, 1.0, 0.0, 0.0), Partial(2, 1, -30.5, 0.1, -20.0, 0.3))
+    session.change_pad("own", "drum", Drum(TOM._replace(tau=0.1), partials=own))
+    durations = []
+    for share in (1.0, 0.0):
+        session.change_pad("as recorded", "as_recorded", share)
+        session.export(tmp_path / "drum.wav")
+        x, rate = soundfile.read(tmp_path / "drum.wav")
+        durations.append(len(x) / rate)
+        tail = x[-len(x) // 20 :]
+        assert np.abs(tail).max() < 3e-3 * np.abs(x).max()
+    assert durations[1] == pytest.approx(np.log(1000) * 0.1, abs=0.01)
+    assert durations[0] > 2 * durations[1]
 
 
 def test_recordings_are_matched_by_the_model_that_is_chosen(qtbot, session, tmp_path):

@@ -27,10 +27,11 @@ from gui.matched import Matched
 from gui.panels.membrane import Membrane
 from gui.panels.pad_button import KEYS, PadButton
 from gui.panels.trace import Trace
-from matcher.kits.kit import for_pad
+from matcher.kits.kit import Sound, for_pad
 from matcher.kits.kit_file import load_kit
 from matcher.live.protocol import (
     NOTE,
+    ControllerMoved,
     DeviceChanged,
     HitDetected,
     HitIgnored,
@@ -43,9 +44,12 @@ from matcher.matching.hear import Clip
 from matcher.matching.refine import Refined
 from matcher.physics import attack, drum
 from matcher.physics.drum import Drum
+from matcher.physics.partials import Partial
 from matcher.physics.theta import Theta
 from tests.conftest import DATA, TOM
+from tests.physics.recorded import recorded
 
+OWN = (Partial(1, 1, 20.0, 1.1, 0.0, 0.3), Partial(2, 1, -30.5, 1.2, -6.0, -0.3))
 NO_AUDIO = DeviceChanged(time_s=1.0, system="audio", state="missing", name="no audio")
 CONTROLS = (QAbstractButton, QDial, QComboBox, QLineEdit, QSpinBox, QSlider, Membrane)
 
@@ -111,8 +115,18 @@ def test_knobs_of_detection_reach_the_engine(qtbot, window):
 
 def test_a_drum_is_its_own_twin():
     hit = Clip(drum.render(TOM, 44100, 3.0), 44100.0, 3.0, ended=False)
-    assert compare(hit, (Drum(TOM), 1.0)).distance < 0.02
-    assert compare(hit, (Drum(TOM._replace(omega=2 * TOM.omega)), 1.0)).distance > 0.4
+    assert compare(hit, Sound(Drum(TOM))).distance < 0.02
+    assert compare(hit, Sound(Drum(TOM._replace(omega=2 * TOM.omega)))).distance > 0.4
+
+
+def test_the_twin_is_the_drum_as_far_as_its_pad_takes_it_as_recorded():
+    whole = recorded(3, tension=0.2)
+    hit = Clip(drum.render(whole, 44100, 3.0), 44100.0, 3.0, ended=False)
+    distances = [compare(hit, Sound(whole, 1.0, share)).distance for share in (1.0, 0.5, 0.0)]
+    assert distances[0] < 0.02 < 0.2 < distances[1] < distances[2]
+    membrane = compare(hit, Sound(whole, 1.0, 0.0))
+    expected = drum.render(whole._replace(partials=()), 44100, 3.0)
+    np.testing.assert_allclose(membrane.twin, expected, atol=1e-6)
 
 
 def test_a_dropped_recording_is_matched_shown_and_heard(qtbot, window):
@@ -149,21 +163,46 @@ def test_a_dropped_recording_is_matched_shown_and_heard(qtbot, window):
 def test_the_knobs_turn_the_drum_and_undo_takes_it_back(qtbot, window):
     attack_powers = ((0.01,) * attack.N_DECAYS,) * attack.N_BANDS
     session, editor = window.session, window.session.editor
-    drum = editor.pad.drum._replace(mallet_hz=900.0, tension=0.1, attack_powers=attack_powers)
-    session.edit(editor.change_pad, "test", drum=drum, attack_mix=0.5)
+    drum = editor.pad.drum._replace(
+        mallet_hz=900.0, tension=0.1, attack_powers=attack_powers, partials=OWN
+    )
+    session.edit(editor.change_pad, "test", drum=drum, attack_mix=0.5, as_recorded=0.5)
     before = editor.pad
-    assert list(window.drum.knobs) == [*Theta._fields, "mallet_hz", "tension", "attack_mix"]
+    stroke = ["mallet_hz", "tension", "attack_mix", "as_recorded"]
+    assert list(window.drum.knobs) == [*Theta._fields, *stroke]
     for name, knob in window.drum.knobs.items():
         qtbot.keyClick(knob.dial, Qt.Key.Key_PageUp)
         assert editor.pad.value(name) > before.value(name)
     qtbot.mouseClick(window.bar.undo, Qt.MouseButton.LeftButton)
-    assert editor.pad.attack_mix == 0.5
-    assert window.drum.knobs["attack_mix"].value == 0.5
+    assert editor.pad.as_recorded == 0.5
+    assert window.drum.knobs["as_recorded"].value == 0.5
     for _ in range(len(window.drum.knobs) - 1):
         qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert editor.pad == before
     qtbot.mouseDClick(window.drum.knobs["tau"].dial, Qt.MouseButton.LeftButton)
     assert editor.pad == before
+
+
+def test_as_recorded_is_a_knob_of_drums_with_partials(qtbot, window):
+    session, editor = window.session, window.session.editor
+    knob = window.drum.knobs["as_recorded"]
+    assert not knob.isEnabled()
+    session.edit(editor.change_pad, "test", drum=editor.pad.drum._replace(partials=OWN))
+    assert knob.isEnabled()
+    assert knob.dial.accessibleName() == "As recorded"
+    assert "the ideal membrane" in knob.toolTip() and "100 %" in knob.toolTip()
+    qtbot.keyClick(knob.dial, Qt.Key.Key_PageDown)
+    assert editor.pad.as_recorded == pytest.approx(0.9)
+    qtbot.keyClick(knob.dial, Qt.Key.Key_Backspace)
+    assert editor.pad.as_recorded == 1.0
+    learned = []
+    window.drum.learn.connect(learned.append)
+    knob.learn.emit()
+    assert learned == ["as_recorded"]
+    moved = ControllerMoved(time_s=1.0, revision=editor.state.revision, controller=20, value=32,
+                            turns="as_recorded", to=0.25, pad=0)  # fmt: skip
+    session.take(moved)
+    assert (editor.pad.as_recorded, knob.value) == (0.25, 0.25)
 
 
 def test_how_sure_a_match_is_stands_below_its_knobs_until_they_are_turned(qtbot, window):
@@ -425,6 +464,8 @@ def test_every_control_is_moved_by_keys_alone(qtbot, window, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
     window.session.choose(4)  # a drum of the demo kit
+    whole = window.session.editor.pad.drum._replace(partials=OWN)
+    window.session.change_pad("test", "drum", whole)
     window.input.show_inputs(["one", "two"], "one")
     found = [*controls(window), window.input.trace]
     buttons = [w for w in found if isinstance(w, QAbstractButton)]

@@ -9,10 +9,11 @@ import time
 import pytest
 
 from matcher.kits.document import N_STEPS, Document
-from matcher.kits.kit import Kit
+from matcher.kits.kit import Kit, for_pad
 from matcher.kits.kit_file import load_kit, save_kit
 from matcher.physics.drum import Drum
 from tests.conftest import TOM
+from tests.physics.recorded import recorded
 
 
 @pytest.fixture
@@ -88,8 +89,8 @@ def test_save_open_and_the_mark(document, tmp_path):
 
 def test_a_kit_that_is_refused_leaves_the_old_one(document, tmp_path):
     document.edit("theta", document.kit.with_pad(0, drum=Drum(TOM)))
-    (tmp_path / "new.drumkit").write_text("schema = 2\n")
-    with pytest.raises(ValueError, match="schema 2"):
+    (tmp_path / "new.drumkit").write_text("schema = 3\n")
+    with pytest.raises(ValueError, match="schema 3"):
         document.open(tmp_path / "new.drumkit")
     assert document.kit.pads[0].theta == TOM
     assert document.edited
@@ -114,6 +115,27 @@ def test_what_a_crash_left_behind_comes_back(document, tmp_path):
     assert after.edited
     document.save()
     assert not Document(document.recovery).recover()
+
+
+def test_partials_come_back_after_a_crash(document):
+    drum = for_pad(recorded(1, tension=0.2))
+    document.edit("theta", document.kit.with_pad(0, drum=drum, as_recorded=0.25))
+    after = Document(document.recovery)
+    assert after.recover()
+    assert after.problem == ""
+    assert after.kit == document.kit
+
+
+def test_a_recovery_file_of_schema_1_is_recovered(document, tmp_path):
+    document.edit("theta", document.kit.with_pad(0, drum=Drum(TOM)))
+    text = document.recovery.read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if "glide_s" not in line and "as_rec" not in line]
+    earlier = "\n".join(lines).replace("schema = 2", "schema = 1")
+    document.recovery.write_text(earlier + "\n", encoding="utf-8")
+    after = Document(document.recovery)
+    assert after.recover()
+    assert after.problem == ""
+    assert after.kit == document.kit
 
 
 def test_a_kit_as_it_was_saved_needs_no_recovery(document):

@@ -7,6 +7,7 @@ from matcher.kits.kit import CURVES, N_PADS, Kit, Pad, for_pad, velocity_to_gain
 from matcher.kits.kit_file import load_kit, save_kit
 from matcher.physics.drum import Drum
 from matcher.physics.parameters import PARAMETERS
+from matcher.physics.partials import Partial
 from matcher.physics.theta import PRESETS, Theta
 
 TOM = Theta(2 * np.pi * 110.0, 0.4, 0.02, 0.01, 0.8)
@@ -39,7 +40,7 @@ def test_a_saved_kit_loads_unchanged(kit, path):
 
 def test_the_file_is_readable(path):
     text = path.read_text()
-    assert text.startswith('schema = 1\nname = "Ready"\n')
+    assert text.startswith('schema = 2\nname = "Ready"\n')
     assert text.count("[[pads]]") == N_PADS
     assert "tau = 0.4" in text
 
@@ -114,9 +115,9 @@ def test_surplus_pads_are_left_out(kit, path):
 
 
 def test_a_newer_schema_is_refused_and_the_file_unchanged(path):
-    change(path, "schema = 1", "schema = 2")
+    change(path, "schema = 2", "schema = 3")
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="has schema 2, made by a newer Drum matcher"):
+    with pytest.raises(ValueError, match="has schema 3, made by a newer Drum matcher"):
         load_kit(path)
     assert path.read_bytes() == before
 
@@ -162,14 +163,16 @@ def test_tune_transposes_the_pitch_up_to_the_end_of_its_range():
 
 def test_all_of_a_drum_is_saved_and_checked(tmp_path):
     powers = ((0.25,) * 7,) * 14
-    drum = Drum(TOM, (0.3, 0.45), 900.0, 0.25, powers)
-    kit = Kit().with_pad(4, drum=drum, attack_mix=0.5)
+    drum = Drum(TOM, (0.3, 0.45), 900.0, 0.25, powers, (Partial(2, 1, -30.5, 1.2, -6.0, 0.3),), 0.2)
+    kit = Kit().with_pad(4, drum=drum, attack_mix=0.5, as_recorded=0.75)
     save_kit(kit, tmp_path / "a.drumkit")
     assert load_kit(tmp_path / "a.drumkit") == (kit, [])
     for wrong, sentence in (
         ({"tension": 3.0}, "tension is 3, allowed is 0 to 2"),
         ({"mallet_hz": 10.0}, "mallet_hz is 10, allowed is 50 to 20000 Hz"),
         ({"strike": (0.0, 0.5)}, "x1 is 0, allowed is 0.001 to 0.999"),
+        ({"partials": (Partial(2, 1, 0.0, 0.0, 0.0, 7.0),)}, "decay_ratio of a partial is 0.0"),
+        ({"glide_s": 2.0}, "the decay of the glide is 2.0, allowed is 0.01 to 1 s"),
         ({"attack_powers": ((-1.0,) * 7,) * 14}, "allowed are 14 rows of 7 numbers"),
     ):
         with pytest.raises(ValueError, match=sentence):

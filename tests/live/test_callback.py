@@ -59,7 +59,7 @@ def make(channels_in=1, channels_out=2, pads=(PAD,), **settings):
     for i, pad in enumerate(pads):
         programs.write_pad(record["pool"]["pads"][i], pad, RATE)
         program = record["pool"]["programs"][i * programs.SLOTS]
-        programs.write_program(program, *pad.sound, RATE)
+        programs.write_program(program, pad.tuned, pad.attack_mix, RATE)
         native.send(record, 0, native.PROGRAM, i, i * programs.SLOTS, 0.0, 0)
     return state
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from matcher.kits.kit import Kit
+from matcher.kits.kit import Kit, Sound
 from matcher.live.detector import Settings
 from matcher.live.protocol import (
     NOTE,
@@ -29,10 +29,12 @@ from matcher.live.protocol import (
 )
 from matcher.matching.hear import Clip
 from matcher.physics.drum import Drum
+from matcher.physics.partials import Partial
 from tests.conftest import TOM
 
 CLIP = Clip(np.zeros(480, np.float32), 48000, 0.01, False)
 PAD = 3
+OWN = (Partial(2, 1, -30.5, 1.2, -6.0, 0.3),)
 
 
 def answer(hit: int, revision: int = 0, tau: float = 0.1, pad: int = PAD) -> Answered:
@@ -139,6 +141,12 @@ def crossings() -> list:
         (moved("tau", 0.5), edit(1, drum=Drum(theta))),
         (moved("tau", 0.5), edit(1, gain_db=-3.0)),
         (moved("gain_db", -9.0), edit(1, gain_db=-3.0)),
+        (moved("attack_mix", 0.2), edit(1, attack_mix=0.7)),
+        (moved("as_recorded", 0.2), edit(1, as_recorded=0.7)),
+        (moved("as_recorded", 0.2), edit(1, attack_mix=0.7)),
+        (moved("as_recorded", 0.2), edit(1, drum=Drum(theta, partials=OWN))),
+        (answer(2, tau=0.5), edit(1, as_recorded=0.7)),
+        (learned("as_recorded", 7), ChangeSetup(1, {"controllers": {7: "tau"}})),
         (answer(2, tau=0.5), edit(1, drum=Drum(theta))),
         (answer(2, tau=0.5), edit(1, pan=0.5)),
         (answer(2, tau=0.5), ReplaceKit(1, Kit("Another"))),
@@ -183,8 +191,27 @@ def test_a_state_that_is_not_allowed_is_refused(state):
         apply(state, edit(1, note=36))
 
 
-POWERS = ((0.25,) * 5,) * 12
-JSON = [  # what `live --json` prints, unchanged since the first version
+@pytest.mark.parametrize("name", ["attack_mix", "as_recorded"])
+def test_what_a_pad_makes_of_its_drum_sounds_and_makes_no_answer_late(state, name):
+    state = follow(state, answer(1), moved(name, 0.4))
+    assert getattr(state.sound(PAD), name) == 0.4
+    assert tau(apply(state, answer(1, tau=0.7))) == 0.7
+    state = apply(state, edit(1, **{name: 0.6}))
+    assert apply(state, moved(name, 0.2)) is state  # it crossed the edit
+    assert getattr(apply(state, moved(name, 0.2, revision=1)).sound(PAD), name) == 0.2
+
+
+def test_partials_reach_what_sounds_and_wrong_ones_are_refused(state):
+    state = apply(state, edit(1, drum=Drum(TOM, partials=OWN, glide_s=0.2), as_recorded=0.5))
+    assert state.sound(PAD) == Sound(Drum(TOM, partials=OWN, glide_s=0.2), 1.0, 0.5)
+    with pytest.raises(ValueError, match="m of a partial is 11, allowed is 1 to 10"):
+        apply(state, edit(2, drum=Drum(TOM, partials=(OWN[0]._replace(m=11),))))
+    with pytest.raises(ValueError, match="as_recorded is 2, allowed is 0 to 1"):
+        apply(state, edit(2, as_recorded=2.0))
+
+
+POWERS = ((0.25,) * 7,) * 14
+JSON = [  # what `live --json` prints; what a version printed stays, more may come
     (
         Ready(time_s=0.5, sample_rate=48000.0, block=64, input=None, output="Speaker",
               input_latency_s=None, output_latency_s=0.01),
@@ -205,16 +232,22 @@ JSON = [  # what `live --json` prints, unchanged since the first version
         {"event": "ignored", "time_s": 1.0, "reason": "mask time"},
     ),
     (
-        replace(answer(7), drum=Drum(TOM, (0.3, 0.45), 900.0, 0.2, POWERS), stage="attack",
-                distance=0.25, spread=(0.1,) * 5, no_drum_reason="x"),
+        replace(answer(7), drum=Drum(TOM, (0.3, 0.45), 900.0, 0.2, POWERS, OWN, 0.15),
+                stage="attack", distance=0.25, spread=(0.1,) * 5, no_drum_reason="x"),
         {"event": "theta", "time_s": 1.0, "stage": "full", "by": "attack", "pad": PAD + 1,
          "theta": TOM._asdict(), "levels": [list(row) for row in POWERS], "x1": 0.3, "x2": 0.45,
-         "mallet_hz": 900.0, "tension": 0.2, "distance": 0.25, "spread": [0.1] * 5, "doubt": "x",
+         "mallet_hz": 900.0, "tension": 0.2, "partials": [[2, 1, -30.5, 1.2, -6.0, 0.3]],
+         "glide_s": 0.15, "distance": 0.25, "spread": [0.1] * 5, "doubt": "x",
          "observed_s": 0.01, "latency_ms": 1.0},
     ),
     (
         NotePlayed(time_s=1.0, note=36, velocity=100, pad=None),
         {"event": "note", "time_s": 1.0, "note": 36, "velocity": 100, "pad": None},
+    ),
+    (
+        moved("as_recorded", 0.5),
+        {"event": "control", "time_s": 1.0, "controller": 20, "value": 64, "turns": "as_recorded",
+         "to": 0.5, "pad": PAD + 1},
     ),
     (
         moved("attack_mix", 0.5),

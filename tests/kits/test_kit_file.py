@@ -1,0 +1,192 @@
+"""What kit files keep of a drum, and what files of schema 1 mean."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gui
+from matcher.kits.kit import Kit, for_pad
+from matcher.kits.kit_file import LARGEST_FILE, SUFFIX, load_kit, save_kit
+from matcher.physics import attack, drum, ftm
+from matcher.physics.drum import Drum
+from matcher.physics.partials import MOST_PARTIALS, Partial
+from matcher.physics.theta import Theta
+from tests.conftest import rms
+from tests.physics.recorded import recorded
+
+INAUDIBLE = 1e-3  # of the sound: -60 dB
+RATE = 44100
+SCHEMA_1 = """\
+schema = 1
+name = "Earlier"
+
+[[pads]]
+note = 36
+name = "Tom"
+gain_db = -3.0
+pan = 0.0
+tune = 0.0
+choke = 0
+curve = "linear"
+x1 = 0.31
+x2 = 0.42
+mallet_hz = 700.0
+tension = 0.0
+attack = 0.5
+levels = [
+    [0.0, 0.000188, 0.009017, 0.003505, 1.125e-08],
+    [0.1077, 0.007355, 8.476e-06, 0.003858, 0.0],
+    [0.06303, 0.0, 0.0, 8.584e-06, 0.0],
+    [0.004983, 0.0001347, 0.0, 8.176e-06, 0.0],
+    [0.0, 0.0, 5.207e-05, 2.093e-06, 0.0],
+    [1.781e-05, 0.0, 2.049e-05, 9.389e-07, 0.0],
+    [0.0002006, 0.0, 5.585e-06, 9.284e-07, 0.0],
+    [0.0005179, 0.0, 1.567e-06, 2.852e-06, 0.0],
+    [0.001143, 5.341e-05, 0.0, 3.631e-06, 0.0],
+    [0.00176, 1.504e-05, 0.0, 2.739e-06, 0.0],
+    [0.0001731, 0.0, 0.0, 3.946e-07, 0.0],
+    [0.0002214, 0.0, 0.0, 2.085e-07, 0.0],
+]
+
+[pads.theta]
+omega = 654.65
+tau = 0.16
+p = 0.0135
+D = 0.0278
+alpha = 0.57
+"""
+EARLIER_DECAYS_S = (0.008, 0.025, 0.07, 0.2, 0.6)
+
+
+def earlier_attack(powers: np.ndarray, n: int) -> np.ndarray:
+    """The noise (n,) at RATE that levels (12, 5) of schema 1 mean, 12 bands over 8 octaves."""
+    period = round(2**16 / 22050 * RATE)
+    hz = np.arange(1, int(2 * 40 * 2**8 * 2**16 / 22050)) * RATE / period
+    phase = np.exp(2j * np.pi * np.random.default_rng(20231).random(len(hz)))
+    place, t, x = 1.5 * np.log2(hz / 40) - 0.5, np.arange(n) / RATE, np.zeros(n)
+    for band, row in enumerate(powers):
+        lines = np.zeros(period // 2 + 1, complex)
+        shape = np.cos(np.pi / 2 * np.minimum(np.abs(place - band), 1))
+        lines[1 : len(hz) + 1] = shape * np.sqrt(2 / np.sum(shape**2)) * phase
+        power = sum(p * np.exp(-2 * t / s) for p, s in zip(row, EARLIER_DECAYS_S))
+        x += np.sqrt(power) * np.fft.irfft(lines * period / 2, period)[:n]
+    return x * np.minimum(t / 0.0005, 1)
+
+
+def membrane(struck: Drum, n: int) -> np.ndarray:
+    """Its damped sines (n,) at RATE, a peak of 1; all of them far below the Nyquist frequency."""
+    sigma, omega, gain = ftm.modes(struck.theta, struck.strike)
+    gain = gain * np.exp(-((omega / (2 * np.pi * struck.mallet_hz)) ** 2) / 2)
+    t = np.arange(n)[:, None] / RATE
+    x = np.sum(gain * np.exp(-sigma * t) * np.sin(omega * t), axis=1)
+    return x / np.abs(x).max()
+
+
+def test_a_pad_of_schema_1_sounds_as_it_did(tmp_path):
+    path = tmp_path / "earlier.drumkit"
+    empty = "".join(f"\n[[pads]]\nnote = {note}\n" for note in range(37, 52))
+    path.write_text(f"{SCHEMA_1}{empty}# end of kit\n")
+    kit, dropped = load_kit(path)
+    assert dropped == []
+    sound = kit.pads[0].sound
+    assert sound.drum.partials == ()
+    n = RATE // 2
+    x, _ = drum.render_mixed(sound.drum, RATE, n, *sound[1:])
+    levels = SCHEMA_1[SCHEMA_1.index("levels") :].split("\n\n")[0].splitlines()[1:-1]
+    powers = np.array([[float(v) for v in row.strip(" [],").split(",")] for row in levels])
+    expected = membrane(sound.drum, n) + 0.5 * earlier_attack(powers, n)
+    assert rms(x - expected) < INAUDIBLE * rms(expected)
+    save_kit(kit, path)
+    assert load_kit(path) == (kit, [])
+
+
+def test_the_demo_kit_opens_without_a_word_and_sounds():
+    kit, dropped = load_kit(Path(gui.__file__).parent / f"demo{SUFFIX}")
+    assert dropped == []
+    drums = [pad.drum for pad in kit.pads if pad.drum is not None]
+    assert len(drums) >= 8
+    for one in drums:
+        assert np.shape(one.attack_powers) == attack.SHAPE
+        assert np.isfinite(drum.render(one, RATE, 0.1)).all()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_rounding_a_drum_for_its_pad_is_inaudible(seed):
+    whole = recorded(seed, tension=0.3 * (seed % 2))._replace(glide_s=0.123456)
+    # higher and longer than most drums: the hardest case for what is rounded
+    theta = whole.theta._replace(omega=2 * np.pi * 800, tau=1.0)
+    whole = whole._replace(theta=theta)
+    x, y = (drum.render_body(d, RATE, RATE) for d in (whole, for_pad(whole)))
+    error = rms(x - y) / rms(x)
+    print(f"{20 * np.log10(error):.0f} dB")
+    assert error < INAUDIBLE
+
+
+def test_a_rounded_drum_is_the_same_from_its_file(tmp_path):
+    kit = Kit()
+    for i in range(16):
+        powers = np.random.default_rng(i).uniform(0, 1, attack.SHAPE)
+        whole = recorded(i, tension=0.1)._replace(attack_powers=powers, glide_s=0.0312345)
+        kit = kit.with_pad(i, drum=for_pad(whole), as_recorded=0.05 * i)
+    path = tmp_path / "a.drumkit"
+    save_kit(kit, path)
+    assert load_kit(path) == (kit, [])
+    assert path.stat().st_size < LARGEST_FILE / 20
+    rows = [line for line in path.read_text().splitlines() if line.startswith("    [")]
+    assert len(rows) == 16 * (attack.N_BANDS + MOST_PARTIALS)  # each on one line
+    assert max(map(len, rows)) < 100
+
+
+def test_a_pad_takes_the_nearest_partials():
+    beyond = Partial(0, 11, 99999.123456, 0.0, -300.0, 2 * np.pi + 1e-6)
+    (found,) = for_pad(Drum(TOM, partials=(beyond,), glide_s=5.0)).partials
+    assert found == Partial(1, 10, 12000.0, 1e-6, -200.0, 2 * np.pi)
+    assert for_pad(Drum(TOM, glide_s=5.0)).glide_s == 1.0
+
+
+TOM = Theta(2 * np.pi * 110.0, 0.4, 0.02, 0.01, 0.8)
+ROW = "[2, 1, -30.5, 1.2, -6.0, 0.3]"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (ROW, "[2, 1, -30.5]", "a partial has 3 numbers, allowed are 6: m, k, cents, decay_ratio"),
+        (ROW, ROW.replace("2, 1", "11, 1"), "m of a partial is 11, allowed is 1 to 10"),
+        (ROW, ROW.replace("0.3", "nan"), "phase of a partial is nan, allowed is -6.28319"),
+        (ROW, ROW.replace("2, 1", "true, 1"), "allowed is a list of rows of numbers"),
+        (f"[\n    {ROW},\n]", '"none"', "partials are 'none', allowed is a list of rows"),
+        (ROW, ",".join([ROW] * 17), "a drum has 17 partials, allowed are up to 16"),
+        ("glide_s = 0.2", "glide_s = 9", "decay of the glide is 9, allowed is 0.01 to 1 s"),
+        ("glide_s = 0.2", 'glide_s = "x"', "decay of the glide is x, allowed is 0.01 to 1 s"),
+        ("as_recorded = 0.75", "as_recorded = 2", "as_recorded is 2, allowed is 0 to 1"),
+    ],
+)
+def test_what_is_wrong_with_partials_is_said_and_the_rest_is_kept(tmp_path, old, new, sentence):
+    path = tmp_path / "a.drumkit"
+    own = (Partial(2, 1, -30.5, 1.2, -6.0, 0.3),)
+    whole = Drum(TOM, (0.3, 0.45), partials=own, glide_s=0.2)
+    save_kit(Kit().with_pad(0, drum=whole, as_recorded=0.75), path)
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+    kit, dropped = load_kit(path)
+    assert len(dropped) == 1 and dropped[0].startswith("pad 1: ")
+    assert sentence in dropped[0]
+    found = kit.pads[0]
+    assert (found.drum.theta, found.drum.strike) == (TOM, (0.3, 0.45))
+    assert found.drum.partials == (() if old.startswith("[") else own)
+    assert isinstance(found.drum, Drum)
+
+
+def test_partials_may_be_an_empty_list_and_whole_numbers(tmp_path):
+    path = tmp_path / "a.drumkit"
+    save_kit(Kit().with_pad(0, drum=Drum(TOM)), path)
+    text = path.read_text()
+    path.write_text(text.replace("glide_s", "partials = []\nglide_s"))
+    assert load_kit(path)[0].pads[0].drum == Drum(TOM)
+    path.write_text(text.replace("glide_s", "partials = [[1, 2, 3, 4, 5, 6]]\nglide_s"))
+    (found,) = load_kit(path)[0].pads[0].drum.partials
+    assert found == Partial(1, 2, 3.0, 4.0, 5.0, 6.0)
+    assert [type(v) for v in found] == [int, int, float, float, float, float]
