@@ -139,7 +139,9 @@ def _parse(argv) -> argparse.Namespace:
     )
     parser.add_argument("--folder", type=Path, help="measure on the recordings of this folder")
     parser.add_argument(
-        "--effort", choices=[name for name in EFFORTS if name != "network"], default="normal",
+        "--effort",
+        choices=[name for name in EFFORTS if name != "network"],
+        default="normal",
         help="of refining; default normal",
     )
     parser.add_argument(

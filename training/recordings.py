@@ -70,8 +70,7 @@ def _match(task: Task) -> dict:
         "lines": lines.strongest(clip, lines.N_LINES),
         "stands_out": lines.stands_out(clip),
         "stages": {
-            stage.name: _judged(stage, reference, task)
-            for stage in _stages(found, clip, task)
+            stage.name: _judged(stage, reference, task) for stage in _stages(found, clip, task)
         },
     }
     if task.patience:
@@ -81,7 +80,7 @@ def _match(task: Task) -> dict:
     return row
 
 
-def _stages(found: Match, clip: np.ndarray, task: Task) -> list[refine.Refined]:
+def _stages(found: Match, clip, task: Task) -> list[refine.Refined]:
     hit = found.hit
     whole, effort = whole_band(hit), EFFORTS[task.effort]
     return refine.refine(clip, found.theta, hit.ended, effort, whole=whole)

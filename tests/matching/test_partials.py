@@ -3,15 +3,17 @@ import pytest
 
 from matcher.matching import partials, pitch, pitch_glide, poles
 from matcher.matching.features import SAMPLE_RATE
+from matcher.matching.partials import Stroke
 from matcher.matching.pitch_glide import Glide
 from matcher.matching.sinusoids import BLOCK, STARTS, Sinusoids
 
 HZ = np.array([110.0, 171.0, 243.0, 410.0, 905.0])
 SIGMA = np.array([6.0, 14.0, 20.0, 31.0, 60.0])
 AMPLITUDES = np.array([1.0, 0.3j, -0.4, 0.3 - 0.3j, 0.15])  # together they begin at 0
+STEADY = Glide()
 
 
-def sines(hz=HZ, sigma=SIGMA, amplitudes=AMPLITUDES, seconds=1.0, glide=Glide()):
+def sines(hz=HZ, sigma=SIGMA, amplitudes=AMPLITUDES, seconds=1.0, glide=STEADY):
     t = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     speed = np.sqrt(1 + glide.rise * np.exp(-2 * t / glide.seconds))
     turns = np.concatenate([[0], np.cumsum(speed)[:-1]]) / SAMPLE_RATE
@@ -79,7 +81,7 @@ def test_each_tone_of_a_sound_is_among_the_candidates():
 
 
 def test_partials_of_a_sound_are_found_with_level_and_phase():
-    found = partials.analyse([sines() + 1e-3 * noise(SAMPLE_RATE)])
+    found = partials.analyse([Stroke(sines() + 1e-3 * noise(SAMPLE_RATE))])
     peak = np.abs(sines()).max()
     assert found.explained > 0.99 and found.glide.rise == 0
     for hz, sigma, amplitude in zip(HZ, SIGMA, AMPLITUDES):
@@ -91,7 +93,7 @@ def test_partials_of_a_sound_are_found_with_level_and_phase():
 
 def test_equal_sounds_have_equal_partials():
     x = sines() + 1e-2 * noise(SAMPLE_RATE)
-    one, two = partials.analyse([x]), partials.analyse([x.copy()])
+    one, two = (partials.analyse([Stroke(y)]) for y in (x, x.copy()))
     for name in ("hz", "sigma", "amplitudes", "pitches"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
 
@@ -99,7 +101,7 @@ def test_equal_sounds_have_equal_partials():
 def test_strokes_share_partials_and_have_levels_of_their_own():
     other = AMPLITUDES * np.array([-0.5, 1, 2, 1, 1.5])
     clips = [sines() + 1e-2 * noise(SAMPLE_RATE, 1), sines(amplitudes=other)]
-    found = partials.analyse(clips)
+    found = partials.analyse([Stroke(clip) for clip in clips])
     assert found.amplitudes.shape == (2, len(found.hz))
     for k, (amplitudes, clip) in enumerate(zip((AMPLITUDES, other), clips)):
         for hz, amplitude in zip(HZ, amplitudes):
@@ -108,20 +110,20 @@ def test_strokes_share_partials_and_have_levels_of_their_own():
 
 
 def test_a_body_begins_without_a_step():
-    found = partials.analyse([sines(amplitudes=1j * np.abs(AMPLITUDES))])  # cosines: a step
+    found = partials.analyse([Stroke(sines(amplitudes=1j * np.abs(AMPLITUDES)))])  # cosines: a step
     assert abs(np.sum(found.amplitudes[0].imag)) < 0.1
 
 
 def test_a_tone_that_rings_on_is_found_beneath_a_loud_beginning():
     hz, sigma = np.array([150.0, 310.0]), np.array([3.0, 60.0])
-    found = partials.analyse([sines(hz, sigma, np.array([0.02, 1.0]))])
+    found = partials.analyse([Stroke(sines(hz, sigma, np.array([0.02, 1.0])))])
     assert 1200 * abs(np.log2(found.hz[nearest(found, 150)] / 150)) < 5
 
 
 @pytest.mark.parametrize("rise, seconds", [(0.25, 0.22), (0.4, 0.1)])
 def test_a_glide_is_found_and_taken_out(rise, seconds):
     x = sines(glide=Glide(rise, seconds))
-    found = partials.analyse([x])
+    found = partials.analyse([Stroke(x)])
     assert found.glide == Glide(rise, seconds)
     assert 1200 * abs(np.log2(found.hz[nearest(found, 110)] / 110)) < 10
     straight = pitch_glide.unglided(x, SAMPLE_RATE, Glide(rise, seconds))
@@ -133,7 +135,7 @@ def test_a_glide_is_found_and_taken_out(rise, seconds):
 def test_a_steady_pitch_has_no_glide():
     assert pitch_glide.find(sines(), SAMPLE_RATE).rise == 0
     decaying = noise(SAMPLE_RATE) * np.exp(-20 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)
-    assert partials.analyse([decaying]).glide.rise == 0
+    assert partials.analyse([Stroke(decaying)]).glide.rise == 0
 
 
 def test_the_pitch_is_the_tone_with_which_the_head_moves_most():
@@ -148,7 +150,7 @@ def test_the_pitch_is_the_tone_with_which_the_head_moves_most():
 
 def test_the_partial_of_the_pitch_comes_first_and_gives_its_decay():
     x = sines(np.array([120.0, 360.0]), np.array([8.0, 10.0]), np.array([1.0, 2.0]))
-    found = partials.analyse([x])
+    found = partials.analyse([Stroke(x)])
     assert 1200 * abs(np.log2(found.hz[0] / 120)) < 5
     assert found.pitch_sigma == pytest.approx(8, rel=0.1)
 
@@ -157,4 +159,4 @@ def test_a_silent_end_has_no_pitch():
     click = np.zeros(SAMPLE_RATE // 4)
     click[:20] = 1
     assert len(pitch.pitches([click])) == 0
-    assert partials.analyse([click]).pitch_hz is None
+    assert partials.analyse([Stroke(click)]).pitch_hz is None

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from matcher.matching import refine
+from matcher.matching.effort import EFFORTS
 from matcher.matching.encoder import SHIPPED
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, normalise
 from matcher.matching.hear import analysed
@@ -197,7 +198,7 @@ def test_a_late_onset_does_not_make_a_clip_that_was_cut_off(monkeypatch):
     def note_cut(x, theta, ends_in_hit, effort):
         if effort.units > 0:
             cut.append(ends_in_hit)
-        return refine(x, theta, ends_in_hit, 0.0)
+        return refine(x, theta, ends_in_hit, EFFORTS["network"])
 
     monkeypatch.setattr(robustness.refine, "refine", note_cut)
     for curve, value in ((0, 0.1), (2, 10.0), (2, -10.0)):
