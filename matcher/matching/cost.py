@@ -41,7 +41,7 @@ class Point:
         """Power before the sound is normalised, (cells,)."""
         power = np.exp(self.gain) * self.body_power + SMALLEST_POWER
         if self.attack_powers is not None:
-            power = power + self.attack_powers @ self.target.unit_attack
+            power = power + self.attack_powers[self.target.usable] @ self.target.unit_attack
         return power
 
     @cached_property
@@ -235,13 +235,13 @@ class Cost:
         return 0.5 * self.slope(point) * (share - at_peak)
 
     def by_attack_powers(self, point: Point) -> np.ndarray:
-        """d compressed / d attack_powers, (attack_powers, floors * cells)."""
+        """d compressed / d the usable attack_powers, (usable, floors * cells)."""
         at = point.peak_index
         decay = np.exp(-2 * EARLY_S[at] / np.array(attack.DECAYS_S))
         decay *= attack.rise(EARLY_S[at]) ** 2
         envelope = np.maximum(point.envelopes[:, at], SMALLEST_ENVELOPE)
         bands = point.peak_sign * attack.noise(SAMPLE_RATE)[:, at] / envelope
-        at_peak = (bands[:, None] * decay).ravel() / point.peak
+        at_peak = (bands[:, None] * decay).ravel()[self.target.usable] / point.peak
         share = self._tiled(self.target.unit_attack / point.power)
         return 0.5 * (share - at_peak[:, None]) * self.slope(point)
 

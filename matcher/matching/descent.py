@@ -171,8 +171,9 @@ def derivatives(point: Point, cost: Cost, exact: bool) -> np.ndarray:
     rows = [(residual - cost.residual(p)) / step for p, step in zip(beside, differences)]
     rows.append(cost.by_gain(point))
     if point.attack_powers is not None:
-        used = point.attack_powers > UNUSED
-        rows += list(cost.by_attack_powers(point)[used] * point.attack_powers[used, None])
+        powers = point.attack_powers[cost.target.usable]
+        used = powers > UNUSED
+        rows += list(cost.by_attack_powers(point)[used] * powers[used, None])
     return np.array(rows)
 
 
@@ -239,7 +240,7 @@ def _linear_attack_powers(now: Point, cost: Cost) -> np.ndarray:
     and a constant. In noise a power has to explain more than the background does by chance.
     """
     use = cost.target.usable
-    rows = cost.by_attack_powers(now)[use]
+    rows = cost.by_attack_powers(now)
     scale = np.sqrt(np.einsum("ij,ij->i", rows, rows)) + SMALLEST
     rows = rows / scale[:, None]
     L = np.linalg.cholesky(rows @ rows.T + ATTACK_REGULAR * np.eye(len(rows)))

@@ -348,7 +348,7 @@ def _best_descent(points: Iterator[Point], cost: Cost, work: Work) -> Descent:
 
 def _with_attack(body: Descent, cost: Cost, work: Work) -> Descent:
     """Body and attack together, from a finished body on."""
-    attack_powers = np.zeros(len(cost.target.unit_attack))
+    attack_powers = np.zeros(attack.N_BANDS * attack.N_DECAYS)
     attack_powers[cost.target.usable] = FIRST_ATTACK_POWER
     point = replace(body.point, attack_powers=attack_powers)
     point = solve_attack_powers(point, cost, work, FIRST_ATTACK_ROUNDS)

@@ -19,6 +19,8 @@ from matcher.physics import attack, drum
 from matcher.physics.drum import Drum
 
 ROOM = 1.2  # of the audible part's length that a window has, so that a drum may ring on after it
+SHORTEST_DECAY_S = 0.005  # s: frames of 46 ms tell no shorter decay of the attack from a click
+LONGEST_DECAY_S = 1.0  # s: in this window, longer ones are background
 STEADY = 0.75  # ratio of amplitudes: noise falls by less from one quarter of a clip to the next
 NEIGHBOURS = 13  # bins, an octave: a partial that rings covers fewer than half of them
 MOST_OF_A_BIN = 2.0  # times the neighbours' median: a partial in the bin is not background
@@ -137,12 +139,12 @@ class Target:
 
     @cached_property
     def usable(self) -> np.ndarray:
-        """Indices of the attack powers that the clip is long enough to tell."""
-        observed_s = len(self.clip) / SAMPLE_RATE
-        decays = np.array(
-            [not self.ends_in_hit or decay <= observed_s for decay in attack.DECAYS_S]
-        )
-        return np.flatnonzero(np.tile(decays, attack.N_BANDS))
+        """Indices of the attack powers that the clip can tell, (attack_powers,)."""
+        observed_s = len(self.clip) / SAMPLE_RATE if self.ends_in_hit else np.inf
+        longest = min(LONGEST_DECAY_S, observed_s)
+        decays = [SHORTEST_DECAY_S <= decay <= longest for decay in attack.DECAYS_S]
+        bands = attack.edges_hz()[1:] < SAMPLE_RATE / 2
+        return np.flatnonzero(np.outer(bands, decays))
 
     @cached_property
     def beginning(self) -> "Target":
@@ -164,9 +166,9 @@ class Target:
 
     @cached_property
     def unit_attack(self) -> np.ndarray:
-        """Spectra of the attack's bands and decays, each with power 1: (attack_powers, cells)."""
-        powers = unit_attack_power()[:, :, : self.n_frames]
-        return np.ascontiguousarray(powers.reshape(len(powers), -1))
+        """Spectra of the usable bands and decays, each with power 1: (usable, cells)."""
+        powers = unit_attack_power()[self.usable, :, : self.n_frames]
+        return powers.reshape(len(powers), -1)
 
     def power(self, x: np.ndarray) -> np.ndarray:
         """Power of sounds (..., samples) at SAMPLE_RATE in each cell, (..., cells)."""
