@@ -72,7 +72,7 @@ def drums_for(
                  heard.no_drum_reason)  # fmt: skip
     before = best()
     known = None if before is None else before.drum
-    stages = refine.refine(heard.x, heard.theta, clip.ended, EFFORT, stopped, known)
+    stages = refine.refine(heard.x, heard.theta, clip.ended, EFFORT, stopped, known, heard.whole)
     found = stages[-1]
     # a known drum is reported again even if it is not improved: more of the hit was observed
     if found.drum != stages[0].drum or before is not None:

@@ -110,6 +110,17 @@ def analyse(strokes: list[Stroke]) -> Partials:
     hz, sigma = sines[0].hz[chosen], sines[0].sigma[chosen]
     for i in range(ROUNDS):
         hz, sigma = _moved(strokes, hz, sigma, 0.5**i)
+    return _with_amplitudes(strokes, hz, sigma, glide, pitches)
+
+
+def in_strokes(found: Partials, strokes: list[Stroke], glide: Glide) -> Partials:
+    """Partials as other strokes excite them, which glide in their own way."""
+    strokes = [stroke.audible.unglided(glide) for stroke in strokes]
+    return _with_amplitudes(strokes, found.hz, found.sigma, glide, found.pitches)
+
+
+def _with_amplitudes(strokes: list[Stroke], hz, sigma, glide: Glide, pitches) -> Partials:
+    """Partials of these frequencies and decay rates in strokes without glide."""
     sines = _sinusoids(strokes, hz, sigma)
     chosen = list(range(len(hz)))
     amplitudes = [s.amplitudes(chosen, FROM_ZERO) for s in sines]

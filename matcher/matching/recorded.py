@@ -16,6 +16,7 @@ from matcher.physics import attack, drum, ftm
 from matcher.physics.drum import Drum
 from matcher.physics.parameters import PARAMETERS
 from matcher.physics.partials import GLIDE_S, of_poles
+from matcher.physics.theta import Theta
 
 CHILDREN = 4  # partials of one mode, at most
 CROWDED = 0.02  # octaves: what one more partial of a mode costs
@@ -31,11 +32,14 @@ LEVELS_DB = (0.0, 2.0, -2.0)
 SOFTEST = 1e-6  # of the loudest partial: none is softer
 
 
-def of_drum(drum_: Drum, found: Partials, stroke: int, whole: WholeBand) -> Iterator[Drum]:
+def of_drum(
+    drum_: Drum, membrane: Drum, found: Partials, stroke: int, whole: WholeBand
+) -> Iterator[Drum]:
     """A drum with the partials of a recording in the place of its modes, and a new attack.
 
     Args:
-        drum_: as matched without them; it gives the membrane that they belong to.
+        drum_: as matched without them; it gives the level.
+        membrane: that they belong to.
         found: the partials.
         stroke: index of the stroke in found.amplitudes.
         whole: that stroke.
@@ -46,7 +50,7 @@ def of_drum(drum_: Drum, found: Partials, stroke: int, whole: WholeBand) -> Iter
     amplitudes = found.amplitudes[stroke]
     if len(amplitudes) == 0 or not np.any(amplitudes):
         return
-    scale, membrane = _scale(drum_, whole.n_samples), membrane_of(drum_, found)
+    scale = _scale(drum_, whole.n_samples)
     softest = SOFTEST * np.max(np.abs(amplitudes))
     amplitudes = np.where(np.abs(amplitudes) < softest, softest, amplitudes) / scale
     modes = parents(membrane, found, amplitudes)
@@ -61,13 +65,16 @@ def of_drum(drum_: Drum, found: Partials, stroke: int, whole: WholeBand) -> Iter
             yield body_alone._replace(attack_powers=tuple(tuple(map(float, r)) for r in powers))
 
 
-def membrane_of(drum_: Drum, found: Partials) -> Drum:
-    """A drum whose pitch, decay and glide are those of the partials, as far as they have them."""
+def membrane_of(drum_: Drum, found: Partials, body: Theta | None) -> Drum:
+    """A drum whose pitch, decay and glide are those of the partials, as far as they have them.
+
+    body: of a drum that is known, which it then has.
+    """
     clamp = {name: PARAMETERS[name].clamp for name in ("omega", "tau", "tension")}
-    theta = drum_.theta
-    if found.pitch_hz is not None:
+    theta = body or drum_.theta
+    if found.pitch_hz is not None and body is None:
         theta = theta._replace(omega=clamp["omega"](2 * np.pi * found.pitch_hz))
-    if found.pitch_sigma is not None:
+    if found.pitch_sigma is not None and body is None:
         theta = theta._replace(tau=clamp["tau"](1 / found.pitch_sigma))
     return drum_._replace(
         theta=theta,

@@ -21,6 +21,7 @@ from matcher.matching.blas import one_blas_thread
 from matcher.matching.cost import Cost, Point
 from matcher.matching.descent import Descent, descend, solve_attack_powers
 from matcher.matching.effort import ANALYSIS, EFFORTS, RECORDED, Effort, Work
+from matcher.matching.known import KnownDrum
 from matcher.matching.features import DISTANCE, FLOOR, SAMPLE_RATE
 from matcher.matching.mode_power import mode_power
 from matcher.matching.partials import Partials, Stroke
@@ -68,6 +69,8 @@ class Refined:
     limited: bool = False  # the time limit ended the search
     spread: tuple[float, ...] | None = None  # of theta, as confidence.spread
     deviation: np.ndarray | None = field(default=None, repr=False, compare=False)  # (5,) in nu
+    found: Partials | None = field(default=None, repr=False, compare=False)  # in the clip
+    same_drum: bool | None = None  # whether it is the known drum; None where none was known
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ class _Task:
     work: Work
     found: Partials  # of the clip
     whole: WholeBand  # the clip, in the target's units
+    body: Theta | None = None  # of the known drum, where the clip is another stroke on it
+    same_drum: bool | None = None  # whether it is; None where none is known
 
     def allow(self, units: float) -> None:
         """Let all stages until now do so many units, in their share of the time limit."""
@@ -95,7 +100,9 @@ class _Task:
             moved = np.abs(LIVE.to_nu(drum_.theta) - self.network)
             spread = confidence.spread(deviation, distance, moved)
         spent = 1e3 * work.elapsed_s, work.units, work.limited
-        return Refined(drum_, distance, name, *spent, spread, deviation)
+        return Refined(
+            drum_, distance, name, *spent, spread, deviation, self.found, self.same_drum
+        )
 
 
 @lru_cache(1)
@@ -118,7 +125,7 @@ def prepare() -> None:
 def refine(
     clip: np.ndarray, theta: Theta, ends_in_hit: bool = False,
     effort: Effort = EFFORTS["normal"], stopped: Callable[[], bool] = lambda: False,
-    known: Drum | None = None, whole: np.ndarray | None = None,
+    before: Drum | None = None, whole: np.ndarray | None = None, known: KnownDrum | None = None,
 ) -> list[Refined]:  # fmt: skip
     """Refine what the network inferred on the clip itself.
 
@@ -128,9 +135,10 @@ def refine(
         ends_in_hit: Whether the next hit cuts the clip off; otherwise it dies away.
         effort: How much to do; without any for the body, theta alone is the result.
         stopped: Asked between two steps; once it says True, what was found so far is returned.
-        known: What a part of the clip was matched to before: one more start, and the last stage
-            where nothing nearer is found.
+        before: What a part of the clip was matched to: one more start, and the last stage where
+            nothing nearer is found.
         whole: The clip at attack_fit.RATE, where it was recorded at such a rate.
+        known: A drum that this may be another stroke on. Where it is, its body is kept.
 
     Returns:
         A stage for each of STAGES that was reached, theta itself first; none is farther from the
@@ -148,19 +156,19 @@ def refine(
     stages = [Refined(Drum(theta), target.distance(Drum(theta)), STAGES[0])]
     if effort.body <= 0:
         return stages
-    task = _task(target, theta, effort, work, whole)
-    start, low, high = _bounds(start, task.found)
+    task = _task(target, theta, effort, work, whole, known)
+    start, low, high = _bounds(start, task)
     cost = Cost.of_start(target.beginning, start, ROUGH_FLOORS).within(low, high)
     task.allow(ROUGH_SHARE * effort.body)
     first, later, cost = _rough_starts(cost, work)
     cost = cost.with_target(target, BODY_FLOORS)
     first = list(_rendered(first, cost, work))
-    if known is not None:
-        first.append(cost.point(np.clip(of_drum(known), cost.low, cost.high)))
+    if before is not None:
+        first.append(cost.point(np.clip(of_drum(before), cost.low, cost.high)))
     points = chain(sorted(first, key=cost.value), _rendered(later, cost, work))
     stages += _descend(stages[0], points, cost, task)
-    if known is not None:
-        stages.append(task.next(stages[-1], known, stages[-1].name))
+    if before is not None:
+        stages.append(task.next(stages[-1], before, stages[-1].name))
     return stages
 
 
@@ -233,14 +241,14 @@ def candidates(
         if len(found) == count or left <= 0 or work.limited:
             break
         read = task.found.at(pitch_hz)
-        drum_ = recorded.membrane_of(Drum(theta), read)
+        drum_ = recorded.membrane_of(Drum(theta), read, None)
         if not all(differ(drum_, other.drum) for other in found):
             continue
-        start, low, high = _bounds(start_of(theta), read)
-        own_cost = cost.with_start(start).within(low, high)
-        first = Refined(drum_, target.distance(drum_), STAGES[0])
         work = Work()
         own_task = replace(task, work=work, found=read)
+        start, low, high = _bounds(start_of(theta), own_task)
+        own_cost = cost.with_start(start).within(low, high)
+        first = Refined(drum_, target.distance(drum_), STAGES[0])
         last = _descend(first, iter([own_cost.point(start)]), own_cost, own_task)[-1]
         left -= work.units
         if all(differ(last.drum, other.drum) for other in found):
@@ -290,7 +298,8 @@ def _descend(first: Refined, points: Iterator[Point], cost: Cost, task: _Task) -
         stages.append(task.next(stages[0], _whole_drum(whole.point), STAGES[2], found))
     if not work.stopped():
         last = stages[-1]
-        drums = recorded.of_drum(last.drum, task.found, 0, task.whole)
+        membrane = recorded.membrane_of(last.drum, task.found, task.body)
+        drums = recorded.of_drum(last.drum, membrane, task.found, 0, task.whole)
         stages.append(
             task.next(last, _nearest(drums, task) or last.drum, STAGES[3], last.deviation)
         )
@@ -309,21 +318,36 @@ def _nearest(drums: Iterable[Drum], task: _Task) -> Drum | None:
     return best
 
 
-def _task(target: Target, theta: Theta, effort: Effort, work: Work, whole) -> _Task:
+def _task(
+    target: Target, theta: Theta, effort: Effort, work: Work, whole, known: KnownDrum | None = None
+) -> _Task:
     """A task, for which the clip's partials are analysed."""
+    stroke = Stroke(target.clip, target.ends_in_hit)
     work.add(ANALYSIS)
-    found = partials.analyse([Stroke(target.clip, target.ends_in_hit)])
+    found = partials.analyse([stroke])
+    body = same_drum = None
+    if known is not None:
+        there = known.in_stroke(stroke, found)
+        same_drum = there is not None
+        if same_drum:
+            work.add(ANALYSIS * len(known.strokes))
+            found, body = there, known.drum.theta
     if whole is None:
         whole = soxr.resample(target.clip, SAMPLE_RATE, attack_fit.RATE)
     else:
         whole = whole / target.peak
     band = WholeBand(whole[: attack_fit.CQT.n_samples], target.ends_in_hit)
-    return _Task(target, start_of(theta)[THETA], effort, work, found, band)
+    nu = start_of(theta)[THETA]
+    return _Task(target, nu, effort, work, found, band, body, same_drum)
 
 
-def _bounds(start: np.ndarray, found: Partials) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _bounds(start: np.ndarray, task: _Task) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Start, least and most (parameters,) of a search beside the pitch of a recording."""
-    start, low, high = start.copy(), LOW.copy(), HIGH.copy()
+    start, low, high, found = start.copy(), LOW.copy(), HIGH.copy(), task.found
+    if task.body is not None:
+        start[THETA] = np.clip(LIVE.to_nu(task.body), LOW[THETA], HIGH[THETA])
+        low[THETA] = high[THETA] = start[THETA]
+        return start, low, high
     for name, value, ratio in (
         ("omega", found.pitch_hz and 2 * np.pi * found.pitch_hz, 2 ** (PITCH_CENTS / 1200)),
         ("tau", found.pitch_sigma and 1 / found.pitch_sigma, PITCH_TAU),
