@@ -98,15 +98,19 @@ def _any_strike(theta: Theta, rng: np.random.Generator) -> Drum:
 
 
 def _any_attack(rng: np.random.Generator):
-    """Powers of an attack (bands, decays): a hump over the bands, longer decays at one end."""
-    band = np.arange(attack.N_BANDS)[:, None]
+    """Powers of an attack (bands, decays): a hump over the bands, longer decays at one end.
+
+    They have attack.EARLIER_SHAPE, widened, so that sounds stay as models were trained on them.
+    """
+    n_bands, n_decays = attack.EARLIER_SHAPE
+    band = np.arange(n_bands)[:, None]
     octave = attack.OCTAVES / attack.N_BANDS
-    middle, width = rng.uniform(0, attack.N_BANDS), rng.uniform(*ATTACK_OCTAVES) / octave
+    middle, width = rng.uniform(0, n_bands), rng.uniform(*ATTACK_OCTAVES) / octave
     hump = np.exp(-0.5 * ((band - middle) / width) ** 2)
-    slow = rng.uniform(-0.5, attack.N_DECAYS) + rng.uniform(-0.2, 0.1) * (band - middle)
-    attack_powers = hump * np.exp(-0.5 * (np.arange(attack.N_DECAYS) - slow) ** 2) + ATTACK_FLOOR
+    slow = rng.uniform(-0.5, n_decays) + rng.uniform(-0.2, 0.1) * (band - middle)
+    attack_powers = hump * np.exp(-0.5 * (np.arange(n_decays) - slow) ** 2) + ATTACK_FLOOR
     attack_powers *= 10 ** (rng.uniform(*ATTACK_DB) / 10) / attack_powers.sum()
-    return tuple(tuple(map(float, row)) for row in attack_powers)
+    return tuple(map(tuple, attack.widened(attack_powers).tolist()))
 
 
 def nu_of(seed: int, split: str, index: int) -> np.ndarray:

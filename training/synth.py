@@ -1,14 +1,15 @@
-"""The drum in torch, batched and differentiable: the same laws as matcher.physics.ftm and modal."""
+"""The drum in torch, batched and differentiable: the same laws as in matcher.physics."""
 
 import numpy as np
 import torch
 
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.physics import ftm, modal
+from matcher.physics.parameters import HARD_HZ
 from matcher.physics.theta import Preset, Theta
+from training.bank import Recorded, audible, closed_form, fade, fill
 
 COLUMN = 256  # samples, about sqrt(N_SAMPLES): exp(z (a COLUMN + b)) = exp(z a COLUMN) exp(z b)
-INAUDIBLE = 1e-12  # shape of a mode with a node where the drum is struck; it is left out
 
 
 def theta_from_nu(nu: torch.Tensor, preset: Preset) -> Theta:
@@ -42,33 +43,9 @@ def modes(theta: Theta, strike=ftm.STRIKE, n_modes: int = ftm.N_MODES) -> ftm.Mo
     Returns:
         Fields (batch, modes), in the order of matcher.physics.ftm.modes.
     """
-    omega, tau, p, D, alpha = (v[:, None] for v in theta)  # (batch, 1)
-    m, k, shape = _audible(omega, strike, n_modes)
-    beta = alpha + 1 / alpha
-    q = _excess(alpha, m, k)
-    sigma = (1 + p * beta * q) / tau
-    stiff = omega**2 * (1 + q) * (1 + D**2 * beta**2 * q)
-    omega_mk = torch.sqrt(stiff + q * (1 - p * beta) ** 2 / tau**2)
-    return ftm.Modes(sigma, omega_mk, shape / (omega_mk * alpha))
-
-
-def _audible(omega, strike, n_modes):
-    """Indices m and k (modes,) and the shape (batch or 1, modes) of modes that are struck."""
-    m, k = (torch.arange(1, n_modes + 1).to(omega) for _ in range(2))
-    m, k = m.repeat_interleave(n_modes), k.repeat(n_modes)
-    x1, x2 = (
-        torch.as_tensor(x, dtype=omega.dtype, device=omega.device).reshape(-1, 1) for x in strike
-    )  # (batch or 1, 1)
-    shape = torch.sin(m * np.pi * x1) ** 2 * torch.sin(k * np.pi * x2) ** 2
-    if any(torch.is_tensor(x) for x in strike):
-        return m, k, shape
-    audible = shape[0] > INAUDIBLE
-    return m[audible], k[audible], shape[:, audible]
-
-
-def _excess(alpha, m, k):
-    """matcher.physics.ftm.excess of the modes m, k (modes,) for alpha (batch, 1)."""
-    return (alpha**2 * (m**2 - 1) + k**2 - 1) / (1 + alpha**2)
+    m, k, shape = audible(theta.omega, strike, n_modes)
+    _, sigma, _, omega = closed_form(theta, m, k)
+    return ftm.Modes(sigma, omega, shape / (omega * theta.alpha[:, None]))
 
 
 def render(nu: torch.Tensor, preset: Preset, strike=ftm.STRIKE, n_samples: int = N_SAMPLES,
@@ -87,7 +64,7 @@ def render(nu: torch.Tensor, preset: Preset, strike=ftm.STRIKE, n_samples: int =
         Rotations are computed in float64 whatever the type.
     """
     sigma, omega, gain = modes(theta_from_nu(nu.double(), preset), strike)
-    gain = gain * _fade(omega, sample_rate)
+    gain = gain * fade(omega, sample_rate)
     rotation = torch.complex(-sigma, omega)[..., None] / sample_rate  # (batch, modes, 1) a sample
     columns = torch.arange(-(-n_samples // COLUMN), device=nu.device) * COLUMN
     across = gain[..., None] * torch.exp(rotation * columns)  # (batch, modes, columns)
@@ -99,9 +76,11 @@ def render(nu: torch.Tensor, preset: Preset, strike=ftm.STRIKE, n_samples: int =
     return x / torch.where(peak > 0, peak, 1)
 
 
-def render_gliding(nu: torch.Tensor, preset: Preset, tension: torch.Tensor, strike=ftm.STRIKE,
-                   mallet_hz: torch.Tensor | None = None, n_samples: int = N_SAMPLES,
-                   sample_rate: float = SAMPLE_RATE) -> torch.Tensor:  # fmt: skip
+def render_gliding(
+    nu: torch.Tensor, preset: Preset, tension: torch.Tensor, strike=ftm.STRIKE,
+    mallet_hz: torch.Tensor | None = None, recorded: Recorded | None = None,
+    n_samples: int = N_SAMPLES, sample_rate: float = SAMPLE_RATE,
+) -> torch.Tensor:  # fmt: skip
     """Render drums whose pitch glides after a hard strike, as matcher.physics.drum.render_body.
 
     It computes n_samples * modes numbers for each sound, many times more than `render`.
@@ -112,6 +91,7 @@ def render_gliding(nu: torch.Tensor, preset: Preset, tension: torch.Tensor, stri
         tension: As in matcher.physics.drum.Drum, (batch,).
         strike: A pair of floats or of tensors (batch,).
         mallet_hz: As in Drum, (batch,); a hard mallet by default.
+        recorded: Partials of the drums; by default they are membranes.
         n_samples: Length.
         sample_rate: Hz.
 
@@ -119,26 +99,22 @@ def render_gliding(nu: torch.Tensor, preset: Preset, tension: torch.Tensor, stri
         (batch, n_samples) with the type of nu, each with peak 1.
     """
     theta = theta_from_nu(nu.double(), preset)
-    sigma, omega, gain = modes(theta, strike)  # (batch, modes) each
-    gain = gain * _fade(omega, sample_rate)
-    if mallet_hz is not None:
-        gain = gain * torch.exp(-0.5 * (omega / (2 * np.pi * mallet_hz.double()[:, None])) ** 2)
-    m, k, _ = _audible(omega, strike, ftm.N_MODES)
-    ratio = 1 + _excess(theta.alpha[:, None], m, k)
-    weight = ratio * gain**2
-    weight = weight / weight.sum(dim=1, keepdim=True)
+    mallet_hz = torch.full_like(theta.omega, HARD_HZ) if mallet_hz is None else mallet_hz.double()
+    rows = fill(theta, strike, mallet_hz[:, None], recorded, sample_rate)
     step = modal.GLIDE / sample_rate
-    starts = step * torch.arange(-(-n_samples // modal.GLIDE), dtype=omega.dtype, device=nu.device)
-    left = torch.exp(-2 * sigma[..., None] * starts)  # (batch, modes, blocks) of energy
-    rise = tension.double()[:, None] * (weight[..., None] * left).sum(dim=1)
+    n_blocks = -(-n_samples // modal.GLIDE)
+    starts = step * torch.arange(n_blocks, dtype=torch.float64, device=nu.device)
+    decay = torch.exp(-rows.sigma[..., None] * starts)  # (batch, rows, blocks)
+    energy = ((rows.weight * rows.start.abs() ** 2)[..., None] * decay**2).sum(dim=1)
+    rise = tension.double()[:, None] * energy
     rise = torch.where(rise < modal.LEAST_RISE, 0, rise).clamp(max=modal.HIGHEST_RISE)
-    pull = (ratio * theta.omega[:, None] ** 2 / omega**2)[..., None]
-    rest = omega[..., None]
+    rest = rows.omega[..., None]
     room = (modal.HIGHEST_TURN * sample_rate - rest).clamp(min=0)
-    now = rest + torch.minimum(rest * (torch.sqrt(1 + rise[:, None] * pull) - 1), room)
+    stretch = torch.sqrt(1 + rise[:, None] * rows.pull[..., None])
+    now = rest + torch.minimum(rest * (stretch - 1), room)
     phase = step * (torch.cumsum(now, dim=-1) - now)  # at the start of each block
-    z = gain[..., None] * torch.exp(torch.complex(-sigma[..., None] * starts, phase))
-    one = torch.exp(torch.complex(-sigma[..., None].expand_as(now), now) / sample_rate)
+    z = rows.start[..., None] * decay * torch.exp(1j * phase)
+    one = torch.exp(torch.complex(-rows.sigma[..., None].expand_as(now), now) / sample_rate)
     columns = []
     for _ in range(modal.GLIDE):
         columns.append(z.imag.sum(dim=1))
@@ -167,9 +143,3 @@ def render_with_tangents(nu: torch.Tensor, preset: Preset, strike=ftm.STRIKE):
 
     directions = torch.eye(nu.shape[1], dtype=nu.dtype, device=nu.device)
     return torch.vmap(along, out_dims=(None, 1))(directions)
-
-
-def _fade(omega, sample_rate):
-    """Gain of matcher.physics.modal.fade_out: 1 up to FADE of the Nyquist frequency, 0 above it."""
-    share = ((omega / (np.pi * sample_rate) - modal.FADE) / (1 - modal.FADE)).clamp(0, 1)
-    return torch.where(share < 1, torch.cos(np.pi / 2 * share) ** 2, 0)

@@ -193,9 +193,11 @@ def describe_strike(
         meaning = f"a hard hit starts {cents:.0f} cents above the drum's pitch"
         rows.append((tension.label, f"{drum.tension:.2f}", meaning))
     if drum.partials and as_recorded > 0:
-        row = PARAMETERS["as_recorded"]
-        meaning = f"{len(drum.partials)} of the recorded drum's own tones"
-        rows.append((row.label, row.format(as_recorded), meaning))
+        apart = np.median([abs(partial.cents) for partial in drum.partials])
+        meaning = f"its own, {apart:.0f} cents from the membrane's at the median"
+        if as_recorded < 1:
+            meaning += f", {PARAMETERS['as_recorded'].format(as_recorded)} as recorded"
+        rows.append(("Partials", str(len(drum.partials)), meaning))
     if drum.attack_powers is not None and attack_mix > 0:
         level = 10 * np.log10(max(np.sum(drum.attack_powers) * attack_mix**2, 1e-12))
         rows.append(

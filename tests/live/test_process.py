@@ -23,6 +23,7 @@ from matcher.live.protocol import (
 from matcher.live.worker import Answer, Job
 from matcher.matching.hear import Clip
 from matcher.physics.drum import Drum
+from matcher.physics.partials import Partial
 from tests.conftest import TOM
 
 PAD = 3
@@ -88,6 +89,17 @@ def test_controllers_turn_a_muted_pad(process):
     process.obey(ChangeSetup(2, {"solo": frozenset({0}), "armed": PAD, "controllers": {20: "tau"}}))
     process.midi._turn(20, 127)
     assert tau(process) == pytest.approx(3.0)
+
+
+def test_a_controller_sets_how_far_a_pad_is_as_recorded(process):
+    own = (Partial(2, 1, -30.5, 1.2, -6.0, 0.3),)
+    process.obey(EditPads(1, {PAD: {"drum": Drum(TOM, partials=own)}}))
+    process.obey(ChangeSetup(2, {"armed": PAD}))
+    process.midi.learn("as_recorded")
+    process.midi._turn(20, 127)
+    process.midi._turn(20, 0)
+    assert process.state.setup.controllers == {20: "as_recorded"}
+    assert process.state.sound(PAD) == (Drum(TOM, partials=own), 1.0, 0.0)
 
 
 def test_an_answer_for_a_kit_that_is_gone_is_dropped(process):

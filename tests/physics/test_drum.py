@@ -3,6 +3,7 @@ import pytest
 
 from matcher.physics import attack, drum, ftm
 from matcher.physics.drum import Drum
+from matcher.physics.partials import Partial
 from matcher.physics.theta import Theta
 from tests.physics.test_modal import sum_of_sines
 
@@ -133,3 +134,14 @@ def test_attack_mix_goes_from_the_membrane_alone_to_the_whole_attack():
 
     assert 0.01 < unlike(rough[0]) < unlike(rough[1])
     assert all(np.abs(x).max() == pytest.approx(1) for x in rough)
+
+
+def test_partials_are_described_as_far_as_they_sound():
+    own = tuple(Partial(1, 1, cents, 1.0, 0.0, 0.0) for cents in (-74.0, 10.0, 300.0))
+    whole = Drum(TOM, partials=own)
+    (row,) = (row for row in drum.describe_strike(whole) if row[0] == "Partials")
+    assert row[1:] == ("3", "its own, 74 cents from the membrane's at the median")
+    (row,) = (row for row in drum.describe_strike(whole, 1.0, 0.5) if row[0] == "Partials")
+    assert row[2].endswith(", 50 % as recorded")
+    for membrane in (drum.describe_strike(whole, 1.0, 0.0), drum.describe_strike(Drum(TOM))):
+        assert "Partials" not in [label for label, _, _ in membrane]

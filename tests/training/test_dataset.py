@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from matcher.matching.features import LogCqt
+from matcher.physics import attack
 from matcher.physics.drum import Drum
 from matcher.physics.theta import PRESETS
 from training import dataset
@@ -89,3 +90,18 @@ def test_augmented_sounds_are_struck_in_many_ways():
     ]
     low, high = dataset.ATTACK_DB
     assert low <= min(sums) < low + 5 and high - 5 < max(sums) <= high
+
+
+def test_attacks_stay_as_they_were_drawn_for_the_shipped_model():
+    rng = np.random.default_rng(3)
+    theta = PRESETS["live"].from_nu(np.zeros(5))
+    last = [dataset._any_strike(theta, rng) for _ in range(20)][-1]
+    powers = np.array(last.attack_powers)
+    assert powers.shape == attack.SHAPE
+    assert powers.sum() == pytest.approx(0.25596416795034355, rel=1e-12)
+    assert np.unravel_index(powers.argmax(), powers.shape) == (3, 2)
+    assert powers.max() == pytest.approx(0.014444670355314897, rel=1e-12)
+    n_bands, n_decays = attack.EARLIER_SHAPE
+    assert not powers[n_bands:].any() and not powers[:, [0, n_decays + 1]].any()
+    assert last.tension == pytest.approx(0.217908989248149, rel=1e-12)
+    assert rng.random() == 0.49519990859903784  # not one draw more or less

@@ -5,7 +5,9 @@ import torch
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.physics import drum, ftm, modal
 from matcher.physics.theta import PRESETS
+from tests.physics.recorded import recorded
 from training import synth
+from training.bank import Recorded
 
 
 def draw(count, seed):
@@ -88,6 +90,76 @@ def test_tension_and_mallet_are_the_instruments(dtype):
         body = drum.Drum(theta, tuple(strike[:, i]), mallet_hz[i], tension[i])
         played = drum.render(body, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
         assert np.abs(x - played).max() <= 0.01, i  # the bank glides in float32 to the end
+
+
+def batch(drums: list[drum.Drum], as_recorded) -> Recorded:
+    """Partials of drums, as many as the first one has or fewer."""
+    n = len(drums[0].partials)
+    own = np.array([[*one.partials, *[(0,) * 6] * (n - len(one.partials))] for one in drums])
+    glide_s = np.array([one.glide_s for one in drums])
+    return Recorded(*map(torch.from_numpy, (own, glide_s, np.array(as_recorded))))
+
+
+def own_drums(tension: float, strike=None) -> list[drum.Drum]:
+    """Drums as recorded: hard and soft mallets, another glide, fewer partials, none."""
+    drums = [recorded(seed, tension, mallet_hz) for seed, mallet_hz in
+             enumerate((3000.0, 800.0, 20000.0, 3000.0, 3000.0))]  # fmt: skip
+    drums[1] = drums[1]._replace(glide_s=0.03)
+    drums[3] = drums[3]._replace(partials=drums[3].partials[5:9])
+    drums[4] = drums[4]._replace(partials=())
+    return drums if strike is None else [one._replace(strike=strike) for one in drums]
+
+
+def render_all(drums, shares, n_samples, strike=None):
+    live = PRESETS["live"]
+    nu = torch.from_numpy(np.stack([live.to_nu(one.theta) for one in drums]))
+    strike = torch.tensor([one.strike for one in drums]).double().T if strike is None else strike
+    tension, mallet_hz = (
+        torch.tensor([getattr(one, name) for one in drums]) for name in ("tension", "mallet_hz")
+    )
+    own = batch(drums, shares)
+    return synth.render_gliding(nu, live, tension, strike, mallet_hz, own, n_samples)
+
+
+# In one second the bank's float32 rotations drift by some 1e-4 rad where the pitch glides, and the
+# onset's tension is rounded: -50 dB. Without tension every block begins anew.
+@pytest.mark.parametrize(("tension", "allowed"), [(0.0, 3e-5), (0.4, 3e-3)])
+@pytest.mark.parametrize("share", [0.0, 1e-3, 0.3, 0.7, 1.0])
+@pytest.mark.parametrize("strike", [None, (0.5, 0.35)])
+def test_partials_are_the_instruments(tension, allowed, share, strike):
+    drums = own_drums(tension, strike)
+    x = render_all(drums, [share] * len(drums), SAMPLE_RATE, strike).numpy()
+    for one, rendered in zip(drums, x):
+        played = drum.render_body(one, SAMPLE_RATE, SAMPLE_RATE, 1.0, share)
+        assert np.abs(rendered - played / np.abs(played).max()).max() <= allowed
+
+
+def test_every_drum_has_its_own_share():
+    drums = own_drums(0.2)
+    shares = [0.2, 1.0, 0.0, 0.5, 1.0]
+    x = render_all(drums, shares, 4096)
+    for i, share in enumerate(shares):
+        alone = render_all(drums, [share] * len(drums), 4096)
+        torch.testing.assert_close(x[i], alone[i])
+
+
+def test_slopes_through_partials_are_those_of_differences():
+    (whole,) = drums = own_drums(0.3)[1:2]
+    nu = torch.from_numpy(PRESETS["live"].to_nu(whole.theta))[None]
+    strike = torch.tensor(whole.strike).double()[:, None]
+    own, tension = batch(drums, [0.6]), torch.tensor([whole.tension])
+
+    def rendered(nu):
+        mallet_hz = torch.tensor([whole.mallet_hz])
+        return synth.render_gliding(nu, PRESETS["live"], tension, strike, mallet_hz, own, 4096)
+
+    for i, direction in enumerate(torch.eye(5, dtype=torch.float64)):
+        _, slope = torch.func.jvp(rendered, (nu,), (direction[None],))
+        difference = (rendered(nu + 1e-7 * direction) - rendered(nu - 1e-7 * direction)) / 2e-7
+        assert torch.linalg.norm(slope - difference) < 1e-3 * torch.linalg.norm(slope), i
+    nu.requires_grad_()
+    rendered(nu).square().sum().backward()
+    assert torch.isfinite(nu.grad).all() and (nu.grad != 0).all()
 
 
 def test_without_tension_the_gliding_drum_is_the_linear_one():

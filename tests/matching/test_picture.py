@@ -1,0 +1,60 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from matcher.matching import picture
+from matcher.matching.match import match_file
+from tests.conftest import DATA
+from tests.physics.recorded import N, recorded
+
+
+@pytest.fixture(scope="module")
+def match():
+    return match_file(DATA / "tom_low.flac")
+
+
+def texts(figure) -> set[str]:
+    return {text.get_text() for axes in figure.axes for text in axes.texts}
+
+
+def test_without_partials_there_is_no_ladder(match, tmp_path):
+    figure = picture.draw(match, "tom")
+    assert figure.get_size_inches()[1] == pytest.approx(8, abs=0.1)
+    assert len(figure.axes) == 5  # two spectrograms, their colours, waveforms, words
+    assert "Partials" not in texts(figure)
+    picture.save_picture(match, tmp_path / "match.png", "tom")
+    assert (tmp_path / "match.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("no_drum_reason", ["", "this may be no drum: x"])
+def test_each_partial_is_joined_to_its_mode(match, tmp_path, no_drum_reason):
+    powers = ((0.01,) * 7,) * 14
+    whole = recorded(2, tension=0.2)._replace(attack_powers=powers)
+    found = replace(match, drum=whole, no_drum_reason=no_drum_reason)
+    figure = picture.draw(found, "tom")
+    ladder = figure.axes[4]
+    assert [label.get_text() for label in ladder.get_yticklabels()] == ["own", "ideal"]
+    joined = [line.get_xydata() for line in ladder.lines if len(set(line.get_xdata())) == 2]
+    assert len(joined) == N
+    modes_hz = whole.modes().omega / (2 * np.pi)
+    for ((at_mode, _), (hz, _)), partial in zip(joined, whole.partials):
+        assert np.abs(modes_hz - at_mode).min() < 1e-6
+        # cents count from the frequency without damping, which is a little lower
+        assert 1200 * np.log2(hz / at_mode) == pytest.approx(partial.cents, abs=1)
+    low, high = ladder.get_xlim()
+    assert all(low < hz < high for row in joined for hz in row[:, 0])
+    apart = np.median([abs(partial.cents) for partial in whole.partials])
+    assert {"Partials", str(N)} <= texts(figure)
+    assert f"its own, {apart:.0f} cents from the membrane's at the median" in texts(figure)
+    words = [text for axes in figure.axes[5:] for text in axes.texts if text.get_text()]
+    assert all(text.get_position()[1] > -0.1 for text in words)  # none is cut off
+    picture.save_picture(found, tmp_path / "match.png", "tom")
+    assert (tmp_path / "match.png").stat().st_size > 1e4
+
+
+def test_a_drum_that_its_partials_leave_silent_is_drawn(match):
+    whole = recorded(2)
+    silent = tuple(partial._replace(gain_db=-200.0) for partial in whole.partials)
+    figure = picture.draw(replace(match, drum=whole._replace(partials=silent)), "silent")
+    assert len(figure.axes) == 6
