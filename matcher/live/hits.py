@@ -9,6 +9,7 @@ from matcher.live.worker import Job
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.matching.hear import Clip
 from matcher.matching.match import SHORTEST
+from matcher.physics.drum import Drum
 
 # s: lengths of a hit's parts, each of which is matched anew; the last is the analysed window
 PARTS_S = (0.1, 0.35, 1.0, N_SAMPLES / SAMPLE_RATE)
@@ -23,6 +24,7 @@ class PendingHit:
     pad: int
     revision: int  # of the state when the hit began
     onset: int  # frame
+    on_pad: Drum | None  # what was on the pad when it began
     part: int = 0  # index in PARTS_S of the next part
     end: int | None = None  # frame of the next onset, where the hit ends
 
@@ -39,10 +41,10 @@ class Hits:
         self._submit, self._next = submit, first
         self._pending: list[PendingHit] = []
 
-    def begin(self, pad: int, onset: int, revision: int) -> None:
-        """Start a hit at its onset, a frame; hits that still ring end there."""
+    def begin(self, pad: int, onset: int, revision: int, on_pad: Drum | None = None) -> None:
+        """Start a hit at its onset, a frame, on a pad with this drum; hits that ring end there."""
         self.end(onset)
-        self._pending.append(PendingHit(self._next, pad, revision, onset))
+        self._pending.append(PendingHit(self._next, pad, revision, onset, on_pad))
         self._next += 1
 
     def end(self, frame: int) -> None:
@@ -76,7 +78,8 @@ class Hits:
                 received_at = time.monotonic() - (now - min(stop, last)) / sample_rate
                 part = "full" if final else f"{round(1e3 * PARTS_S[hit.part])} ms"
                 clip = Clip(samples, sample_rate, observed_s, ended or not final)
-                self._submit(Job(hit.number, hit.pad, hit.revision, part, clip, received_at))
+                job = Job(hit.number, hit.pad, hit.revision, part, clip, received_at, hit.on_pad)
+                self._submit(job)
             hit.part += 1
             if final:
                 self._pending.remove(hit)

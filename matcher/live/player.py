@@ -187,7 +187,6 @@ class Player:
                     time.sleep(0.001)
                 self._slots[i] = (self._slots[i] + 1) % programs.SLOTS
                 slot = i * programs.SLOTS + self._slots[i]
-                as_recorded = state.kit.pads[i].as_recorded
                 program = r["pool"]["programs"][slot]
                 programs.write_program(program, drum, attack_mix, rate, as_recorded)
             number = self._send(r, native.PROGRAM, i, slot)

@@ -189,7 +189,7 @@ class EngineProcess:
             observed_part=job.observed_part, stage=answer.stage, pad=job.pad, drum=answer.drum,
             distance=answer.distance, spread=answer.spread,
             no_drum_reason=answer.no_drum_reason, observed_s=round(job.clip.observed_s, 6),
-            latency_ms=0.0, clip=job.clip,
+            latency_ms=0.0, clip=job.clip, same_drum=answer.same_drum,
         )  # fmt: skip
         with self._order:
             if not self._take(event):
@@ -238,7 +238,8 @@ class EngineProcess:
             velocity = int(np.clip(round(127 * event.level), 1, 127))
             self.say(HitDetected, at, onset_s=round(at, 6), velocity=velocity, pad=setup.armed)
             if setup.mode == "match":
-                self.hits.begin(setup.armed, event.time, self.state.revision)
+                on_pad = self.state.kit.pads[setup.armed].drum
+                self.hits.begin(setup.armed, event.time, self.state.revision, on_pad)
             else:
                 self.hits.end(event.time)
         elif event.kind == native.IGNORED:

@@ -284,6 +284,8 @@ class Answered(Event):
     distance: float | None  # log-CQT distance; None if it was not measured
     spread: tuple[float, ...] | None  # of theta, as matching.confidence defines it
     no_drum_reason: str = _in_json("doubt")  # why the sound may not be a drum
+    # whether it is another stroke on the drum that was on the pad; None where that is not known
+    same_drum: bool | None = None
     observed_s: float
     latency_ms: float  # ms from the last observed sample until the pad was ready
     clip: Clip = _in_json(hidden=True, repr=False)

@@ -17,6 +17,9 @@ from matcher.live.protocol import (
 from matcher.physics.parameters import PARAMETERS
 from matcher.physics.theta import describe
 
+SAME_DRUM = "fitted together with earlier hits on this drum"
+ANOTHER_DRUM = "another drum than before"
+
 
 def sentence(event: Event) -> str:
     """The line that `live` prints for an event."""
@@ -34,7 +37,10 @@ def _words(event: Event) -> str:
             return f"ignored: {event.reason}"
         case Answered():
             values = ", ".join(value for _, value, _ in describe(event.drum.theta))
-            return f"pad {event.pad + 1} ({event.observed_part}, {event.stage}): {values}"
+            how = f"{event.observed_part}, {event.stage}"
+            if event.same_drum is not None:
+                how += ", " + (SAME_DRUM if event.same_drum else ANOTHER_DRUM)
+            return f"pad {event.pad + 1} ({how}): {values}"
         case NotePlayed():
             where = "no pad" if event.pad is None else f"pad {event.pad + 1}"
             return f"note {event.note}, velocity {event.velocity}: {where}"

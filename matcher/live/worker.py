@@ -17,6 +17,9 @@ from matcher.matching import refine
 from matcher.matching.effort import EFFORTS
 from matcher.matching.encoder import Encoder
 from matcher.matching.hear import Clip, hear
+from matcher.matching.known import KnownDrum
+from matcher.matching.partials import Stroke
+from matcher.matching.refine import Refined
 from matcher.physics.drum import Drum
 
 REFINED_S = 0.3  # s: shorter clips are not refined
@@ -34,6 +37,7 @@ class Job:
     observed_part: str  # name of the part: "100 ms", "full"
     clip: Clip
     received_at: float  # time.monotonic when the end of the observed part was received
+    on_pad: Drum | None = None  # what was on the pad when the hit began
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,37 @@ class Answer:
     distance: float | None  # log-CQT distance; None if it was not measured
     spread: tuple[float, ...] | None  # of theta, as matching.confidence defines it
     no_drum_reason: str  # why the sound may not be a drum; empty if it is plausible
+    # whether it is another stroke on the drum that was on the pad; None where that is not known
+    same_drum: bool | None = None
+
+
+class PadDrums:
+    """What earlier hits told of the drums on the pads."""
+
+    def __init__(self):
+        self._last: dict[int, KnownDrum] = {}  # of each pad, as it was answered last
+        self._hit, self._before = 0, None  # the hit that is refined, and what was known before it
+
+    def before(self, job: Job) -> KnownDrum | None:
+        """What was known of the drum on a job's pad before its hit; None where there is none."""
+        if job.hit != self._hit:
+            known = self._last.get(job.pad)
+            if known is None or known.drum != job.on_pad:  # another drum, or it was turned since
+                known = job.on_pad and KnownDrum.of_kit(job.on_pad)
+            self._hit, self._before = job.hit, known
+        return self._before
+
+    def learn(self, job: Job, stroke: Stroke, drum: Drum, refined: Refined) -> None:
+        """Remember the answer to a job; drum: as it is put on the pad."""
+        known = self.before(job) if refined.same_drum else None
+        known = known or KnownDrum(drum, refined.found)
+        self._last[job.pad] = known.with_stroke(stroke, drum, refined.found)
 
 
 def drums_for(
-    job: Job, encoder: Encoder, best: Callable[[], Answer | None], stopped: Callable[[], bool]
-) -> Iterator[Answer]:
+    job: Job, encoder: Encoder, best: Callable[[], Answer | None], stopped: Callable[[], bool],
+    drums: PadDrums,
+) -> Iterator[Answer]:  # fmt: skip
     """The live signal path: clip of a hit -> the network's drum, then a refined one.
 
     Args:
@@ -59,6 +89,7 @@ def drums_for(
         best: called before refining; returns the refined answer to a shorter clip of this hit, or
             None.
         stopped: called between two steps of refining; True ends it early.
+        drums: what is known of the drums on the pads; it learns from the refined answer.
 
     Yields:
         The network's answer; then the refined one, if it is nearer to the hit or `best` gave one.
@@ -71,15 +102,19 @@ def drums_for(
     yield Answer(job, for_pad(Drum(heard.theta)), refine.STAGES[0], None, None,
                  heard.no_drum_reason)  # fmt: skip
     before = best()
-    known = None if before is None else before.drum
-    stages = refine.refine(heard.x, heard.theta, clip.ended, EFFORT, stopped, known, heard.whole)
+    stages = refine.refine(
+        heard.x, heard.theta, clip.ended, EFFORT, stopped, before and before.drum, heard.whole,
+        drums.before(job),
+    )  # fmt: skip
     found = stages[-1]
-    # a known drum is reported again even if it is not improved: more of the hit was observed
+    # a drum is reported again even if it is not improved: more of the hit was observed
     if found.drum != stages[0].drum or before is not None:
-        stage = found.name if found.drum.attack_powers is None else refine.STAGES[-1]
         spread = before.spread if found.spread is None and before else found.spread
-        drum = for_pad(found.drum)
-        yield Answer(job, drum, stage, found.distance, spread, heard.no_drum_reason)
+        drum, stage = for_pad(found.drum), refine.stage_of(found.drum)
+        drums.learn(job, Stroke(heard.x, clip.ended), drum, found)
+        yield Answer(
+            job, drum, stage, found.distance, spread, heard.no_drum_reason, found.same_drum
+        )
 
 
 class Worker:
@@ -100,6 +135,7 @@ class Worker:
         self._encoder, self._put, self._fail, self._refines = encoder, put, fail, refines
         self._jobs, self._to_refine = queue.SimpleQueue(), queue.SimpleQueue()
         self._best: dict[int, Answer] = {}  # of the newest refined hit
+        self._drums = PadDrums()
         self._last_done = -1  # hits up to this number need no more answers
         for target in (self._infer_jobs, self._refine_jobs):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
@@ -117,8 +153,9 @@ class Worker:
     def _infer_jobs(self) -> None:
         while (job := self._jobs.get()) is not None:
             answers = drums_for(
-                job, self._encoder(), lambda job=job: self._best.get(job.hit), self._has_newer
-            )
+                job, self._encoder(), lambda job=job: self._best.get(job.hit), self._has_newer,
+                self._drums,
+            )  # fmt: skip
             try:
                 first = next(answers)
             except Exception as error:  # of any kind, so that the next hit is matched

@@ -103,7 +103,7 @@ def analyse(strokes: list[Stroke]) -> Partials:
     """The partials that several strokes on one drum share; the glide is found in the first."""
     glide, strokes, sines = _glide([stroke.audible for stroke in strokes])
     pitches = pitch.pitches([stroke.x for stroke in strokes])
-    chosen, amplitudes = _choose(sines, MOST, pitches[0] if len(pitches) else None)
+    chosen, _ = _choose(sines, MOST, pitches[0] if len(pitches) else None)
     if not chosen:
         none = np.zeros(0)
         return Partials(none, none, np.zeros((len(strokes), 0), complex), glide, 0.0, pitches)

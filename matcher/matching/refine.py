@@ -21,8 +21,8 @@ from matcher.matching.blas import one_blas_thread
 from matcher.matching.cost import Cost, Point
 from matcher.matching.descent import Descent, descend, solve_attack_powers
 from matcher.matching.effort import ANALYSIS, EFFORTS, RECORDED, Effort, Work
-from matcher.matching.known import KnownDrum
 from matcher.matching.features import DISTANCE, FLOOR, SAMPLE_RATE
+from matcher.matching.known import KnownDrum
 from matcher.matching.mode_power import mode_power
 from matcher.matching.partials import Partials, Stroke
 from matcher.matching.search_space import (
@@ -100,9 +100,7 @@ class _Task:
             moved = np.abs(LIVE.to_nu(drum_.theta) - self.network)
             spread = confidence.spread(deviation, distance, moved)
         spent = 1e3 * work.elapsed_s, work.units, work.limited
-        return Refined(
-            drum_, distance, name, *spent, spread, deviation, self.found, self.same_drum
-        )
+        return Refined(drum_, distance, name, *spent, spread, deviation, self.found, self.same_drum)
 
 
 @lru_cache(1)

@@ -50,7 +50,8 @@ def test_the_network_answers_at_once_and_refining_comes_nearer(start):
     first, second = answers.get(timeout=60), answers.get(timeout=60)
     assert (first.stage, first.distance, first.spread) == ("network", None, None)
     assert first.drum == Drum(first.drum.theta)
-    assert second.stage == "attack" and second.drum.attack_powers is not None
+    assert second.stage == "partials" and len(second.drum.partials) > 0
+    assert second.drum.attack_powers is not None and second.same_drum is None
     assert second.distance < 0.5 and second.no_drum_reason == ""
     assert second.drum == for_pad(second.drum)
 
@@ -92,7 +93,7 @@ def test_silence_is_reported_and_the_next_hit_is_matched(start):
     received = [answers.get(timeout=60) for _ in range(2)]
     assert any(isinstance(one, str) and "silent" in one for one in received)
     worker.submit(job(1.5, hit=2))
-    assert [answers.get(timeout=60).stage for _ in range(2)] == ["network", "attack"]
+    assert [answers.get(timeout=60).stage for _ in range(2)] == ["network", "partials"]
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), RuntimeError("of the runtime")])
