@@ -73,9 +73,10 @@ def test_a_slow_machine_finds_the_same_until_the_time_limit_is_met(monkeypatch, 
     set_clock(monkeypatch, 5.0)
     assert found(refined(UNLIMITED["live"])) == found(whole)
     set_clock(monkeypatch, 5.0)
-    limited = refined(replace(EFFORTS["live"], limit_s=60.0))
-    assert [stage.limited for stage in limited] == [False, True, True]
-    assert limited[2].distance <= limited[1].distance <= whole[0].distance
+    limited = refined(replace(EFFORTS["live"], limit_s=150.0))
+    assert [stage.limited for stage in limited] == [False, True, True, True]
+    distances = [stage.distance for stage in limited]
+    assert distances == sorted(distances, reverse=True)
     assert limited[2].units > limited[1].units + 20  # the attack has its share of the time
     assert 0 < limited[-1].units < whole[-1].units
 
@@ -110,6 +111,8 @@ def test_efforts_are_in_the_order_of_what_they_do():
     for column in ("body", "attack", "limit_s"):
         values = [getattr(one, column) for one in EFFORTS.values()]
         assert values == sorted(set(values)) and values[0] == 0
+    # what the last stage does is the same in all that have it
+    assert [one.partials > 0 for one in EFFORTS.values()] == [False, True, True, True]
     with pytest.raises(ValueError, match="effort is 'hard', allowed is network, live, normal or p"):
         effort_named("hard")
 
