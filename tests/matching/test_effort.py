@@ -17,6 +17,7 @@ from matcher.matching.hear import analysed
 from matcher.matching.match import MatchOptions
 from tests.conftest import DATA, TOM, near, sound
 
+ALIKE = 1e-3  # log-CQT: where two searches end in the same valley, chance says which is nearer
 UNLIMITED = {name: replace(one, limit_s=np.inf) for name, one in EFFORTS.items()}
 
 
@@ -95,14 +96,15 @@ def test_a_match_and_its_candidates_report_that_the_time_limit_was_met(monkeypat
 
 def test_more_effort_finds_nearer_drums(matches):
     chosen = list(matches.values())[::3]
-    medians = []
+    means = []
     for how in UNLIMITED.values():
         last = [
             refine.refine(analysed(m.hit), m.theta, m.hit.ended, how)[-1].distance for m in chosen
         ]
-        medians.append(np.median(last))
-    assert medians == sorted(medians, reverse=True)
-    assert medians[1] < 0.6 * medians[0]
+        means.append(np.mean(last))
+    for less, more in itertools.pairwise(means):
+        assert more < less + ALIKE
+    assert means[1] < 0.6 * means[0]
 
 
 def test_efforts_are_in_the_order_of_what_they_do():

@@ -184,8 +184,8 @@ def test_confidence_is_such_that_its_share_of_errors_is_within():
         deviation = 10 ** rng.uniform(-3, -1, 5)
         nu, inferred = rng.uniform(-0.5, 0.5, (2, 5))
         rows.append({
-            "nu": nu, "network": inferred, refine.STAGES[-1]: nu + 3 * deviation * rng.standard_normal(5),
-            "deviation": deviation, "distances": [0.5, 0.3],
+            "nu": nu, "network": inferred, "deviation": deviation, "distances": [0.5, 0.3],
+            refine.STAGES[-1]: nu + 3 * deviation * rng.standard_normal(5),
         })  # fmt: skip
     weights, shares = confidence.fit(rows)
     np.testing.assert_allclose(weights[:, 1], 1, atol=0.15)  # for the logarithm of the deviation
