@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from matcher.kits.kit import for_pad
 from matcher.live.protocol import Answered
 from matcher.matching.effort import EFFORTS
-from matcher.matching.hear import Clip, analysed
+from matcher.matching.hear import Clip, analysed, whole_band
 from matcher.matching.match import Match
 from matcher.matching.refine import Refined, candidates, stages_of
 from matcher.physics.drum import Drum
@@ -82,8 +82,12 @@ def of_match(match: Match) -> Matched:
 
 
 def find_candidates(matched: Matched) -> tuple[Refined, ...]:
-    """Different drums for the same hit, nearest first; takes some seconds."""
+    """Different drums for the same hit, at other pitches or of other shape, nearest first.
+
+    Takes some seconds.
+    """
     x, ended = analysed(matched.clip), matched.clip.ended
     theta = matched.network_theta or matched.drum.theta
     stages = stages_of(x, theta, matched.drum, ended, matched.spread)
-    return tuple(candidates(x, stages, N_CANDIDATES, ended, EFFORTS[EFFORT]))
+    whole = whole_band(matched.clip)
+    return tuple(candidates(x, stages, N_CANDIDATES, ended, EFFORTS[EFFORT], whole))

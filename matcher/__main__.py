@@ -53,14 +53,16 @@ def _match_options(arguments):
 
     if arguments.rate is not None:
         check_range("rate", arguments.rate, *RATES)
-    PARAMETERS["attack_mix"].check(arguments.attack_mix)
+    for name in ("attack_mix", "as_recorded"):
+        PARAMETERS[name].check(getattr(arguments, name))
     check_range("candidates", arguments.candidates, *CANDIDATES)
     if arguments.candidates > 1 and arguments.effort == "network":
         raise ValueError("candidates need refining; choose another effort than network")
     return MatchOptions(
         hit=arguments.hit, rate=arguments.rate,
         encoder=Encoder(arguments.model) if arguments.model else None,
-        effort=arguments.effort, attack_mix=arguments.attack_mix, n_candidates=arguments.candidates,
+        effort=arguments.effort, attack_mix=arguments.attack_mix,
+        as_recorded=arguments.as_recorded, n_candidates=arguments.candidates,
     )  # fmt: skip
 
 
@@ -72,15 +74,18 @@ def _print_match(result) -> None:
 
     margins = margins_of(result.spread) if result.spread else {}
     for row, (label, value, meaning) in zip(Theta._fields, describe(result.theta)):
-        print(f"  {label:<10}{value:<10} {margins.get(row, ''):<20} {meaning}")
-    for label, value, meaning in describe_strike(result.drum, result.attack_mix):
-        print(f"  {label:<10}{value:<10} {'':<20} {meaning}")
+        print(f"  {label:<12}{value:<10} {margins.get(row, ''):<20} {meaning}")
+    for label, value, meaning in describe_strike(
+        result.drum, result.attack_mix, result.as_recorded
+    ):
+        print(f"  {label:<12}{value:<10} {'':<20} {meaning}")
     stages = ", ".join(f"{stage.name} {stage.distance:.2f}" for stage in result.stages)
     if len(result.candidates) > 1:
         nearest = result.candidates[0].distance
         stages += f", nearest of {len(result.candidates)} candidates {nearest:.2f}"
-    if result.attack_mix < 1:
-        stages += f", twin with attack mix {result.attack_mix:g} {result.log_cqt_distance:.2f}"
+    shares = {"attack mix": result.attack_mix, "as recorded": result.as_recorded}
+    if less := [f"{name} {share:g}" for name, share in shares.items() if share < 1]:
+        stages += f", twin with {' and '.join(less)} {result.log_cqt_distance:.2f}"
     print(f"  log-CQT distance (0: the same sound): {stages}")
     for i, candidate in enumerate(result.candidates[1:], 2):
         values = ", ".join(value for _, value, _ in describe(candidate.drum.theta))

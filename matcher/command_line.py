@@ -21,7 +21,8 @@ MATCH_EXAMPLES = """examples:
   drum-matcher match tom.wav --out here          write them to here/
   drum-matcher match take.flac --hit 3           match the third hit, counted from 1
   drum-matcher match tom.mp3 --rate 48000        render the twin at 48 kHz
-  drum-matcher match tom.wav --attack-mix 0      render the membrane alone, without attack noise
+  drum-matcher match tom.wav --attack-mix 0      render the twin without attack noise
+  drum-matcher match tom.wav --as-recorded 0     render the ideal membrane, without its own tones
   drum-matcher match tom.wav --effort network    take the network's estimate as it is: faster
   drum-matcher match tom.wav --effort patient    search until next to nothing is gained
   drum-matcher match tom.wav --json | python -m json.tool
@@ -86,7 +87,12 @@ def _add_match(commands) -> argparse.ArgumentParser:
     )  # fmt: skip
     match.add_argument(
         "--attack-mix", "--attack", type=float, default=1.0, metavar="X",
-        help="level of the attack's noise in the twin, 0 (membrane alone) to 1; default 1",
+        help="level of the attack's noise in the twin, 0 (none) to 1; default 1",
+    )  # fmt: skip
+    match.add_argument(
+        "--as-recorded", type=float, default=1.0, metavar="X",
+        help="how much of the recording's own tones is in the twin, 0 (the ideal membrane) to 1; "
+        "default 1",
     )  # fmt: skip
     match.add_argument(
         "--candidates", type=int, default=1, metavar="N",

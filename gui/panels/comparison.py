@@ -69,12 +69,14 @@ class ComparisonPanel(QWidget):
         self.file.setToolTip("Match a hit of a sound file; dropping it anywhere does the same")
         self.file.clicked.connect(self.open_file)
         self.find = QPushButton("Other answers")
-        self.find.setToolTip("Look for other drums that come near this hit, to pick from by ear")
+        self.find.setToolTip(
+            "Look for this hit's drum at other pitches and of other shapes, to pick from by ear"
+        )
         self.find.clicked.connect(self.find_candidates)
         self.candidates = QComboBox()
         self.candidates.setAccessibleName("Drums that come near this hit")
         self.candidates.setToolTip(
-            "Drums that come near this hit, nearest first: pick one to play it"
+            "Drums of other pitches or shapes for this hit, nearest first: pick one to play it"
         )
         self.candidates.activated.connect(self.choose_candidate)
         self._put_together()

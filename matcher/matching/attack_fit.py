@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from matcher.matching.descent import nnls
+from matcher.matching.descent import BY_CHANCE, nnls
 from matcher.matching.features import FLOOR, LogCqt
 from matcher.matching.target import background
 from matcher.physics import attack
@@ -87,7 +87,7 @@ class WholeBand:
         """
         powers = np.zeros(attack.N_BANDS * attack.N_DECAYS)
         there = self._cells(power(body)) + self._noise + SMALLEST
-        powers[self._usable] = _solve(self._power, there, self._units)
+        powers[self._usable] = _solve(self._power, there, self._noise, self._units)
         return powers.reshape(attack.SHAPE)
 
     def _cells(self, power_: np.ndarray) -> np.ndarray:
@@ -95,8 +95,13 @@ class WholeBand:
         return power_[..., : self._n_frames].reshape(*power_.shape[:-2], -1)
 
 
-def _solve(wanted: np.ndarray, there: np.ndarray, units: np.ndarray) -> np.ndarray:
-    """Powers (powers,) of units (powers, cells), so that there + powers @ units is like wanted."""
+def _solve(
+    wanted: np.ndarray, there: np.ndarray, noise: np.ndarray, units: np.ndarray
+) -> np.ndarray:
+    """Powers (powers,) of units (powers, cells), so that there + powers @ units is like wanted.
+
+    noise: power of the background, which is part of `there`, (cells,).
+    """
     amplitude = np.sqrt(wanted)
     sizes = [np.linalg.norm(np.log1p(amplitude / floor)) for floor in FLOORS]
     weights = [sizes[0] / max(size, SMALLEST) for size in sizes]
@@ -109,7 +114,7 @@ def _solve(wanted: np.ndarray, there: np.ndarray, units: np.ndarray) -> np.ndarr
     x, residual = residuals(powers)
     cost = sum(r @ r for r in residual)
     for _ in range(ROUNDS):
-        new = _linear(powers, x, residual, weights, units)
+        new = _linear(powers, x, residual, weights, units, noise)
         if new is None:
             break
         for share in SHARES:
@@ -126,8 +131,11 @@ def _solve(wanted: np.ndarray, there: np.ndarray, units: np.ndarray) -> np.ndarr
     return powers
 
 
-def _linear(powers, x, residual, weights, units) -> np.ndarray | None:
-    """The powers that are best where the model is linear in them; None where that fails."""
+def _linear(powers, x, residual, weights, units, noise) -> np.ndarray | None:
+    """The powers that are best where the model is linear in them; None where that fails.
+
+    In noise a power has to explain more than the background does by chance, as in descent.
+    """
     slopes = [w * x / (floor + x) for w, floor in zip(weights, FLOORS)]
     share = (0.5 * np.sqrt(sum(slope**2 for slope in slopes)) / x**2).astype(np.float32)
     rows = units * share  # (powers, cells): all floors in one row, as they share the derivative
@@ -135,7 +143,11 @@ def _linear(powers, x, residual, weights, units) -> np.ndarray | None:
     gradient = units @ (0.5 * sum(s * r for s, r in zip(slopes, residual)) / x**2)
     scale = np.sqrt(np.diag(matrix)) + 1e-30
     normal = matrix / np.outer(scale, scale) + REGULAR * np.eye(len(scale))
-    wanted = (gradient + matrix @ powers) / scale
+    wanted = gradient + matrix @ powers
+    if np.any(noise):
+        by_chance = sum(slope**4 for slope in slopes) * noise / (16 * x**6)
+        wanted -= BY_CHANCE * np.sqrt(units**2 @ by_chance)
+    wanted /= scale
     lower = np.linalg.cholesky(normal)
     try:
         return nnls()(lower.T, np.linalg.solve(lower, wanted))[0] / scale

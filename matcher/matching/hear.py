@@ -7,6 +7,7 @@ import numpy as np
 import soxr
 
 from matcher.matching.attack_fit import CQT, RATE
+from matcher.matching.blas import one_blas_thread
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.matching.plausibility import no_drum_reason
@@ -40,6 +41,7 @@ class Heard:
     encoder_ms: float
 
 
+@one_blas_thread
 def hear(clip: Clip, encoder: Encoder) -> Heard:
     """Infer theta from a clip: clip -> features -> theta.
 

@@ -15,6 +15,7 @@ from matcher.matching.encoder import Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, distance
 from matcher.matching.hear import Clip, hear
 from matcher.physics import attack, drum, ftm
+from matcher.physics.bank import N_MODES
 from matcher.physics.drum import Drum
 from matcher.physics.parameters import PARAMETERS
 from matcher.physics.theta import Theta
@@ -39,14 +40,15 @@ class MatchOptions:
     encoder: Encoder | None = None  # by default the shipped model
     effort: str = "network"  # one of effort.EFFORTS; "network": no refining
     attack_mix: float = 1.0  # gain of the attack in the twin, 0 to 1
+    as_recorded: float = 1.0  # 0: the twin's tones are the membrane's, 1: the recording's
     n_candidates: int = 1  # different drums to look for, each with this effort
 
     def __post_init__(self):
         if self.rate is not None:
             check_range("rate", self.rate, *RATES)
         effort_named(self.effort)
-        mix = PARAMETERS["attack_mix"]
-        check_range("attack_mix", self.attack_mix, mix.low, mix.high)
+        for name in ("attack_mix", "as_recorded"):
+            check_range(name, getattr(self, name), PARAMETERS[name].low, PARAMETERS[name].high)
         check_range("n_candidates", self.n_candidates, *CANDIDATES)
 
 
@@ -62,11 +64,12 @@ class Match:
     hit: Clip
     twin: np.ndarray = field(repr=False)  # (samples,), duration and peak of the hit
     twin_rate: int  # Hz
-    stages: list[refine.Refined] = field(repr=False)  # network, body and attack of one search
+    stages: list[refine.Refined] = field(repr=False)  # of one search, as refine.STAGES
     candidates: list[refine.Refined] = field(repr=False)  # different drums, nearest first
     no_drum_reason: str  # why the sound may not be a drum; empty if it is plausible
     effort: str  # name of the effort
     attack_mix: float  # gain of the attack in the twin
+    as_recorded: float  # 0: the twin's tones are the membrane's, 1: the recording's
     log_cqt_distance: float  # of the twin from the hit
     elapsed_ms: dict  # time of each step: read, features, encoder, refine, render; and total
     encoder: Encoder = field(repr=False)
@@ -90,7 +93,9 @@ class Match:
         """Twins of the candidates after the first, rendered as `twin` is."""
         seconds, peak = self.hit.observed_s, float(np.abs(self.hit.samples).max())
         return [
-            drum.render(candidate.drum, self.twin_rate, seconds, peak, self.attack_mix)
+            drum.render(
+                candidate.drum, self.twin_rate, seconds, peak, self.attack_mix, self.as_recorded
+            )
             for candidate in self.candidates[1:]
         ]
 
@@ -112,6 +117,9 @@ class Match:
                 "levels": self.drum.attack_powers,
                 "mix": self.attack_mix,
             },
+            "as_recorded": self.as_recorded,
+            "partials": _partials_to_dicts(self.drum),
+            "glide": _glide_to_dict(self.drum),
             "distance": {"log_cqt": self.log_cqt_distance},
             "theta_68_percent": self.spread and confidence.interval(self.theta, self.spread),
             "candidates": [
@@ -197,14 +205,14 @@ def _match(blocks, read, sample_rate: int, options: MatchOptions) -> Match:
     candidates = refine.candidates(
         heard.x, stages, options.n_candidates, ends_in_hit, effort, heard.whole
     )
-    nearest, attack_mix = candidates[0].drum, options.attack_mix
+    nearest, shares = candidates[0].drum, (options.attack_mix, options.as_recorded)
     clock.append(time.perf_counter())
     rate = options.rate or sample_rate
-    twin = drum.render(nearest, rate, len(x) / sample_rate, float(np.abs(x).max()), attack_mix)
+    twin = drum.render(nearest, rate, len(x) / sample_rate, float(np.abs(x).max()), *shares)
     clock.append(time.perf_counter())
     log_cqt_distance = candidates[0].distance
-    if attack_mix != 1 and nearest.attack_powers is not None:
-        log_cqt_distance = twin_distance(heard.x, nearest, ends_in_hit, attack_mix)
+    if shares != (1, 1):
+        log_cqt_distance = twin_distance(heard.x, nearest, ends_in_hit, *shares)
     read_ms, _, refine_ms, render_ms = np.diff(clock) * 1e3
     steps = {
         "read": read_ms, "features": heard.features_ms, "encoder": heard.encoder_ms,
@@ -220,7 +228,8 @@ def _match(blocks, read, sample_rate: int, options: MatchOptions) -> Match:
         candidates=candidates,
         no_drum_reason=heard.no_drum_reason,
         effort=effort.name,
-        attack_mix=attack_mix,
+        attack_mix=options.attack_mix,
+        as_recorded=options.as_recorded,
         log_cqt_distance=log_cqt_distance,
         elapsed_ms=steps | {"total": sum(steps.values())},
         encoder=encoder,
@@ -261,8 +270,9 @@ def _cut_hit(blocks, read, sample_rate, number):
 
 
 def twin_distance(
-    clip: np.ndarray, drum_: Drum, ends_in_hit: bool = False, attack_mix: float = 1.0
-) -> float:
+    clip: np.ndarray, drum_: Drum, ends_in_hit: bool = False, attack_mix: float = 1.0,
+    as_recorded: float = 1.0,
+) -> float:  # fmt: skip
     """Log-CQT distance of a drum's sound from a clip.
 
     Silence follows a hit that decayed, so it is compared over the whole window; a hit that is cut
@@ -273,12 +283,29 @@ def twin_distance(
         drum_: the drum.
         ends_in_hit: whether the next hit cuts the clip off.
         attack_mix: gain of the attack, 0 to 1.
+        as_recorded: 0 for the membrane alone, 1 for the drum's own partials.
 
     Returns:
         The distance, as features.distance.
     """
-    twin = drum.render(drum_, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE, attack_mix=attack_mix)
+    seconds = N_SAMPLES / SAMPLE_RATE
+    twin = drum.render(drum_, SAMPLE_RATE, seconds, 1.0, attack_mix, as_recorded)
     return distance(clip, twin[: len(clip)] if ends_in_hit else twin)
+
+
+def _partials_to_dicts(drum_: Drum) -> list[dict]:
+    """The partials of a drum, each with its frequency at rest and its decay time to 1/e."""
+    bank = drum.make_bank(drum_, np.inf)
+    own = slice(N_MODES, N_MODES + len(drum_.partials))
+    return [
+        {"hz": float(omega / (2 * np.pi)), "decay_s": float(1 / sigma)} | partial._asdict()
+        for partial, omega, sigma in zip(drum_.partials, bank["omega"][own], bank["sigma"][own])
+    ]
+
+
+def _glide_to_dict(drum_: Drum) -> dict | None:
+    """How the partials of a drum glide, as pitch_glide.Glide; None where there are none."""
+    return {"rise": drum_.tension, "seconds": drum_.glide_s} if drum_.partials else None
 
 
 @lru_cache(1)

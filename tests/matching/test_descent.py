@@ -7,7 +7,7 @@ from matcher.matching import descent, refine, search_space
 from matcher.matching.cost import Cost
 from matcher.matching.descent import descend
 from matcher.matching.effort import Work
-from matcher.matching.features import SAMPLE_RATE
+from matcher.matching.features import FLOOR, SAMPLE_RATE
 from matcher.matching.target import Target
 from matcher.physics import attack
 from matcher.physics.drum import Drum
@@ -15,6 +15,7 @@ from tests.conftest import TOM, near, sound
 
 STRUCK = Drum(TOM, (0.3, 0.2), 800.0, 0.2)
 FEW = 3  # steps
+ROUNDING = 2e-6  # amplitude over the peak: of float32, in a sound transformed alone or with others
 
 
 def cost_of(drum_: Drum, guess: Drum, floors=refine.BODY_FLOORS) -> Cost:
@@ -42,8 +43,9 @@ def test_derivatives_by_gain_and_attack_powers_are_those_of_the_model(floors):
     rng = np.random.default_rng(3)
     start = search_space.start_of(TOM)
     cost = Cost.of_start(Target.of_clip(sound(Drum(TOM)), False), start, floors)
-    attack_powers = rng.uniform(0.001, 0.1, attack.N_BANDS * attack.N_DECAYS)
-    gain = 0.1
+    usable, gain = cost.target.usable, 0.1
+    attack_powers = np.zeros(attack.N_BANDS * attack.N_DECAYS)
+    attack_powers[usable] = rng.uniform(0.001, 0.1, len(usable))
 
     def moved(step, i=None):
         if i is None:
@@ -56,10 +58,11 @@ def test_derivatives_by_gain_and_attack_powers_are_those_of_the_model(floors):
     by_gain = -(moved(1e-3) - moved(-1e-3)) / 2e-3
     np.testing.assert_allclose(cost.by_gain(point), by_gain, atol=2e-3)
     rows = cost.by_attack_powers(point)
-    for i in (3, 27, 51):
+    assert len(rows) == len(usable) < len(attack_powers)
+    for row, i in list(zip(rows, usable))[3::12]:
         step = 1e-2 * attack_powers[i]
         expected = -(moved(step, i) - moved(-step, i)) / (2 * step)
-        np.testing.assert_allclose(rows[i], expected, atol=2e-3 * np.abs(expected).max())
+        np.testing.assert_allclose(row, expected, atol=2e-3 * np.abs(expected).max())
 
 
 def test_derivatives_by_mode_power_lead_where_those_of_sounds_do():
@@ -81,7 +84,8 @@ def test_exact_derivatives_are_those_of_each_sound():
         moved[search_space.index(row.name)] += step
         beside = cost.point(moved, point.gain)
         expected = (cost.residual(point) - cost.residual(beside)) / step
-        np.testing.assert_allclose(rows[i], expected, atol=2e-2 * np.abs(expected).max())
+        rounding = ROUNDING / FLOOR / row.difference
+        np.testing.assert_allclose(rows[i], expected, rtol=0, atol=rounding)
 
 
 def test_steady_noise_is_background_and_a_tail_is_not():

@@ -1,16 +1,17 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
 
 import matcher
-from matcher.matching import features
-from matcher.matching.blas import one_blas_thread
+from matcher.matching import features, refine
 from matcher.matching.hear import Clip, analysed, hear
 from matcher.matching.match import MatchOptions, shipped_encoder, twin_distance
-from matcher.physics import drum
+from matcher.physics import attack, drum
 from matcher.physics.drum import Drum
+from matcher.physics.partials import Partial, of_poles
 from matcher.physics.theta import PRESETS, Theta
 from tests.conftest import DATA
 
@@ -63,10 +64,11 @@ def test_the_content_of_match_json(matches):
     data = next(iter(matches.values())).to_dict("x.wav")
     assert list(data) == [
         "input", "onset_s", "theta", "pitch_hz", "pde", "strike", "mallet_hz", "tension", "attack",
-        "distance", "theta_68_percent", "candidates", "effort", "doubt", "stages", "elapsed_ms",
-        "model",
+        "as_recorded", "partials", "glide", "distance", "theta_68_percent", "candidates",
+        "effort", "doubt", "stages", "elapsed_ms", "model",
     ]  # fmt: skip
     assert list(data["theta"]) == ["omega", "tau", "p", "D", "alpha"]
+    assert (data["as_recorded"], data["partials"], data["glide"]) == (1, [], None)
     assert list(data["pde"]) == ["S4", "c2", "d1", "d3"]
     assert data["effort"] == {"name": "network", "units": 0, "limited": False}
     assert list(data["elapsed_ms"]) == [
@@ -79,14 +81,14 @@ def test_the_content_of_match_json(matches):
 def test_a_refined_match_is_nearer_and_its_twin_is_the_whole_drum():
     x, rate = soundfile.read(DATA / "tom_low.flac")
     result = matcher.match(x, rate, MatchOptions(effort="normal"))
-    assert [stage.name for stage in result.stages] == ["network", "body", "attack"]
+    assert [stage.name for stage in result.stages] == list(refine.STAGES)
     assert result.log_cqt_distance < 0.6 * result.stages[0].distance
     x = result.hit.samples
     twin = drum.render(result.drum, rate, len(x) / rate, float(np.abs(x).max()))
     np.testing.assert_array_equal(result.twin, twin)
     data = result.to_dict("x")
-    assert np.array(data["attack"]["levels"]).shape == (12, 5)
-    assert data["stages"][2]["log_cqt"] == data["distance"]["log_cqt"]
+    assert np.array(data["attack"]["levels"]).shape == attack.SHAPE
+    assert data["stages"][-1]["log_cqt"] == data["distance"]["log_cqt"]
     json.dumps(data)  # does not raise
     options = MatchOptions(effort="normal", attack_mix=0.0)
     body = matcher.match(*soundfile.read(DATA / "tom_low.flac"), options)
@@ -121,11 +123,43 @@ def test_the_distance_is_that_of_the_twin_with_its_attack_mix():
     assert data["attack"]["mix"] == 0
 
 
+def test_the_twin_is_as_recorded_as_is_wanted():
+    x, rate = soundfile.read(DATA / "rim.flac")
+    options = MatchOptions(effort="live", n_candidates=2)
+    whole = matcher.match(x, rate, options)
+    membrane = matcher.match(x, rate, replace(options, as_recorded=0.0))
+    assert whole.drum == membrane.drum and whole.drum.partials
+    clip, bare = analysed(whole.hit), whole.drum._replace(partials=())
+    assert membrane.log_cqt_distance == pytest.approx(twin_distance(clip, bare), abs=1e-6)
+    assert membrane.log_cqt_distance > membrane.candidates[0].distance == whole.log_cqt_distance
+    peak = np.abs(x).max()
+    for twin, match in zip([membrane.twin, *membrane.candidate_twins()], whole.candidates):
+        bare = match.drum._replace(partials=())
+        np.testing.assert_allclose(twin, drum.render(bare, rate, len(twin) / rate, peak), atol=1e-6)
+    assert membrane.to_dict("x")["as_recorded"] == 0
+
+
+def test_match_json_has_the_partials_with_frequency_and_decay(matches):
+    hz, sigma, phases = [131.0, 204.0], [5.0, 12.5], [0.4, -1.2]
+    amplitudes = 0.1 * np.exp(1j * np.array(phases))
+    struck = Drum(TOM, (0.3, 0.4), 900.0, 0.25, glide_s=0.2)
+    own = of_poles(struck, [(1, 1), (2, 1)], hz, sigma, amplitudes)
+    result = replace(matches["rim.flac"], drum=struck._replace(partials=own))
+    data = json.loads(json.dumps(result.to_dict("x")))
+    rows = data["partials"]
+    assert [row["hz"] for row in rows] == pytest.approx(hz)
+    assert [row["decay_s"] for row in rows] == pytest.approx(1 / np.array(sigma))
+    assert [row["phase"] for row in rows] == pytest.approx(phases)
+    assert [Partial(**{name: row[name] for name in Partial._fields}) for row in rows] == list(own)
+    assert data["glide"] == {"rise": 0.25, "seconds": 0.2}
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         ({"n_candidates": 0}, "n_candidates is 0, allowed is 1 to 3"),
         ({"attack_mix": 5.0}, "attack_mix is 5, allowed is 0 to 1"),
+        ({"as_recorded": -0.1}, "as_recorded is -0.1, allowed is 0 to 1"),
         ({"rate": -1}, "rate is -1, allowed is 8000 to 384000"),
         ({"effort": "high"}, "effort is 'high', allowed is network, live, normal or patient"),
     ],
@@ -146,8 +180,7 @@ def test_render_takes_a_drum_or_a_theta():
 
 def test_live_and_offline_inference_agree():
     result = matcher.match(*soundfile.read(DATA / "tom_low.flac"))
-    with one_blas_thread:  # as the live engine has it
-        assert hear(result.hit, shipped_encoder()).theta == result.theta
+    assert hear(result.hit, shipped_encoder()).theta == result.theta
     samples, rate = result.hit.samples, result.hit.sample_rate
     part = Clip(
         samples[: rate // 10 + 96], rate, 0.1, True

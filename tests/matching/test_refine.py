@@ -49,7 +49,7 @@ def test_noise_goes_into_the_attack_and_not_into_the_body():
 def test_no_stage_is_worse_than_the_one_before(matches):
     for name, match in matches.items():
         clip = analysed(match.hit)
-        short = Effort("short", 100, 100, np.inf)
+        short = Effort("short", 100, 100, 100, np.inf)
         stages = refine.refine(clip, match.theta, match.hit.ended, short)
         distances = [stage.distance for stage in stages]
         assert distances == sorted(distances, reverse=True), name
@@ -83,7 +83,7 @@ def test_it_stops_when_told_when_the_work_is_done_and_when_the_time_is_over(monk
     whole = sounds(effort=PATIENT)
     asked = iter([False, False])
     interrupted = sounds(effort=PATIENT, stopped=lambda: next(asked, True))
-    little = sounds(effort=Effort("little", 1, 1, np.inf))
+    little = sounds(effort=Effort("little", 1, 1, 1, np.inf))
     late = sounds(effort=replace(PATIENT, limit_s=0.0))
     assert max(interrupted, little, late) < whole / 2
 
@@ -135,11 +135,12 @@ def test_in_noise_the_attack_comes_nearer_to_the_drum_too():
     clean = drum.render(drum_, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
     hiss = np.random.default_rng(1).standard_normal(len(clean)).astype(np.float32)
     stages = refine.refine(clean + 0.02 * hiss, near(TOM, 0.05), effort=PATIENT)
-    network, body, whole = (
+    network, body, whole, last = (
         distance(clean, drum.render(s.drum, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)) for s in stages
     )
     assert whole < body < network
     assert whole < 0.4
+    assert last < network
 
 
 def test_what_is_kept_is_there_before_the_clock_runs():

@@ -167,7 +167,7 @@ def test_what_refining_gains_on_sounds_whose_theta_is_known(
     tmp_path, capsys, monkeypatch, in_process
 ):
     monkeypatch.setenv("DRUM_MATCHER_CACHE", str(tmp_path))
-    monkeypatch.setattr(confidence, "BUDGET_S", 0.1)
+    monkeypatch.setattr(confidence, "EFFORT", "live")
     assert confidence.main(["--count", "8", "--workers", "1"]) == 0
     output = capsys.readouterr().out
     assert "8 clean sounds" in output and "8 augmented sounds" in output
@@ -184,8 +184,8 @@ def test_confidence_is_such_that_its_share_of_errors_is_within():
         deviation = 10 ** rng.uniform(-3, -1, 5)
         nu, inferred = rng.uniform(-0.5, 0.5, (2, 5))
         rows.append({
-            "nu": nu, "network": inferred, "attack": nu + 3 * deviation * rng.standard_normal(5),
-            "deviation": deviation, "distances": [0.5, 0.3],
+            "nu": nu, "network": inferred, "deviation": deviation, "distances": [0.5, 0.3],
+            refine.STAGES[-1]: nu + 3 * deviation * rng.standard_normal(5),
         })  # fmt: skip
     weights, shares = confidence.fit(rows)
     np.testing.assert_allclose(weights[:, 1], 1, atol=0.15)  # for the logarithm of the deviation
@@ -195,10 +195,10 @@ def test_confidence_is_such_that_its_share_of_errors_is_within():
 def test_a_late_onset_does_not_make_a_clip_that_was_cut_off(monkeypatch):
     cut, refine = [], robustness.refine.refine
 
-    def note_cut(x, theta, ends_in_hit, effort):
+    def note_cut(x, theta, ends_in_hit, effort, **how):
         if effort.units > 0:
             cut.append(ends_in_hit)
-        return refine(x, theta, ends_in_hit, EFFORTS["network"])
+        return refine(x, theta, ends_in_hit, EFFORTS["network"], **how)
 
     monkeypatch.setattr(robustness.refine, "refine", note_cut)
     for curve, value in ((0, 0.1), (2, 10.0), (2, -10.0)):

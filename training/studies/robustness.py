@@ -4,8 +4,8 @@
     python -m training.studies.robustness --folder recordings --figure curves.png
 
 Each recording is degraded and matched: by the network, then with the body refined, then with the
-attack. Distances are from the recording as it was. Rows that are done are kept in the cache folder,
-so that a killed run continues where it was.
+attack, then with its own partials. Distances are from the recording as it was. Rows that are done
+are kept in the cache folder, so that a killed run continues where it was.
 """
 
 import sys

@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+
+from matcher.matching import attack_fit
+from matcher.matching.attack_fit import RATE, WholeBand
+from matcher.physics import attack, drum
+from matcher.physics.drum import Drum
+from tests.conftest import TOM
+
+N_SAMPLES = attack_fit.CQT.n_samples
+BODY = drum.render(Drum(TOM), RATE, N_SAMPLES / RATE)
+
+
+def test_the_attack_beside_a_known_body_is_found():
+    powers = np.zeros(attack.SHAPE)
+    powers[4:9, 1] = 0.02
+    whole = BODY + attack.render(powers, RATE, N_SAMPLES)
+    found = WholeBand(whole, False).attack_powers(BODY)
+    assert found[4:9, :3].sum() == pytest.approx(0.1, rel=0.15)
+    assert found.sum() == pytest.approx(found[4:9, :3].sum(), rel=1e-3)
+
+
+def test_steady_noise_is_no_attack():
+    level, found = 0.02, []
+    for seed in range(1, 5):
+        hiss = np.random.default_rng(seed).standard_normal(N_SAMPLES).astype(np.float32)
+        found.append(WholeBand(BODY + level * hiss, False).attack_powers(BODY).sum())
+    assert np.mean(found) < 0.3 * level**2
