@@ -43,12 +43,7 @@ def power(x: np.ndarray) -> np.ndarray:
 @lru_cache(1)
 def unit_power() -> np.ndarray:
     """Power of each band and decay of the attack, (attack_powers, bins, frames) float32."""
-    seconds = np.arange(CQT.n_samples) / RATE
-    rows = [
-        power(band[: CQT.n_samples] * np.exp(-seconds[: len(band)] / decay).astype(np.float32))
-        for band in attack.noise(RATE)
-        for decay in attack.DECAYS_S
-    ]
+    rows = [power(unit) for unit in attack.units(RATE, CQT.n_samples)]
     return np.array(rows, np.float32)
 
 

@@ -19,6 +19,7 @@ N_SAMPLES = 2**16  # samples: length of the analysed window, 2.97 s
 BINS_PER_OCTAVE = 12  # bins: semitones
 FLOOR = 1e-3  # amplitude: log1p(C / FLOOR) is linear below -60 dB, logarithmic above
 FFT_ROWS = 4  # rows of float32 that pocketfft transforms at once
+NEGLIGIBLE = 1e-20  # power: less is 0, since the smallest float32 numbers are slow to compute with
 EPSILON = 1e-12  # power: lower bound before the square root; rounding gives negative powers
 
 
@@ -150,7 +151,8 @@ def _square(z, out):
     """Write |z|^2 of the first rows of z to out (rows, size)."""
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
-            out[i, j] = z[i, j].real * z[i, j].real + z[i, j].imag * z[i, j].imag
+            power = z[i, j].real * z[i, j].real + z[i, j].imag * z[i, j].imag
+            out[i, j] = power if power > np.float32(NEGLIGIBLE) else np.float32(0)
 
 
 def _missing(rows: int) -> int:

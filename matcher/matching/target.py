@@ -52,13 +52,8 @@ WINDOWS = tuple(
 @lru_cache(1)
 def unit_attack_power() -> np.ndarray:
     """Spectra of the attack's bands and decays, each with power 1: (attack_powers, bins, 64)."""
-    seconds = np.arange(N_SAMPLES) / SAMPLE_RATE
     cqt = WINDOWS[-1]
-    rows = [
-        cqt.magnitude(band * np.exp(-seconds / decay).astype(np.float32)) ** 2
-        for band in attack.noise(SAMPLE_RATE)
-        for decay in attack.DECAYS_S
-    ]
+    rows = [cqt.magnitude(unit) ** 2 for unit in attack.units(SAMPLE_RATE, N_SAMPLES)]
     return np.array(rows, np.float32)
 
 

@@ -5,6 +5,7 @@ linear in the attack powers. The noise is the same at every sample rate: a sum o
 phase at the harmonics of 1 / PERIOD_S.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -23,6 +24,7 @@ SEED = 20231
 SHAPE = (N_BANDS, N_DECAYS)  # shape of attack powers
 EARLIER_SHAPE = (12, 5)  # of attack powers of earlier files: without the two highest bands and
 FIRST_DECAY = 1  # the first and the last decay
+INAUDIBLE = 1e-12  # amplitude
 LOUDEST = 1e6  # power: largest allowed attack power, 60 dB above the body's peak
 
 
@@ -73,6 +75,25 @@ def fading(seconds: np.ndarray) -> np.ndarray:
     """Share of the power of each decay over time, (N_DECAYS, times), for `envelopes`."""
     decay = np.exp(-2 * seconds / np.array(DECAYS_S)[:, None])
     return rise(seconds) ** 2 * decay
+
+
+def units(sample_rate: float, n_samples: int) -> Iterator[np.ndarray]:
+    """The sound of each band and decay with a power of 1 at the onset, without its rise.
+
+    Args:
+        sample_rate: Hz.
+        n_samples: length of each; they end with the noise's period.
+
+    Yields:
+        (samples,) float32, for each band its decays. What cannot be heard is 0: the smallest float32
+        numbers would slow down whatever is done with them.
+    """
+    bands = noise(sample_rate)[:, :n_samples]
+    seconds = np.arange(bands.shape[1]) / sample_rate
+    for band in bands:
+        for decay in DECAYS_S:
+            amplitude = np.exp(-seconds / decay)
+            yield band * np.where(amplitude > INAUDIBLE, amplitude, 0).astype(np.float32)
 
 
 def rise(seconds: np.ndarray) -> np.ndarray:
