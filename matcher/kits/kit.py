@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from matcher.physics import attack
 from matcher.physics.drum import DRUM_PARAMETERS, Drum
 from matcher.physics.parameters import PARAMETERS
 from matcher.physics.partials import GLIDE_S, LIMITS, Partial
@@ -138,6 +139,7 @@ def for_pad(drum: Drum) -> Drum:
         tension=PARAMETERS["tension"].clamp(drum.tension),
         partials=tuple(_for_pad(partial) for partial in drum.partials),
         glide_s=_clamp(drum.glide_s, *GLIDE_S),
+        wires_s=_clamp(drum.wires_s, *attack.WIRES_S),
     )
     if drum.attack_powers is None:
         return drum

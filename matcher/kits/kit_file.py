@@ -127,7 +127,7 @@ def _to_table(pad: Pad) -> dict:
         return table
     table |= {PARAMETERS[name].key: drum.value(name) for name in _STROKE}
     if drum.attack_powers is not None:
-        table["levels"] = drum.attack_powers
+        table |= {"levels": drum.attack_powers, "wires_s": drum.wires_s}
     if drum.partials:
         table["partials"] = drum.partials
     table["glide_s"] = drum.glide_s
@@ -204,6 +204,13 @@ def _glide_s(value) -> float:
     return float(value)
 
 
+def _wires_s(value) -> float:
+    if type(value) not in (int, float):
+        raise ValueError(f"wires_s is {value!r:.40}, allowed is a number")
+    attack.check_wires(value)
+    return float(value)
+
+
 def _rows(value) -> list[list[float]] | None:
     """The value if it is a list of lists of numbers, else None."""
     numbers = isinstance(value, list) and all(
@@ -224,6 +231,7 @@ _FIELDS = {  # by key
     "levels": _Field("attack_powers", _powers),
     "partials": _Field("partials", _partials),
     "glide_s": _Field("glide_s", _glide_s),
+    "wires_s": _Field("wires_s", _wires_s),
 }
 _DRUM_KEYS = (*_FIELDS, *(PARAMETERS[name].key for name in _STROKE))
 

@@ -9,7 +9,7 @@ fades.
 import numpy as np
 
 from matcher.compiled import native
-from matcher.live.noise import N_BANDS, N_DECAYS, N_FIXED, NOISE
+from matcher.live.noise import N_BANDS, N_DECAYS, N_FIXED, NOISE, stopping
 from matcher.live.programs import OVER
 from matcher.physics import attack
 
@@ -24,6 +24,8 @@ ATTACK = np.dtype(
         ("slope", np.float32, N_BANDS),  # growth of it in a sample
         ("level", np.float32),  # no sample still to come is above it; 0: it is over
         ("rise", np.int64),  # samples until the last strike has its whole level
+        ("wires_s", np.float64),  # s after the last strike when the free bands stop
+        ("age_s", np.float64),  # s since then
         ("fixed_at", np.int64),  # sample of the noise that comes next, of the fixed bands
         ("free_at", np.int64),  # and of the free bands
         ("fade", np.int64),  # samples for which the noise before the last strike still sounds
@@ -69,6 +71,7 @@ def strike(pool, a, program, scale, varies):
             a.earlier[band] *= before / (before + added)
     a.level = np.inf  # until rendered
     a.rise = pool.noise_step
+    a.wires_s, a.age_s = program.wires_s, 0.0  # wires that were stopping rattle again
 
 
 @native
@@ -132,6 +135,7 @@ def _step_gains(pool, a, n):
     """Let the gains go on by n samples, to those of powers that die away."""
     share = np.float32(min(1.0, n / max(a.rise, 1)))
     a.rise = max(0, a.rise - n)
+    _stop_wires(pool, a, n)
     _fade_powers(a.powers, pool.noise_left[n], a.power)
     gone = np.float32(0)  # share of the earlier power that still sounds at its old place
     if a.fade > 0:
@@ -165,6 +169,19 @@ def _fading(pool, left):
     """Amplitude of noise that fades out in so many samples, 1 to 0, flat at both ends."""
     u = np.float32(left / max(1, int(RESTART_S * pool.sample_rate)))
     return np.sin(np.float32(np.pi / 2) * u * u * (np.float32(3) - np.float32(2) * u))
+
+
+@native
+def _stop_wires(pool, a, n):
+    """Let n samples pass until the wires stop."""
+    if a.wires_s < attack.NEVER_S:
+        before = stopping(a.age_s, a.wires_s)
+        a.age_s += n / pool.sample_rate
+        after = stopping(a.age_s, a.wires_s)
+        left = np.float32((after / before) ** 2 if before > 0 else 0.0)
+        for band in range(N_FIXED, N_BANDS):
+            for decay in range(N_DECAYS):
+                a.powers[band, decay] *= left
 
 
 @native(fastmath=True)

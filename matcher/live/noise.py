@@ -15,7 +15,7 @@ from matcher.physics import attack, bank, body
 from matcher.physics.parameters import HARD_HZ
 
 N_BANDS, N_DECAYS = attack.SHAPE
-N_FIXED = 4  # bands that begin at the same place with every strike: those up to 254 Hz
+N_FIXED = attack.FIRST_WIRES_BAND  # bands that begin at the same place with every strike
 N_FREE = N_BANDS - N_FIXED
 NOISE = 2**16  # samples of the noise until it repeats: 1.4 s at 48 kHz
 LOOP = 2048  # samples in which its end fades into its beginning: a period of the lowest band
@@ -27,6 +27,9 @@ FORCES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.3, 0.2, 0.1, 0.03)  # of trial strokes: it
 TRIAL_S = 0.15  # s of a trial stroke: what comes later the noise changes little
 TOLERANCE_DB = 0.4  # dB from the offline peak and energy: two starts differ by twice that at most
 GOLDEN = (5**0.5 - 1) / 2  # step of a sequence that fills [0, 1) evenly (Roberts 2018, R1)
+
+
+stopping = native(attack.stopping)
 
 
 @lru_cache(2)

@@ -34,6 +34,7 @@ PROGRAM = np.dtype(
         ("weight", np.float32, N_ROWS),
         ("glide", np.int64),  # row that lets the tension decay, bank's last; below 0: none
         ("attack_powers", np.float32, attack.SHAPE),  # with a strike of force 1
+        ("wires_s", np.float64),  # s: when the free bands stop, as Drum has it
         ("n_starts", np.int64),  # 0: there is no attack
         ("starts", np.int64, N_STARTS),  # where the noise of the free bands may begin, in samples
         ("last_start", np.int64),  # index of the one that was taken last; the callback writes it
@@ -103,6 +104,7 @@ def write(
     scale = np.float32(1 / body_peak if body_peak > 0 else 1)
     has_attack = _set_gains(drum.attack_powers, attack_mix, fading, gains)
     if has_attack:
+        _stop_wires(gains[N_FIXED:], drum.wires_s, sample_rate)
         noise.add_bands(bands[:N_FIXED], gains[:N_FIXED], sounds[1])
         noise.add_bands(bands[N_FIXED:], gains[N_FIXED:], sounds[2])
     for t in range(sounds.shape[1]):
@@ -111,6 +113,7 @@ def write(
     peak = body_peak * whole
     _write_rows(program, work, drum, peak if peak > 0 else 1.0, sample_rate)  # 1: it is silent
     program.n_starts, program.last_start, program.starts[0] = 0, 0, 0
+    program.wires_s = drum.wires_s
     for band in range(N_BANDS):
         for decay in range(N_DECAYS):
             power = drum.attack_powers[band, decay] * attack_mix**2
@@ -119,6 +122,16 @@ def write(
         program.n_starts = 1
         if _largest(sounds[2]) > 0:
             noise.set_starts(program, work, drum, sample_rate, bands, scale, sounds, gains, rests)
+
+
+@native
+def _stop_wires(gains, wires_s, sample_rate):
+    """Let gains (bands, samples) end with the wires."""
+    if wires_s < attack.NEVER_S:
+        for t in range(gains.shape[1]):
+            left = np.float32(noise.stopping(t / sample_rate, wires_s))
+            for band in range(gains.shape[0]):
+                gains[band, t] *= left
 
 
 @native

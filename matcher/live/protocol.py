@@ -205,7 +205,7 @@ def _drum_to_json(drum: Drum) -> dict:
     theta = {name: float(value) for name, value in drum.theta._asdict().items()}
     x1, x2 = drum.strike
     stroke = {"x1": x1, "x2": x2, "mallet_hz": drum.mallet_hz, "tension": drum.tension}
-    own = {"partials": drum.partials, "glide_s": drum.glide_s}
+    own = {"partials": drum.partials, "glide_s": drum.glide_s, "wires_s": drum.wires_s}
     return {"theta": theta, "levels": drum.attack_powers, **stroke, **own}
 
 

@@ -115,6 +115,7 @@ class Match:
                 "bands_hz": attack.edges_hz().tolist(),
                 "decays_s": attack.DECAYS_S,
                 "levels": self.drum.attack_powers,
+                "wires_s": self.drum.wires_s,
                 "mix": self.attack_mix,
             },
             "as_recorded": self.as_recorded,

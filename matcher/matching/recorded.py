@@ -54,6 +54,7 @@ def of_drum(
     softest = SOFTEST * np.max(np.abs(amplitudes))
     amplitudes = np.where(np.abs(amplitudes) < softest, softest, amplitudes) / scale
     modes = parents(membrane, found, amplitudes)
+    wires_s = None
     for level in LEVELS_DB:
         louder = amplitudes * 10 ** (level / 20)
         partials = of_poles(membrane, modes, found.hz, found.sigma, louder)
@@ -61,8 +62,10 @@ def of_drum(
         body = drum.render_body(body_alone, attack_fit.RATE, whole.n_samples) * scale
         peak = float(np.max(np.abs(body)))
         if peak > 0:
-            powers = np.minimum(whole.attack_powers(body) / peak**2, attack.LOUDEST)
-            yield body_alone._replace(attack_powers=tuple(tuple(map(float, r)) for r in powers))
+            found_attack = whole.attack(body, wires_s)
+            wires_s = found_attack.wires_s
+            powers = np.minimum(found_attack.powers / peak**2, attack.LOUDEST).tolist()
+            yield body_alone._replace(attack_powers=tuple(map(tuple, powers)), wires_s=wires_s)
 
 
 def membrane_of(drum_: Drum, found: Partials, body: Theta | None) -> Drum:

@@ -104,6 +104,7 @@ class _Task:
 
 
 @lru_cache(1)
+@one_blas_thread
 def prepare() -> None:
     """Compile, and compute what is kept, before the clock runs."""
     unit_attack_power()

@@ -24,6 +24,9 @@ SEED = 20231
 SHAPE = (N_BANDS, N_DECAYS)  # shape of attack powers
 EARLIER_SHAPE = (12, 5)  # of attack powers of earlier files: without the two highest bands and
 FIRST_DECAY = 1  # the first and the last decay
+FIRST_WIRES_BAND = 4  # bands from here on, above 254 Hz, stop with the wires
+NEVER_S = 10.0  # s: wires that stop so late never do, the noise dies away by its decays alone
+WIRES_S = (0.01, NEVER_S)  # s: range of the time when the wires stop
 INAUDIBLE = 1e-12  # amplitude
 LOUDEST = 1e6  # power: largest allowed attack power, 60 dB above the body's peak
 
@@ -58,17 +61,29 @@ def noise(sample_rate: float) -> np.ndarray:
     return out
 
 
-def envelopes(powers: np.ndarray, seconds: np.ndarray) -> np.ndarray:
+def envelopes(powers: np.ndarray, seconds: np.ndarray, wires_s: float = NEVER_S) -> np.ndarray:
     """Amplitude of each band over time.
 
     Args:
         powers: SHAPE, the power of each decay at 0 s.
         seconds: (times,), s from the onset.
+        wires_s: s, when the wires stop, as Drum has it.
 
     Returns:
         (N_BANDS, times).
     """
-    return np.sqrt(np.maximum(powers @ fading(seconds), 0))
+    amplitudes = np.sqrt(np.maximum(powers @ fading(seconds), 0))
+    amplitudes[FIRST_WIRES_BAND:] *= stopping(seconds, wires_s)
+    return amplitudes
+
+
+def stopping(seconds, wires_s: float):
+    """What wires that stop leave of the amplitude; compiled for the voices as well.
+
+    They rattle no more once the head moves too little to throw them off: noise of snares ends
+    faster than any exponential.
+    """
+    return np.exp(-((seconds / wires_s) ** 2)) if wires_s < NEVER_S else np.exp(0 * seconds)
 
 
 def fading(seconds: np.ndarray) -> np.ndarray:
@@ -85,8 +100,8 @@ def units(sample_rate: float, n_samples: int) -> Iterator[np.ndarray]:
         n_samples: length of each; they end with the noise's period.
 
     Yields:
-        (samples,) float32, for each band its decays. What cannot be heard is 0: the smallest float32
-        numbers would slow down whatever is done with them.
+        (samples,) float32, for each band its decays. What cannot be heard is 0: the smallest
+        float32 numbers would slow down whatever is done with them.
     """
     bands = noise(sample_rate)[:, :n_samples]
     seconds = np.arange(bands.shape[1]) / sample_rate
@@ -101,18 +116,21 @@ def rise(seconds: np.ndarray) -> np.ndarray:
     return np.minimum(seconds / RISE_S, 1)
 
 
-def render(powers: np.ndarray, sample_rate: int, n_samples: int) -> np.ndarray:
+def render(
+    powers: np.ndarray, sample_rate: int, n_samples: int, wires_s: float = NEVER_S
+) -> np.ndarray:
     """Render the attack.
 
     Args:
         powers: SHAPE.
         sample_rate: Hz.
         n_samples: length of the result.
+        wires_s: as in `envelopes`.
 
     Returns:
         (n_samples,) float32, from the beginning of the noise's period.
     """
-    amplitudes = envelopes(powers, np.arange(n_samples) / sample_rate)
+    amplitudes = envelopes(powers, np.arange(n_samples) / sample_rate, wires_s)
     out = np.zeros(n_samples, np.float32)
     for band, amplitude in zip(noise(sample_rate), amplitudes):
         out += amplitude * np.resize(band, n_samples)
@@ -137,6 +155,13 @@ def decays_of(powers) -> tuple[float, ...]:
 def edges_hz() -> np.ndarray:
     """Edges of the bands, (N_BANDS + 1,) Hz."""
     return LOWEST_HZ * 2 ** (OCTAVES * np.arange(N_BANDS + 1) / N_BANDS)
+
+
+def check_wires(wires_s: float) -> None:
+    """Raise ValueError, which names value and range, unless the wires may stop after wires_s."""
+    low, high = WIRES_S
+    if isinstance(wires_s, bool) or not low <= wires_s <= high:  # NaN fails
+        raise ValueError(f"the wires stop after {wires_s} s, allowed is {low:g} to {high:g} s")
 
 
 def check_powers(powers) -> None:

@@ -29,6 +29,7 @@ DRUM = np.dtype(
         ("mallet_hz", np.float64),
         ("tension", np.float64),
         ("glide_s", np.float64),
+        ("wires_s", np.float64),
         ("n_partials", np.int64),
         ("partials", np.float64, (MOST_PARTIALS, len(partials.LIMITS))),  # fields of Partial
         ("attack_powers", np.float64, attack.SHAPE),
@@ -61,7 +62,8 @@ def to_record(drum) -> np.ndarray:
     record["omega"], record["tau"], record["p"], record["D"], record["alpha"] = drum.theta
     record["x1"], record["x2"] = drum.strike
     record["mallet_hz"], record["tension"] = drum.mallet_hz, drum.tension
-    record["glide_s"], record["n_partials"] = drum.glide_s, len(drum.partials)
+    record["glide_s"], record["wires_s"] = drum.glide_s, drum.wires_s
+    record["n_partials"] = len(drum.partials)
     if drum.partials:
         record["partials"][: len(drum.partials)] = drum.partials
     if drum.attack_powers is not None:

@@ -30,6 +30,7 @@ class Drum(NamedTuple):
     attack_powers: AttackPowers | None = None  # per band and decay, relative to the body's peak^2
     partials: tuple[Partial, ...] = ()  # of the recorded drum, at most partials.MOST_PARTIALS
     glide_s: float = DEFAULT_GLIDE_S  # s: decay of the tension, where there are partials
+    wires_s: float = attack.NEVER_S  # s: when the upper bands of the attack's noise stop
 
     def value(self, name: str) -> float:
         """The value of the parameter `name`, one of DRUM_PARAMETERS."""
@@ -54,6 +55,7 @@ class Drum(NamedTuple):
             PARAMETERS[name].check(self.value(name))
         if self.attack_powers is not None:
             attack.check_powers(self.attack_powers)
+        attack.check_wires(self.wires_s)
         partials.check(self.partials, self.glide_s)
 
     def modes(self, force: float = 1.0) -> ftm.Modes:
@@ -164,7 +166,7 @@ def render_mixed(
         x = x / np.float32(largest)
     if drum.attack_powers is not None and attack_mix > 0:
         x = x + np.float32(attack_mix) * attack.render(
-            np.array(drum.attack_powers), sample_rate, n_samples
+            np.array(drum.attack_powers), sample_rate, n_samples, drum.wires_s
         )
     return x, largest
 

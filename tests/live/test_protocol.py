@@ -237,7 +237,8 @@ JSON = [  # what `live --json` prints; what a version printed stays, more may co
         {"event": "theta", "time_s": 1.0, "stage": "full", "by": "attack", "pad": PAD + 1,
          "theta": TOM._asdict(), "levels": [list(row) for row in POWERS], "x1": 0.3, "x2": 0.45,
          "mallet_hz": 900.0, "tension": 0.2, "partials": [[2, 1, -30.5, 1.2, -6.0, 0.3]],
-         "glide_s": 0.15, "distance": 0.25, "spread": [0.1] * 5, "doubt": "x", "same_drum": None,
+         "glide_s": 0.15, "wires_s": 10.0,
+         "distance": 0.25, "spread": [0.1] * 5, "doubt": "x", "same_drum": None,
          "observed_s": 0.01, "latency_ms": 1.0},
     ),
     (
