@@ -73,8 +73,10 @@ def of_answer(event: Answered, before: Matched | None) -> Matched:
 
 
 def of_match(match: Match) -> Matched:
-    """From the match of a recording."""
-    stages = tuple(Stage(stage.name, None, stage.distance) for stage in match.stages)
+    """From the match of a recording; stages that found no nearer drum are left out."""
+    first, *later = match.stages
+    nearer = [stage for before, stage in zip(match.stages, later) if stage.drum != before.drum]
+    stages = tuple(Stage(stage.name, None, stage.distance) for stage in (first, *nearer))
     theta = match.stages[0].drum.theta
     return Matched(
         for_pad(match.drum), match.hit, theta, stages, 0, match.spread, match.no_drum_reason
