@@ -16,7 +16,9 @@ import scipy.ndimage
 
 from matcher.matching.features import SAMPLE_RATE
 
-LOWEST_HZ, HIGHEST_HZ = 30.0, 1500.0  # Hz
+LOWEST_HZ, HIGHEST_HZ = 22.0, 1500.0  # Hz
+RUMBLE_HZ = 40.0  # Hz: below, a tone is more often of the floor and the stands than of the head
+RUMBLE_ORDER = 4
 BEGIN_S = 0.02  # s from the onset: the noise of the strike has gone
 OBSERVED_S = 0.2  # s from then on
 FADE_S = 0.01  # s: so that the beginning is no step
@@ -68,4 +70,5 @@ def _salience(clip: np.ndarray) -> np.ndarray:
     hz = LOWEST_HZ * 2 ** (_cents() / 1200)
     lines = np.arange(len(spectrum)) * SAMPLE_RATE / FFT_SAMPLES
     power = np.interp(hz, lines, np.abs(spectrum) ** 2) / hz**EXPONENT
+    power /= 1 + (RUMBLE_HZ / hz) ** RUMBLE_ORDER
     return power / max(power.sum(), np.finfo(float).tiny)

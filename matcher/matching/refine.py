@@ -93,7 +93,7 @@ class _Task:
     def next(self, last: Refined, drum_: Drum, name: str, deviation=None) -> Refined:
         """The stage after `last`: a drum, or the last one again where the drum is no nearer."""
         distance, spread, work = self.target.distance(drum_), None, self.work
-        if distance >= last.distance:
+        if distance >= last.distance or not self._nearer_over_noise(drum_, last.drum):
             drum_, distance = last.drum, last.distance
             spread, deviation = last.spread, last.deviation
         elif deviation is not None:
@@ -101,6 +101,13 @@ class _Task:
             spread = confidence.spread(deviation, distance, moved)
         spent = 1e3 * work.elapsed_s, work.units, work.limited
         return Refined(drum_, distance, name, *spent, spread, deviation, self.found, self.same_drum)
+
+    def _nearer_over_noise(self, drum_: Drum, other: Drum) -> bool:
+        """Whether a drum is not nearer only because it imitates the background."""
+        if not np.any(self.target.noise):
+            return True
+        distance = self.target.distance_over_noise
+        return distance(drum_) < distance(other)
 
 
 @lru_cache(1)
@@ -310,7 +317,7 @@ def _nearest(drums: Iterable[Drum], task: _Task) -> Drum | None:
     best, least = None, np.inf
     for drum_ in drums:
         task.work.add(RECORDED)
-        if (distance := task.target.distance(drum_)) < least:
+        if (distance := task.target.distance_over_noise(drum_)) < least:
             best, least = drum_, distance
         if task.work.stopped():
             break

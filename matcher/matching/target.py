@@ -174,6 +174,16 @@ class Target:
         twin = drum.render(drum_, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
         return distance_from(self.log_cqt, twin[: len(self.clip)] if self.ends_in_hit else twin)
 
+    def distance_over_noise(self, drum_: Drum) -> float:
+        """As distance, of the drum's sound over the recording's background."""
+        if not np.any(self.noise):
+            return self.distance(drum_)
+        twin = normalise(drum.render(drum_, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE))
+        twin = twin[: len(self.clip)] if self.ends_in_hit else twin
+        amplitude = np.sqrt(DISTANCE.magnitude(twin) ** 2 + self.noise[:, None] ** 2)
+        away = self.log_cqt - np.log1p(amplitude / FLOOR)
+        return float(np.linalg.norm(away) / np.linalg.norm(self.log_cqt))
+
     @cached_property
     def _last(self) -> int:
         """Samples from which on nothing is audible, or the clip is cut off."""

@@ -665,3 +665,30 @@ def test_a_grown_strike_with_partials_is_the_strike_itself():
         assert pool.sounding == 1
         outs.append(pool.out[0])
     assert db(outs[1] - outs[0], outs[0]) < -70
+
+
+@pytest.mark.parametrize("wires_s", [0.05, 0.2])
+def test_wires_stop_as_they_do_offline_and_rattle_again_with_the_next_strike(wires_s):
+    quiet = Drum(LOW._replace(tau=0.002, p=1.0), attack_powers=WHOLE.attack_powers)
+    drum_ = quiet._replace(wires_s=wires_s)
+    pool = Pool(Pad(36))
+    pool.put_drum(0, drum_)
+    pool.strike(0)
+    n = RATE // 2
+    pool.play(n)
+    offline = drums.render(drum_, RATE, 0.5, peak=HALF)
+    forever = drums.render(quiet, RATE, 0.5, peak=HALF)
+
+    def above(x, part):  # power above the bands that do not stop
+        power = np.abs(np.fft.rfft(x[part], 2**15)) ** 2
+        return power[int(400 / RATE * 2**15) :].sum()
+
+    for part in (slice(0, 2400), slice(RATE // 25, RATE // 10)):
+        assert 0.3 < above(pool.out[0], part) / above(offline, part) < 3
+    late = slice(round(2.5 * wires_s * RATE), n)
+    if late.start < n - 2000:
+        assert above(pool.out[0], late) < 1e-4 * above(forever, late)
+    pool.strike(0)
+    pool.play(n)
+    again = pool.out[0, n:]
+    assert 0.3 < above(again, slice(0, 2400)) / above(pool.out[0, :n], slice(0, 2400)) < 3

@@ -57,3 +57,20 @@ def test_check_powers_says_what_is_allowed():
     with pytest.raises(ValueError, match=r"allowed are 14 rows of 7 numbers from 0 to 1e[+]06"):
         attack.check_powers(((0.1,) * 5,) * 12)
     attack.check_powers(tuple(map(tuple, attack.widened(((0.1,) * 5,) * 12))))
+
+
+def test_wires_stop_and_the_lower_bands_do_not():
+    powers, t = np.full(attack.SHAPE, 0.01), np.array([0.0, 0.05, 0.1, 0.2])
+    ratio = attack.envelopes(powers, t, 0.1)[:, 1:] / attack.envelopes(powers, t)[:, 1:]
+    first = attack.FIRST_WIRES_BAND
+    np.testing.assert_allclose(ratio[:first], 1)
+    np.testing.assert_allclose(ratio[first:], np.tile(np.exp(-np.array([0.25, 1, 4])), (10, 1)))
+    assert attack.edges_hz()[first] == pytest.approx(254, abs=1)
+    forever = attack.envelopes(powers, t, attack.NEVER_S)
+    np.testing.assert_array_equal(forever, attack.envelopes(powers, t))
+
+
+@pytest.mark.parametrize("wires_s", [0.0, np.nan, -1.0, 11.0])
+def test_wires_that_cannot_stop_then(wires_s):
+    with pytest.raises(ValueError, match=r"the wires stop after .* s, allowed is 0[.]01 to 10 s"):
+        attack.check_wires(wires_s)
