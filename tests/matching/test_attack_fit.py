@@ -31,14 +31,15 @@ def test_steady_noise_is_no_attack():
 @pytest.mark.parametrize("wires_s", [0.1, 0.3, attack.NEVER_S])
 def test_it_is_found_when_the_wires_stop(wires_s):
     powers = np.zeros(attack.SHAPE)
-    powers[5:13, 4] = 0.02  # 0.2 s: they are still loud when they stop
+    bands = slice(5, 13, 2)  # neighbours would add up in amplitude
+    powers[bands, 4] = 0.02  # 0.2 s: they are still loud when they stop
     whole = BODY + attack.render(powers, RATE, N_SAMPLES, wires_s)
     found = WholeBand(whole, False).attack(BODY)
     assert wires_s / 2 <= found.wires_s <= 2 * wires_s
     t = np.array([0.5, 1.0]) * min(wires_s, 0.3)
     there, wanted = (
-        np.sum(attack.envelopes(of, t, until)[5:13] ** 2, axis=0)
+        np.sum(attack.envelopes(of, t, until)[bands] ** 2, axis=0)
         for of, until in ((found.powers, found.wires_s), (powers, wires_s))
     )
-    assert there == pytest.approx(wanted, rel=0.3)
+    assert np.all(np.abs(np.log(there / wanted)) < np.log(2))  # the times tried are that coarse
     assert WholeBand(whole, False).attack(BODY, wires_s).wires_s == wires_s
