@@ -24,7 +24,7 @@ from matcher.live.protocol import (
     State,
     apply,
 )
-from matcher.matching.refine import Refined
+from matcher.matching.task import Refined
 from matcher.physics.parameters import PARAMETERS
 from matcher.physics.theta import note_name
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 
 from matcher.kits.kit import for_pad
 from matcher.live.protocol import Answered
+from matcher.matching.candidates import candidates, stages_of
 from matcher.matching.effort import EFFORTS
 from matcher.matching.hear import Clip, analysed, whole_band
 from matcher.matching.match import Match
-from matcher.matching.refine import Refined, candidates, stages_of
+from matcher.matching.task import Refined
 from matcher.physics.drum import Drum
 from matcher.physics.theta import Theta
 
@@ -26,7 +27,7 @@ N_SHOWN = 3  # stages that have room: the first and the last two
 class Stage:
     """One step on the way to a matched drum."""
 
-    name: str  # one of refine.STAGES
+    name: str  # one of task.STAGES
     observed_s: float | None  # None: all of a recording
     distance: float | None  # log-CQT, where it was measured
 

@@ -19,6 +19,7 @@ from matcher.matching import confidence, refine
 from matcher.matching.effort import EFFORTS
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import N_SAMPLES
+from matcher.matching.task import STAGES
 from matcher.physics.theta import LIVE, Theta
 from training import command, jobs
 from training.cached_rows import cached_row, file_digest
@@ -51,7 +52,7 @@ def refine_sounds(model: Path, count: int, augmented: bool, workers: int) -> lis
         workers: Processes.
 
     Returns:
-        For each sound "nu", the nu of each of refine.STAGES by its name, "distances" of the stages
+        For each sound "nu", the nu of each of STAGES by its name, "distances" of the stages
         and "deviation", None where there is none.
     """
     tasks = [Task(model, augmented, i) for i in range(count)]
@@ -81,10 +82,10 @@ def error_rows(rows: list[dict]) -> list[dict]:
     def theta(name):
         return LIVE.from_nu(np.array([row[name] for row in rows]))
 
-    errors = {stage: natural_errors(theta("nu"), theta(stage)) for stage in refine.STAGES}
+    errors = {stage: natural_errors(theta("nu"), theta(stage)) for stage in STAGES}
     return [
         {"parameter": name, "unit": UNITS[name]}
-        | {stage: float(np.median(errors[stage][name])) for stage in refine.STAGES}
+        | {stage: float(np.median(errors[stage][name])) for stage in STAGES}
         for name in Theta._fields
     ]
 
@@ -103,7 +104,7 @@ def fit(rows: list[dict]) -> tuple[np.ndarray, np.ndarray]:
     """
     rows = [row for row in rows if row["deviation"] is not None]
     nu, refined, inferred = (
-        np.array([row[name] for row in rows]) for name in ("nu", refine.STAGES[-1], "network")
+        np.array([row[name] for row in rows]) for name in ("nu", STAGES[-1], "network")
     )
     evidence = np.array([
         confidence.evidence(row["deviation"], row["distances"][-1], np.abs(after - before))

@@ -9,6 +9,7 @@ from matcher.matching.encoder import Encoder
 from matcher.matching.features import SAMPLE_RATE
 from matcher.matching.hear import analysed, whole_band
 from matcher.matching.match import Match, MatchOptions, match_file
+from matcher.matching.task import STAGES, Refined
 from matcher.physics import drum
 from training import gallery, jobs, lines
 from training.cached_rows import cached_row, file_digest
@@ -53,7 +54,7 @@ def evaluate(tasks: list[Task], workers: int) -> list[dict]:
 
 def stage_names(rows: list[dict]) -> list[str]:
     """The stages that any of `evaluate`'s rows reached, in order."""
-    return [name for name in refine.STAGES if any(name in row["stages"] for row in rows)]
+    return [name for name in STAGES if any(name in row["stages"] for row in rows)]
 
 
 def _evaluate(task: Task) -> dict:
@@ -80,13 +81,13 @@ def _match(task: Task) -> dict:
     return row
 
 
-def _stages(found: Match, clip, task: Task) -> list[refine.Refined]:
+def _stages(found: Match, clip, task: Task) -> list[Refined]:
     hit = found.hit
     whole, effort = whole_band(hit), EFFORTS[task.effort]
     return refine.refine(clip, found.theta, hit.ended, effort, whole=whole)
 
 
-def _judged(stage: refine.Refined, reference: Sound, task: Task) -> dict:
+def _judged(stage: Refined, reference: Sound, task: Task) -> dict:
     """What the judges say of a stage's twin."""
     twin = Sound.of(drum.render(stage.drum, RATE, LENGTH / RATE)).like(reference)
     row = {

@@ -278,7 +278,7 @@ class Answered(Event):
     hit: int = _in_json(hidden=True)  # number of the hit, from 1
     revision: int = _in_json(hidden=True)  # of the state when the hit began
     observed_part: str = _in_json("stage")  # part of the hit that was matched: "100 ms", "full"
-    stage: str = _in_json("by")  # one of refine.STAGES
+    stage: str = _in_json("by")  # one of task.STAGES
     pad: int = _in_json(convert=_from_1)
     drum: Drum = _in_json(convert=_drum_to_json)
     distance: float | None  # log-CQT distance; None if it was not measured

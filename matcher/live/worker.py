@@ -19,7 +19,7 @@ from matcher.matching.encoder import Encoder
 from matcher.matching.hear import Clip, hear
 from matcher.matching.known import KnownDrum
 from matcher.matching.partials import Stroke
-from matcher.matching.refine import Refined
+from matcher.matching.task import STAGES, Refined, stage_of
 from matcher.physics.drum import Drum
 
 REFINED_S = 0.3  # s: shorter clips are not refined
@@ -46,7 +46,7 @@ class Answer:
 
     job: Job
     drum: Drum
-    stage: str  # one of refine.STAGES
+    stage: str  # one of STAGES
     distance: float | None  # log-CQT distance; None if it was not measured
     spread: tuple[float, ...] | None  # of theta, as matching.confidence defines it
     no_drum_reason: str  # why the sound may not be a drum; empty if it is plausible
@@ -99,7 +99,7 @@ def drums_for(
     """
     clip = job.clip
     heard = hear(clip, encoder)
-    yield Answer(job, for_pad(Drum(heard.theta)), refine.STAGES[0], None, None,
+    yield Answer(job, for_pad(Drum(heard.theta)), STAGES[0], None, None,
                  heard.no_drum_reason)  # fmt: skip
     before = best()
     stages = refine.refine(
@@ -110,7 +110,7 @@ def drums_for(
     # a drum is reported again even if it is not improved: more of the hit was observed
     if found.drum != stages[0].drum or before is not None:
         spread = before.spread if found.spread is None and before else found.spread
-        drum, stage = for_pad(found.drum), refine.stage_of(found.drum)
+        drum, stage = for_pad(found.drum), stage_of(found.drum)
         drums.learn(job, Stroke(heard.x, clip.ended), drum, found)
         yield Answer(
             job, drum, stage, found.distance, spread, heard.no_drum_reason, found.same_drum
@@ -198,5 +198,5 @@ class Worker:
             return
         if not self._put(answer):
             self._last_done = max(self._last_done, hit)
-        elif answer.stage != refine.STAGES[0]:
+        elif answer.stage != STAGES[0]:
             self._best = {hit: answer}

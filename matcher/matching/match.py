@@ -10,10 +10,12 @@ import numpy as np
 from matcher.checks import check_range
 from matcher.matching import confidence, onset, refine
 from matcher.matching.blas import one_blas_thread
+from matcher.matching.candidates import candidates as find_candidates
 from matcher.matching.effort import effort_named
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, distance
 from matcher.matching.hear import Clip, hear
+from matcher.matching.task import Refined
 from matcher.physics import attack, drum, ftm
 from matcher.physics.bank import N_MODES
 from matcher.physics.drum import Drum
@@ -64,8 +66,8 @@ class Match:
     hit: Clip
     twin: np.ndarray = field(repr=False)  # (samples,), duration and peak of the hit
     twin_rate: int  # Hz
-    stages: list[refine.Refined] = field(repr=False)  # of one search, as refine.STAGES
-    candidates: list[refine.Refined] = field(repr=False)  # different drums, nearest first
+    stages: list[Refined] = field(repr=False)  # of one search, as task.STAGES
+    candidates: list[Refined] = field(repr=False)  # different drums, nearest first
     no_drum_reason: str  # why the sound may not be a drum; empty if it is plausible
     effort: str  # name of the effort
     attack_mix: float  # gain of the attack in the twin
@@ -203,7 +205,7 @@ def _match(blocks, read, sample_rate: int, options: MatchOptions) -> Match:
     clock.append(time.perf_counter())
     effort = effort_named(options.effort)
     stages = refine.refine(heard.x, heard.theta, ends_in_hit, effort, whole=heard.whole)
-    candidates = refine.candidates(
+    candidates = find_candidates(
         heard.x, stages, options.n_candidates, ends_in_hit, effort, heard.whole
     )
     nearest, shares = candidates[0].drum, (options.attack_mix, options.as_recorded)

@@ -21,7 +21,7 @@ from matcher.live.protocol import (
     apply,
 )
 from matcher.matching.hear import Clip
-from matcher.matching.refine import Refined
+from matcher.matching.task import Refined
 from matcher.physics import attack
 from matcher.physics.drum import Drum
 from matcher.physics.parameters import PARAMETERS

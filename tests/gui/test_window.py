@@ -41,7 +41,7 @@ from matcher.live.protocol import (
     Strike,
 )
 from matcher.matching.hear import Clip
-from matcher.matching.refine import Refined
+from matcher.matching.task import Refined
 from matcher.physics import attack, drum
 from matcher.physics.drum import Drum
 from matcher.physics.partials import Partial

@@ -15,6 +15,7 @@ from matcher.matching.blas import one_blas_thread
 from matcher.matching.effort import EFFORTS, Work, effort_named
 from matcher.matching.hear import analysed
 from matcher.matching.match import MatchOptions
+from matcher.matching.task import Refined
 from tests.conftest import DATA, TOM, near, sound
 
 ALIKE = 1e-3  # log-CQT: where two searches end in the same valley, chance says which is nearer
@@ -45,7 +46,7 @@ def set_clock(monkeypatch, step_s: float) -> None:
     monkeypatch.setattr(effort, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
 
 
-def found(stages: list[refine.Refined]) -> list[tuple]:
+def found(stages: list[Refined]) -> list[tuple]:
     """All that is not a time."""
     return [(s.drum, s.distance, s.spread, s.units, s.limited) for s in stages]
 

@@ -6,9 +6,10 @@ import pytest
 import soundfile
 
 import matcher
-from matcher.matching import features, refine
+from matcher.matching import features
 from matcher.matching.hear import Clip, analysed, hear
 from matcher.matching.match import MatchOptions, shipped_encoder, twin_distance
+from matcher.matching.task import STAGES
 from matcher.physics import attack, drum
 from matcher.physics.drum import Drum
 from matcher.physics.partials import Partial, of_poles
@@ -81,7 +82,7 @@ def test_the_content_of_match_json(matches):
 def test_a_refined_match_is_nearer_and_its_twin_is_the_whole_drum():
     x, rate = soundfile.read(DATA / "tom_low.flac")
     result = matcher.match(x, rate, MatchOptions(effort="normal"))
-    assert [stage.name for stage in result.stages] == list(refine.STAGES)
+    assert [stage.name for stage in result.stages] == list(STAGES)
     assert result.log_cqt_distance < 0.6 * result.stages[0].distance
     x = result.hit.samples
     twin = drum.render(result.drum, rate, len(x) / rate, float(np.abs(x).max()))

@@ -9,6 +9,7 @@ from matcher.matching import refine
 from matcher.matching.effort import EFFORTS, Effort
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, distance
 from matcher.matching.hear import analysed
+from matcher.matching.task import STAGES
 from matcher.physics import attack, drum
 from matcher.physics.drum import Drum
 from matcher.physics.theta import LIVE
@@ -21,7 +22,7 @@ def test_a_drum_is_found_again_from_a_guess_beside_it():
     truth = Drum(TOM, (0.3, 0.45), 2000.0, 0.3)
     start = near(TOM, np.array([0.02, 0.1, -0.1, 0.1, 0.1]))
     stages = refine.refine(sound(truth), start, effort=PATIENT)
-    assert [stage.name for stage in stages] == list(refine.STAGES)
+    assert [stage.name for stage in stages] == list(STAGES)
     found = stages[1].drum
     assert stages[1].distance < 0.4 * stages[0].distance
     assert found.theta.pitch_hz == pytest.approx(110, rel=0.02)

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from matcher.matching import refine
 from matcher.matching.effort import EFFORTS
 from matcher.matching.encoder import SHIPPED
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, normalise
 from matcher.matching.hear import analysed
 from matcher.matching.match import match_file, shipped_encoder
+from matcher.matching.task import STAGES, Refined
 from matcher.physics import drum
 from matcher.physics.theta import PRESETS, Theta
 from tests.conftest import DATA, draw
@@ -67,7 +67,7 @@ def test_a_folder_of_recordings(tmp_path, capsys, monkeypatch, in_process):
     said, distances, _, measures, positions, patience = capsys.readouterr().out.split("\n\n")
     assert said.startswith("1 of 1 recordings.")  # the rim is not a drum
     rows = rows_of(distances)
-    assert [row["stage"] for row in rows] == list(refine.STAGES)
+    assert [row["stage"] for row in rows] == list(STAGES)
     for name in JUDGES:
         network, *_, last = (float(row[name].split(",")[0]) for row in rows)
         assert 0 < last < network
@@ -99,7 +99,7 @@ def test_equal_strokes_are_matched_to_one_drum(tmp_path, capsys, monkeypatch, in
 def test_the_twin_is_the_guess_and_the_recording_the_truth(monkeypatch):
     """Spectral convergence is relative to the truth, so that the loss is not symmetric."""
     found = match_file(DATA / "tom_low.flac")
-    stage = recordings.refine.Refined(found.drum, 0.0, "network")
+    stage = Refined(found.drum, 0.0, "network")
     monkeypatch.setattr(recordings.refine, "refine", lambda *arguments, **how: [stage])
     row = recordings._match(recordings.Task(DATA / "tom_low.flac", SHIPPED, "normal"))
     clip = normalise(analysed(found.hit))
@@ -142,7 +142,7 @@ def test_degraded_recordings_are_matched_and_kept(tmp_path, monkeypatch, in_proc
     monkeypatch.setenv("DRUM_MATCHER_CACHE", str(tmp_path))
     task = robustness.Task(DATA / "tom_high.flac", SHIPPED, 0, 0.3)
     (row,) = robustness.measure([task], 1)
-    assert list(row) == list(refine.STAGES)
+    assert list(row) == list(STAGES)
     assert 0 < row["attack"] < 1.2
     (kept,) = (tmp_path / "robustness").iterdir()
     kept.write_text('{"network": 1, "body": 2, "attack": 3}')
@@ -185,7 +185,7 @@ def test_confidence_is_such_that_its_share_of_errors_is_within():
         nu, inferred = rng.uniform(-0.5, 0.5, (2, 5))
         rows.append({
             "nu": nu, "network": inferred, "deviation": deviation, "distances": [0.5, 0.3],
-            refine.STAGES[-1]: nu + 3 * deviation * rng.standard_normal(5),
+            STAGES[-1]: nu + 3 * deviation * rng.standard_normal(5),
         })  # fmt: skip
     weights, shares = confidence.fit(rows)
     np.testing.assert_allclose(weights[:, 1], 1, atol=0.15)  # for the logarithm of the deviation

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from matcher.matching.refine import STAGES
+from matcher.matching.task import STAGES
 
 # blue and orange, told apart in any kind of colour vision; grey for references
 COLOURS = ("#0b6fb8", "#d1480f")

@@ -22,6 +22,7 @@ from matcher.matching.encoder import Encoder
 from matcher.matching.features import DISTANCE, N_SAMPLES, SAMPLE_RATE, distance_from
 from matcher.matching.hear import analysed
 from matcher.matching.match import MatchOptions, match_file
+from matcher.matching.task import STAGES
 from matcher.physics import drum
 from matcher.recording import save_atomically
 from training import command, jobs, recordings
@@ -108,7 +109,7 @@ def measure(tasks: list[Task], workers: int) -> list[dict]:
     """Match degraded recordings.
 
     Returns:
-        For each task {stage of refine.STAGES: log-CQT distance from the recording as it was}.
+        For each task {stage of STAGES: log-CQT distance from the recording as it was}.
     """
     return jobs.each(_measure, tasks, workers, "matches")
 
@@ -150,7 +151,7 @@ def summarise(tasks: list[Task], rows: list[dict]) -> list[dict]:
             group = [r for t, r in zip(tasks, rows) if (t.curve, t.value) == (number, value)]
             line = {"curve": curve.axis, "value": f"{value:.3g}"}
             for share, word in ((0.5, ""), (0.9, ", 90th")):
-                for stage in refine.STAGES:
+                for stage in STAGES:
                     line[stage + word] = float(np.quantile([r[stage] for r in group], share))
             lines.append(line)
     return lines
