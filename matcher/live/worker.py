@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from matcher.kits.kit import for_pad
 from matcher.matching import refine
@@ -24,6 +25,7 @@ from matcher.physics.drum import Drum
 
 REFINED_S = 0.3  # s: shorter clips are not refined
 EFFORT = EFFORTS["live"]  # for the part of a hit that was observed
+MOST_INFERRED = 16  # answers of the network for a pad: a roll of hits too short to be refined
 NICENESS = 5  # of the refining thread on Linux: audio and the network's answers come first
 
 
@@ -55,17 +57,29 @@ class Answer:
 
 
 class PadDrums:
-    """What earlier hits told of the drums on the pads."""
+    """What earlier hits told of the drums on the pads.
+
+    `infers` is called in the inferring thread, the others in the refining one.
+    """
 
     def __init__(self):
-        self._last: dict[int, KnownDrum] = {}  # of each pad, as it was answered last
+        self._learned: dict[int, _Learned] = {}  # of each pad
+        # of each pad: hits and the network's drums, whose refined ones may come after the next hit
+        self._inferred: dict[int, tuple[tuple[int, Drum], ...]] = {}
         self._hit, self._before = 0, None  # the hit that is refined, and what was known before it
+
+    def infers(self, job: Job, drum: Drum) -> None:
+        """The network's answer to a job goes to its pad."""
+        inferred = (*self._inferred.get(job.pad, ()), (job.hit, drum))
+        self._inferred[job.pad] = inferred[-MOST_INFERRED:]
 
     def before(self, job: Job) -> KnownDrum | None:
         """What was known of the drum on a job's pad before its hit; None where there is none."""
         if job.hit != self._hit:
-            known = self._last.get(job.pad)
-            if known is None or known.drum != job.on_pad:  # another drum, or it was turned since
+            learned = self._learned.get(job.pad)
+            if learned is not None and self._is_on_pad(learned, job):
+                known = learned.known
+            else:  # another drum, or it was turned since
                 known = job.on_pad and KnownDrum.of_kit(job.on_pad)
             self._hit, self._before = job.hit, known
         return self._before
@@ -73,8 +87,24 @@ class PadDrums:
     def learn(self, job: Job, stroke: Stroke, drum: Drum, refined: Refined) -> None:
         """Remember the answer to a job; drum: as it is put on the pad."""
         known = self.before(job) if refined.same_drum else None
-        known = known or KnownDrum(drum, refined.found)
-        self._last[job.pad] = known.with_stroke(stroke, drum, refined.found)
+        known = (known or KnownDrum(drum, refined.found)).with_stroke(stroke, drum, refined.found)
+        earlier = self._learned.get(job.pad)
+        drums = earlier.drums if earlier is not None and earlier.hit == job.hit else ()
+        self._learned[job.pad] = _Learned(job.hit, known, (*drums, drum))
+
+    def _is_on_pad(self, learned: "_Learned", job: Job) -> bool:
+        """Whether a job's pad had an answer to the hit that was learned from, or to a later one."""
+        inferred = self._inferred.get(job.pad, ())
+        since = [drum for hit, drum in inferred if learned.hit <= hit < job.hit]
+        return job.on_pad in (*learned.drums, *since)
+
+
+class _Learned(NamedTuple):
+    """What is known of the drum on a pad, and from which hit on."""
+
+    hit: int
+    known: KnownDrum
+    drums: tuple[Drum, ...]  # the refined answers to that hit
 
 
 def drums_for(
@@ -99,8 +129,9 @@ def drums_for(
     """
     clip = job.clip
     heard = hear(clip, encoder)
-    yield Answer(job, for_pad(Drum(heard.theta)), STAGES[0], None, None,
-                 heard.no_drum_reason)  # fmt: skip
+    first = for_pad(Drum(heard.theta))
+    drums.infers(job, first)
+    yield Answer(job, first, STAGES[0], None, None, heard.no_drum_reason)
     before = best()
     stages = refine.refine(
         heard.x, heard.theta, clip.ended, EFFORT, stopped, before and before.drum, heard.whole,

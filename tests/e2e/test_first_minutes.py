@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from matcher.live.hits import PARTS_S
 from matcher.physics import drum
 from tests.conftest import DATA
 from tests.e2e.rig import NOTE_ON, SAMPLE_RATE, FarCables, Server
@@ -57,11 +58,11 @@ def test_a_hit_becomes_a_pad_that_plays_and_is_there_again_after_a_restart(
     hit = hit if hit.ndim == 1 else hit.mean(axis=1)
     assert rate == 44100
     play(qtbot, cables, sound=np.concatenate([np.zeros(4800), hit]), tail_s=3.0)
-    qtbot.waitUntil(
+    qtbot.waitUntil(  # until no answer follows, which would be one more step to undo
         lambda: (
             EMPTY in editor.matched
-            and editor.matched[EMPTY].stages[-1].name == "attack"
-            and editor.matched[EMPTY].stages[-1].observed_s > 0.9
+            and editor.matched[EMPTY].stages[-1].name == "partials"
+            and editor.matched[EMPTY].stages[-1].observed_s == pytest.approx(PARTS_S[-1], abs=1e-3)
         ),
         timeout=30000,
     )

@@ -85,14 +85,15 @@ def refined(app) -> list[dict]:
 
 
 @pytest.mark.slow
-def test_a_hit_is_refined_while_it_is_heard_and_its_twin_has_an_attack(stage):
+def test_a_hit_is_refined_while_it_is_heard_and_its_twin_has_the_drums_partials(stage):
     _, app, cables = stage("--pad", 16)
     hit = recording()
     cables.play(at(hit, 0.25), tail_s=3)
     answers = refined(app)
     assert (answers[0]["stage"], answers[0]["by"]) == ("100 ms", "network")
     last = answers[-1]
-    assert last["by"] == "attack" and last["levels"] and last["distance"] < 0.5
+    assert last["by"] == "partials" and last["levels"] and last["distance"] < 0.5
+    assert last["partials"] and last["same_drum"] is None  # the pad was empty
     assert last["doubt"] == "" and len(last["spread"]) == 5
     out = cables.play(notes=[(4000, (NOTE_ON, FIRST + 15, 127))], tail_s=3.2)[:, 0]
     heard = to_analysis_rate(out[np.flatnonzero(out)[0] - 1 :], RATE)
@@ -100,6 +101,21 @@ def test_a_hit_is_refined_while_it_is_heard_and_its_twin_has_an_attack(stage):
     clip = clip[np.argmax(np.abs(clip) > 0.05 * np.abs(clip).max()) :]
     linear = drum.render(Theta(**answers[0]["theta"]), SAMPLE_RATE, 3.0)
     assert distance(clip, heard) < 0.8 * distance(clip, linear)
+
+
+@pytest.mark.slow
+def test_hits_in_quick_succession_are_known_as_one_drum(stage):
+    """Each comes while the one before is refined, as when somebody plays."""
+    _, app, cables = stage("--pad", 16)
+    hit = recording()
+    cables.play(at(hit, 0.25), tail_s=3)
+    first = refined(app)[-1]
+    cables.play(at(hit, 0.25, 1.05, 1.85, 2.65), tail_s=3.2)
+    answers = [e for e in app.drain(3) if e["event"] == "theta" and e["by"] != "network"]
+    assert all(answer["same_drum"] for answer in answers)
+    last = answers[-1]
+    assert (last["stage"], last["by"]) == ("full", "partials")
+    assert last["theta"]["omega"] == pytest.approx(first["theta"]["omega"])
 
 
 def test_controller_16_says_where_the_drum_is_struck(stage):

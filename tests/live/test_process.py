@@ -22,9 +22,11 @@ from matcher.live.protocol import (
 )
 from matcher.live.worker import Answer, Job
 from matcher.matching.hear import Clip
+from matcher.physics import drum
 from matcher.physics.drum import Drum
 from matcher.physics.partials import Partial
 from tests.conftest import TOM
+from tests.live.conftest import ONE
 
 PAD = 3
 
@@ -44,6 +46,16 @@ def answer(hit: int, tau: float, revision: int = 0) -> Answer:
     clip = Clip(np.ones(4800, np.float32), 48000, 0.1, False)
     job = Job(hit, PAD, revision, "full", clip, time.monotonic())
     return Answer(job, Drum(TOM._replace(tau=tau)), "network", None, None, "")
+
+
+def stroke(process, hit: int) -> Answered:
+    """A hit on one drum while the pad is as it is -> its refined answer."""
+    on_pad, revision = process.state.kit.pads[PAD].drum, process.state.revision
+    clip = Clip(drum.render(ONE, 48000, 1.2), 48000, 1.2, False)
+    process.worker.submit(Job(hit, PAD, revision, "full", clip, time.monotonic(), on_pad))
+    while (event := process.published.get(timeout=60)).stage == "network":
+        pass
+    return event
 
 
 def tau(process) -> float:
@@ -125,6 +137,18 @@ def test_a_hit_that_cannot_be_matched_is_reported_and_the_next_one_is_matched(pr
     failed, answered = received
     assert "NaN" in failed.message
     assert answered.hit == 2
+
+
+def test_hits_on_a_pad_keep_its_body_as_it_was_matched_and_as_it_was_turned(process):
+    first = stroke(process, 1)
+    matched = process.state.kit.pads[PAD].drum
+    assert first.same_drum is None and first.drum == matched
+    assert stroke(process, 2).same_drum
+    assert process.state.kit.pads[PAD].theta == matched.theta
+    turned = process.state.kit.pads[PAD].drum.with_value("tau", 1.2 * matched.theta.tau)
+    process.obey(EditPads(1, {PAD: {"drum": turned}}))
+    assert stroke(process, 3).same_drum
+    assert process.state.kit.pads[PAD].theta == turned.theta
 
 
 def test_events_are_published_in_the_order_in_which_they_are_applied(process):
