@@ -6,8 +6,8 @@ import numpy as np
 
 from matcher.kits.kit import Sound
 from matcher.matching import spectrogram
-from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, distance
 from matcher.matching.hear import Clip, to_analysis_rate
+from matcher.matching.match import twin_distance
 from matcher.physics.drum import render
 
 
@@ -29,6 +29,5 @@ def compare(clip: Clip, sound: Sound) -> Comparison:
     twin = render(drum, clip.sample_rate, seconds, peak, *shares)
     both = tuple(to_analysis_rate(x, clip.sample_rate) for x in (clip.samples, twin))
     spectrograms = tuple(spectrogram.levels(x) for x in both)
-    whole = render(drum, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE, peak, *shares)
-    apart = distance(both[0], whole[: len(both[0])] if clip.ended else whole)
-    return Comparison(clip, twin, spectrograms, both, apart)
+    distance = twin_distance(both[0], drum, clip.ended, *shares)
+    return Comparison(clip, twin, spectrograms, both, distance)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+import numpy as np
+
 from gui.matched import Matched, of_answer
 from matcher.kits.document import Document
 from matcher.kits.kit import LONGEST_NAME, Kit, Pad, for_pad
@@ -26,7 +28,7 @@ from matcher.live.protocol import (
 )
 from matcher.matching.task import Refined
 from matcher.physics.parameters import PARAMETERS
-from matcher.physics.theta import note_name
+from matcher.physics.theta import LIVE, Theta, note_name
 
 KEPT_BY_PASTE = ("note",)  # fields of a pad that stay when another is pasted on it
 KEPT_BY_CLEAR = ("note", "gain_db", "pan", "tune", "choke", "curve")
@@ -101,9 +103,10 @@ class Editor:
         matched = self.armed_match
         if matched is None or self.pad.drum is None:
             return [], -1
+        names = _names([found.drum.theta for found in matched.candidates])
         words = [
-            f"{i}: {note_name(found.drum.theta.pitch_hz)}, distance {found.distance:.2f}"
-            for i, found in enumerate(matched.candidates, 1)
+            f"{i}: {name}, distance {found.distance:.2f}"
+            for i, (name, found) in enumerate(zip(names, matched.candidates), 1)
         ]
         drums = [for_pad(found.drum) for found in matched.candidates]
         return words, drums.index(matched.drum) if matched.drum in drums else -1
@@ -310,6 +313,22 @@ class Editor:
 def plain_name(name: str) -> str:
     """A name with nothing that a kit does not allow."""
     return "".join(c if c.isprintable() else " " for c in name)[:LONGEST_NAME]
+
+
+def _names(thetas: list[Theta]) -> list[str]:
+    """Drums by their notes; those that share one also by pitch and by where they differ most."""
+    notes = [note_name(theta.pitch_hz) for theta in thetas]
+    names = []
+    for theta, note in zip(thetas, notes):
+        of_note = [other for other, its in zip(thetas, notes) if its.split()[0] == note.split()[0]]
+        name = note
+        if len(of_note) > 1:
+            away = np.ptp(LIVE.to_nu(Theta(*np.transpose(of_note))), axis=0)
+            rows = PARAMETERS["omega"], LIVE.parameters[1 + int(np.argmax(away[1:]))]
+            pitch, other = (row.format(getattr(theta, row.name)) for row in rows)
+            name += f", {pitch}, {rows[1].label.lower()} {other}"
+        names.append(name)
+    return names
 
 
 def _replaced(pad: int, before: Pad, matched: Matched | None, by: str) -> Replaced | None:

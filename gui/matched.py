@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from matcher.kits.kit import for_pad
 from matcher.live.protocol import Answered
+from matcher.live.report import ANOTHER_DRUM, SAME_DRUM
 from matcher.matching.candidates import candidates, stages_of
 from matcher.matching.effort import EFFORTS
 from matcher.matching.hear import Clip, analysed, whole_band
@@ -18,7 +19,7 @@ STAGES = {  # in words
     "network": "network",
     "body": "body",
     "attack": "with attack",
-    "partials": "with its own partials",
+    "partials": "own partials",
 }
 N_SHOWN = 3  # stages that have room: the first and the last two
 
@@ -50,15 +51,19 @@ class Matched:
     hit: int = 0  # the engine's number of the hit; 0: it came from no microphone
     spread: tuple[float, ...] | None = None  # of theta, as matching.confidence defines it
     no_drum_reason: str = ""  # why it may be no drum
+    same_drum: bool | None = None  # as Answered: a stroke on the drum that was on the pad
     candidates: tuple[Refined, ...] = field(default=(), repr=False)  # that differ, with this one
 
     @property
     def words(self) -> str:
-        """Its stages in words: the first and the last two."""
+        """The first and the last two stages in words; whether it is the drum of before."""
         rows = [stage.words for stage in self.stages]
         if len(rows) > N_SHOWN:
             rows[1 : 1 - N_SHOWN] = ["…"]
-        return " → ".join(rows)
+        stages = " → ".join(rows)
+        if self.same_drum is None:
+            return stages
+        return f"{stages}; {SAME_DRUM if self.same_drum else ANOTHER_DRUM}"
 
 
 def of_answer(event: Answered, before: Matched | None) -> Matched:
@@ -69,8 +74,9 @@ def of_answer(event: Answered, before: Matched | None) -> Matched:
     theta = event.drum.theta if from_network else before and before.network_theta
     spread = before.spread if event.spread is None and before is not None else event.spread
     return Matched(
-        event.drum, event.clip, theta, (*stages, stage), event.hit, spread, event.no_drum_reason
-    )
+        event.drum, event.clip, theta, (*stages, stage), event.hit, spread, event.no_drum_reason,
+        event.same_drum,
+    )  # fmt: skip
 
 
 def of_match(match: Match) -> Matched:

@@ -56,6 +56,8 @@ class ComparisonPanel(QWidget):
         self.waves = _waves()
         self.distance, self.stages = label("Hit a drum, or drop a recording here."), label("", True)
         self.stages.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.stages.setWordWrap(True)
+        self.stages.setMinimumHeight(round(2 * em(self)))  # so that nothing moves with its words
         self.ab = QPushButton("A/B")
         self.ab.setToolTip("Play the recorded hit, then its twin, in turns (key B)")
         self.ab.setAccessibleName("A/B: play the recorded hit or its twin")

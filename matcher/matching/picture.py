@@ -161,7 +161,10 @@ def _levels(amplitude: np.ndarray) -> np.ndarray:
 
 def _words(axes, match) -> None:
     axes.axis("off")
-    rows = [*describe(match.theta), *describe_strike(match.drum, match.attack_mix)]
+    rows = [
+        *describe(match.theta),
+        *describe_strike(match.drum, match.attack_mix, match.as_recorded),
+    ]
     margins = list(confidence.margins(match.spread).values()) if match.spread else []
     step = 1 / max(9, len(rows) + bool(match.no_drum_reason))  # all fit
     for i, (label, value, meaning) in enumerate(rows):

@@ -225,7 +225,37 @@ def test_what_was_matched_goes_with_undo_and_paste(editor):
     assert editor.matched[3] == editor.matched[PAD]
 
 
+@pytest.mark.parametrize(
+    "same, words",
+    [(True, "fitted together with earlier hits on this drum"), (False, "another drum than before")],
+)
+def test_whether_a_hit_is_on_the_drum_of_before_is_told_beside_the_stages(editor, same, words):
+    editor.take(answer(editor))
+    assert "drum" not in editor.armed_match.words  # nothing is known of it
+    editor.take(answer(editor, 0.5, stage="partials", distance=0.12, same_drum=same))
+    assert editor.armed_match.words.endswith(f"own partials 0.12; {words}")
+    editor.take(answer(editor, 0.6, hit=2))
+    assert "drum" not in editor.armed_match.words
+
+
 # candidates
+
+
+@pytest.mark.parametrize(
+    "others, names",
+    [
+        ([TOM._replace(omega=1.01 * TOM.omega, alpha=0.5)], "A2 +0 cents, 110.0 Hz, shape 0.70"),
+        ([TOM._replace(tau=0.1)], "A2 +0 cents, 110.0 Hz, decay 0.3 s"),
+        ([SNARE], "A2 +0 cents"),
+    ],
+)
+def test_candidates_with_the_same_note_are_told_apart(editor, others, names):
+    editor.take(answer(editor))
+    found = tuple(Refined(Drum(theta), 0.2, "attack") for theta in (TOM, *others))
+    assert editor.attach_candidates(PAD, editor.armed_match, found)
+    words, _ = editor.candidates
+    assert words[0] == f"1: {names}, distance 0.20"
+    assert len({row.split(": ")[1] for row in words}) == len(words)
 
 
 def test_candidates_are_listed_and_the_one_on_the_pad_is_known(editor):
