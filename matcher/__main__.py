@@ -63,6 +63,7 @@ def _match_options(arguments):
         encoder=Encoder(arguments.model) if arguments.model else None,
         effort=arguments.effort, attack_mix=arguments.attack_mix,
         as_recorded=arguments.as_recorded, n_candidates=arguments.candidates,
+        strokes=tuple(arguments.strokes),
     )  # fmt: skip
 
 
@@ -93,6 +94,8 @@ def _print_match(result) -> None:
     if result.limited:
         limit_s = EFFORTS[result.effort].limit_s
         print(f"  cut short by its time limit, {limit_s:g} s: a less busy machine may come nearer")
+    for path, same_drum in result.strokes.items():
+        print(f"  {path}: " + ("fitted together" if same_drum else "another drum, left out"))
     if result.no_drum_reason:
         print(f"  {result.no_drum_reason}")
 

@@ -25,6 +25,7 @@ MATCH_EXAMPLES = """examples:
   drum-matcher match tom.wav --as-recorded 0     render the ideal membrane, without its own tones
   drum-matcher match tom.wav --effort network    take the network's estimate as it is: faster
   drum-matcher match tom.wav --effort patient    search until next to nothing is gained
+  drum-matcher match 1.wav --strokes 2.wav 3.wav    fit three strokes on one drum together
   drum-matcher match tom.wav --json | python -m json.tool
 """
 LIVE_EXAMPLES = """examples:
@@ -98,6 +99,11 @@ def _add_match(commands) -> argparse.ArgumentParser:
         "--candidates", type=int, default=1, metavar="N",
         help="number of different drums to look for, 1 to 3; the twins of further ones are written "
         "to resynthesis-2.wav and so on; default 1",
+    )  # fmt: skip
+    match.add_argument(
+        "--strokes", type=Path, nargs="+", default=[], metavar="FILE",
+        help="recordings of other strokes on the same drum, at most 2: their loudest hits are "
+        "fitted together with this one; one on another drum is left out",
     )  # fmt: skip
     match.add_argument("--json", action="store_true", help="print match.json and nothing else")
     match.add_argument("--no-picture", action="store_true", help="do not draw match.png")

@@ -44,6 +44,7 @@ TRAINING_CODE = {  # kind of row: the modules of training that make it
     "yardsticks": ("positions.py", *JUDGING_CODE),
     "patience": ("cma_search.py", "jobs.py"),
     "robustness": ("studies/robustness.py", "jobs.py"),
+    "strokes": ("known_drums.py", "jobs.py"),
 }
 
 

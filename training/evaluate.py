@@ -10,9 +10,9 @@
 A folder's hits.csv (columns file, instrument, is_drum), if there is one, says which recordings are
 of drums; without it all are. With the columns kit, drum, mic, stroke, velocity_layer, round_robin
 and hit as well, twins have positions between another stroke on the same drum, 0, and another drum
-of its kind, 1. Tables are Markdown. Distances of synthetic sounds come with their standard
-deviation and the standard error of their mean; what is of recordings, with bootstrap intervals of
-95 %.
+of its kind, 1, and equal strokes are matched alone and with their drum known from others. Tables
+are Markdown. Distances of synthetic sounds come with their standard deviation and the standard
+error of their mean; what is of recordings, with bootstrap intervals of 95 %.
 """
 
 import argparse

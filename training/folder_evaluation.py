@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from training import gallery, hits, positions, recordings, report, strokes
+from training import gallery, hits, known_drums, positions, recordings, report, strokes
 from training.hits import Hit
 from training.markdown import table
 
@@ -24,6 +24,11 @@ class Settings:
     def task(self, hit: Hit) -> recordings.Task:
         """How one recording is matched."""
         return recordings.Task(hit.path, self.model, self.effort, self.patience, None, self.jtfs)
+
+    def stroke(self, hit: Hit, earlier: list[Hit] | tuple = ()) -> known_drums.Task:
+        """How one stroke is matched, alone or with its drum known from earlier ones."""
+        paths = tuple(other.path for other in earlier)
+        return known_drums.Task(hit.path, self.model, self.effort, paths)
 
 
 def of_stages(settings: Settings) -> str:
@@ -66,7 +71,8 @@ def of_strokes(settings: Settings) -> str:
     for title, pairs_of in kinds.items():
         pairs = sample_pairs(pairs_of(part), settings.count)
         if pairs:
-            sections += [f"{title}, each stroke matched alone:", table(_agreement(pairs, settings))]
+            said = f"{title}, each stroke matched alone, and with its drum known from other strokes"
+            sections += [f"{said}:", table(_agreement(pairs, part, settings))]
     if not sections:
         raise ValueError(f"{settings.folder}/hits.csv lists no two strokes on one drum; it needs "
                          f"the columns {', '.join(hits.OF_STROKES)}")  # fmt: skip
@@ -79,18 +85,51 @@ def sample_pairs(pairs: list[strokes.Pair], count: int | None) -> list[strokes.P
     return [pairs[int(hit.hit)] for hit in hits.sample(numbered, count)]
 
 
-def _agreement(pairs: list[strokes.Pair], settings: Settings) -> list[dict]:
-    both = sorted({hit for pair in pairs for hit in pair}, key=lambda hit: hit.path)
-    rows = recordings.evaluate([settings.task(hit) for hit in both], settings.workers)
-    last = {hit: list(row["stages"].values())[-1] for hit, row in zip(both, rows)}
+def _agreement(pairs: list[strokes.Pair], part: list[Hit], settings: Settings) -> list[dict]:
+    """A row for each instrument; a side is a stroke and the pair that it is of."""
+    alone = {hit: settings.stroke(hit) for pair in pairs for hit in pair}
+    known = {
+        (hit, pair): settings.stroke(hit, others)
+        for hit, pair in _sides(pairs)
+        if (others := strokes.earlier(hit, pair, part))
+    }
+    wrong = {
+        side: replace(task, path=other.path, only_recognised=True)
+        for side, task in known.items()
+        if (other := strokes.on_another_drum(side[0], part))
+    }
+    tasks = [task for sides in (alone, known, wrong) for task in sides.values()]
+    matched = known_drums.match(tasks, settings.workers)
 
-    def alone(pair: strokes.Pair) -> tuple[dict, dict]:
-        return last[pair[0]], last[pair[1]]
+    def matches_alone(pair: strokes.Pair) -> strokes.Matches:
+        return matched[alone[pair[0]]], matched[alone[pair[1]]]
 
-    return [
-        {"instrument": name} | strokes.agreement(group, {"alone": alone})
-        for name, group in report.groups(pairs, lambda pair: pair[0].instrument).items()
-    ]
+    def matches_known(pair: strokes.Pair) -> strokes.Matches | None:
+        tasks = [known.get((hit, pair)) for hit in pair]
+        return (matched[tasks[0]], matched[tasks[1]]) if all(tasks) else None
+
+    rows = []
+    for name, group in report.groups(pairs, lambda pair: pair[0].instrument).items():
+        ways = {"alone": matches_alone, "drum known": matches_known}
+        rows.append({
+            "instrument": name,
+            **strokes.agreement(group, ways),
+            "no other strokes": sum(matches_known(pair) is None for pair in group),
+            "recognised": _share_of_same(group, known, matched),
+            "another drum taken for it": _share_of_same(group, wrong, matched),
+        })  # fmt: skip
+    return rows
+
+
+def _sides(pairs: list[strokes.Pair]) -> list[tuple[Hit, strokes.Pair]]:
+    return [(hit, pair) for pair in pairs for hit in pair]
+
+
+def _share_of_same(pairs: list[strokes.Pair], tasks: dict, matched: dict) -> str:
+    """The share of tasks, of the sides that have one, whose strokes are on the known drum."""
+    sides = [side for side in _sides(pairs) if side in tasks]
+    same = [matched[tasks[side]]["same_drum"] for side in sides]
+    return strokes.share(same, [hit.shell for hit, _ in sides])
 
 
 def _positions(results: list[report.Result], part: list[Hit]) -> list[str]:

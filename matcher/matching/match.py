@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from matcher.checks import check_range
-from matcher.matching import confidence, onset, refine
+from matcher.matching import confidence, onset, partials, refine
 from matcher.matching.blas import one_blas_thread
 from matcher.matching.candidates import candidates as find_candidates
 from matcher.matching.effort import effort_named
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, distance
-from matcher.matching.hear import Clip, hear
+from matcher.matching.hear import Clip, Heard, hear
+from matcher.matching.known import MOST_STROKES, KnownDrum
+from matcher.matching.partials import Stroke
 from matcher.matching.task import Refined
 from matcher.physics import attack, drum, ftm
 from matcher.physics.bank import N_MODES
@@ -44,6 +46,8 @@ class MatchOptions:
     attack_mix: float = 1.0  # gain of the attack in the twin, 0 to 1
     as_recorded: float = 1.0  # 0: the twin's tones are the membrane's, 1: the recording's
     n_candidates: int = 1  # different drums to look for, each with this effort
+    # recordings of other strokes on the same drum, which are fitted together with the hit
+    strokes: tuple[str | Path, ...] = ()
 
     def __post_init__(self):
         if self.rate is not None:
@@ -52,6 +56,9 @@ class MatchOptions:
         for name in ("attack_mix", "as_recorded"):
             check_range(name, getattr(self, name), PARAMETERS[name].low, PARAMETERS[name].high)
         check_range("n_candidates", self.n_candidates, *CANDIDATES)
+        check_range("the number of other strokes", len(self.strokes), 0, MOST_STROKES)
+        if self.strokes and self.effort == "network":
+            raise ValueError("other strokes need refining; choose another effort than network")
 
 
 DEFAULTS = MatchOptions()
@@ -75,6 +82,7 @@ class Match:
     log_cqt_distance: float  # of the twin from the hit
     elapsed_ms: dict  # time of each step: read, features, encoder, refine, render; and total
     encoder: Encoder = field(repr=False)
+    strokes: dict[str, bool] = field(default_factory=dict)  # path: whether it is on the same drum
 
     @property
     def theta(self) -> Theta:
@@ -136,6 +144,9 @@ class Match:
                 "limited": self.limited,
             },
             "doubt": self.no_drum_reason,
+            "strokes": [
+                {"file": path, "same_drum": same_drum} for path, same_drum in self.strokes.items()
+            ],
             "stages": [
                 {"name": stage.name, "log_cqt": stage.distance, "elapsed_ms": stage.elapsed_ms}
                 for stage in self.stages
@@ -204,7 +215,12 @@ def _match(blocks, read, sample_rate: int, options: MatchOptions) -> Match:
     heard = hear(clip, encoder)
     clock.append(time.perf_counter())
     effort = effort_named(options.effort)
-    stages = refine.refine(heard.x, heard.theta, ends_in_hit, effort, whole=heard.whole)
+    known, strokes = _known_drum(heard, ends_in_hit, options)
+    stages = refine.refine(
+        heard.x, heard.theta, ends_in_hit, effort, whole=heard.whole, known=known
+    )  # fmt: skip
+    if known and not stages[-1].same_drum:
+        strokes = dict.fromkeys(strokes, False)
     candidates = find_candidates(
         heard.x, stages, options.n_candidates, ends_in_hit, effort, heard.whole
     )
@@ -236,7 +252,34 @@ def _match(blocks, read, sample_rate: int, options: MatchOptions) -> Match:
         log_cqt_distance=log_cqt_distance,
         elapsed_ms=steps | {"total": sum(steps.values())},
         encoder=encoder,
+        strokes=strokes,
     )
+
+
+def _known_drum(
+    heard: Heard, ends_in_hit: bool, options: MatchOptions
+) -> tuple[KnownDrum | None, dict[str, bool]]:
+    """What other strokes tell of the drum of a hit, and {path: whether it is on that drum}."""
+    if not options.strokes:
+        return None, {}
+    stroke = Stroke(heard.x, ends_in_hit)
+    own, known, strokes = KnownDrum(Drum(heard.theta), partials.analyse([stroke])), None, {}
+    encoder, effort = options.encoder or shipped_encoder(), effort_named(options.effort)
+    for path in options.strokes:
+        clip = match_file(path, MatchOptions(encoder=encoder)).hit
+        there = hear(clip, encoder)
+        other = Stroke(there.x, clip.ended)
+        same = own.in_stroke(other, partials.analyse([other])) is not None
+        if same:
+            last = refine.refine(
+                there.x, there.theta, clip.ended, effort, whole=there.whole, known=known
+            )[-1]
+            same = last.same_drum is not False
+        if same:
+            before = known or KnownDrum(last.drum, last.found)
+            known = before.with_stroke(other, last.drum, last.found)
+        strokes[str(path)] = same
+    return known, strokes
 
 
 class _NothingToMatch(ValueError):

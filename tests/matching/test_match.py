@@ -163,11 +163,48 @@ def test_match_json_has_the_partials_with_frequency_and_decay(matches):
         ({"as_recorded": -0.1}, "as_recorded is -0.1, allowed is 0 to 1"),
         ({"rate": -1}, "rate is -1, allowed is 8000 to 384000"),
         ({"effort": "high"}, "effort is 'high', allowed is network, live, normal or patient"),
+        ({"strokes": ("a.wav",)}, "other strokes need refining; choose another effort"),
+        ({"strokes": ("a", "b", "c"), "effort": "live"}, "other strokes is 3, allowed is 0 to 2"),
     ],
 )
 def test_an_option_out_of_range_is_refused(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         matcher.match(np.ones(4410), 44100, MatchOptions(**options))
+
+
+@pytest.fixture(scope="module")
+def three_strokes(tmp_path_factory):
+    """Recordings of strokes on one drum, in different places."""
+    folder = tmp_path_factory.mktemp("strokes")
+    rng = np.random.default_rng(8)
+    for i, strike in enumerate(((0.3, 0.4), (0.4, 0.25), (0.2, 0.3)), 1):
+        x = 0.5 * matcher.render(Drum(TOM, strike), 44100, 1.5)
+        noise = 1e-3 * rng.standard_normal(len(x)) * np.exp(-np.arange(len(x)) / 8000)
+        soundfile.write(folder / f"{i}.wav", x + noise, 44100)
+    return [folder / f"{i}.wav" for i in (1, 2, 3)]
+
+
+def test_strokes_on_one_drum_are_fitted_together(three_strokes):
+    one, *others = three_strokes
+    result = matcher.match_file(one, MatchOptions(effort="live", strokes=tuple(others)))
+    assert result.strokes == {str(path): True for path in others}
+    assert result.stages[-1].same_drum
+    assert abs(1200 * np.log2(result.theta.pitch_hz / 110)) < 20
+    known = matcher.match_file(others[0], MatchOptions(effort="live"))
+    assert result.theta == pytest.approx(known.theta, rel=1e-6)  # the body of the others
+
+
+def test_a_stroke_on_another_drum_is_left_out(three_strokes):
+    one, two, _ = three_strokes
+    snare = DATA / "snare_kit.flac"
+    options = MatchOptions(effort="live", strokes=(snare, two))
+    result = matcher.match_file(one, options)
+    assert result.strokes == {str(snare): False, str(two): True}
+    assert result.to_dict("x")["strokes"][0] == {"file": str(snare), "same_drum": False}
+    without = matcher.match_file(one, MatchOptions(effort="live", strokes=(two,)))
+    assert result.drum == without.drum
+    alone = matcher.match_file(one, MatchOptions(effort="live", strokes=(snare,)))
+    assert alone.drum == matcher.match_file(one, MatchOptions(effort="live")).drum
 
 
 def test_render_takes_a_drum_or_a_theta():

@@ -67,6 +67,7 @@ def test_all_code_of_matching_changes_the_key(tree, kind):
         ("recordings", "training/jtfs_frequency.py"),
         ("patience", "training/cma_search.py"),
         ("robustness", "training/studies/robustness.py"),
+        ("strokes", "training/known_drums.py"),
     ],
 )
 def test_what_makes_a_kind_of_row_changes_its_key(tree, kind, name):

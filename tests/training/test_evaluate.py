@@ -81,19 +81,23 @@ def test_a_folder_of_recordings(tmp_path, capsys, monkeypatch, in_process):
 def test_equal_strokes_are_matched_to_one_drum(tmp_path, capsys, monkeypatch, in_process):
     monkeypatch.setenv("DRUM_MATCHER_CACHE", str(tmp_path / "cache"))
     rows = ["file,instrument,is_drum,kit,drum,mic,stroke,velocity_layer,round_robin,hit"]
-    for name in ("tom_low", "tom_high"):
-        for number in (1, 2):  # the same recording twice
-            shutil.copy(DATA / f"{name}.flac", tmp_path / f"{name}{number}.flac")
-            rows.append(f"{name}{number}.flac,tom,1,kit,{name},close,t,1,{number},{name}{number}")
+    for name, layers in (("tom_low", (1, 1, 2)), ("tom_high", (1, 1))):
+        for number, layer in enumerate(layers, 1):  # the same recording again and again
+            file = f"{name}{number}"
+            shutil.copy(DATA / f"{name}.flac", tmp_path / f"{file}.flac")
+            rows.append(f"{file}.flac,tom,1,kit,{name},close,t,{layer},{number},{file}")
     (tmp_path / "hits.csv").write_text("\n".join(rows))
     arguments = ["--folder", str(tmp_path), "--strokes", "--effort", "patient"]
     assert evaluate.main(arguments) == 0
     said, pairs = capsys.readouterr().out.split("\n\n")
-    assert said == "Round robins, each stroke matched alone:"  # there is one microphone
-    (row,) = rows_of(pairs)
+    assert said.startswith("Round robins, each stroke matched alone, and with its drum known")
+    (row,) = rows_of(pairs)  # there is one microphone
     assert (row["pairs"], row["drums"]) == ("2", "2")
     assert row["alone: pitch within 50 cents"] == "1.00 (1.00 to 1.00)"
     assert row["alone: decay, %"] == "0 (0 to 0)"
+    assert row["no other strokes"] == "1"  # on the high tom
+    assert row["drum known: pitch within 50 cents"] == row["recognised"] == "1.00"
+    assert row["another drum taken for it"] == "0.00"
 
 
 def test_the_twin_is_the_guess_and_the_recording_the_truth(monkeypatch):
