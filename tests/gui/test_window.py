@@ -186,6 +186,7 @@ def test_the_knobs_turn_the_drum_and_undo_takes_it_back(qtbot, window):
 def test_as_recorded_is_a_knob_of_drums_with_partials(qtbot, window):
     session, editor = window.session, window.session.editor
     knob = window.drum.knobs["as_recorded"]
+    session.edit(editor.change_pad, "test", drum=editor.pad.drum._replace(partials=()))
     assert not knob.isEnabled()
     session.edit(editor.change_pad, "test", drum=editor.pad.drum._replace(partials=OWN))
     assert knob.isEnabled()

@@ -12,7 +12,7 @@ from matcher.physics import attack, drum, ftm
 from matcher.physics.drum import Drum
 from matcher.physics.partials import MOST_PARTIALS, Partial
 from matcher.physics.theta import Theta
-from tests.conftest import rms
+from tests.conftest import DATA, rms
 from tests.physics.recorded import recorded
 
 INAUDIBLE = 1e-3  # of the sound: -60 dB
@@ -190,3 +190,12 @@ def test_partials_may_be_an_empty_list_and_whole_numbers(tmp_path):
     (found,) = load_kit(path)[0].pads[0].drum.partials
     assert found == Partial(1, 2, 3.0, 4.0, 5.0, 6.0)
     assert [type(v) for v in found] == [int, int, float, float, float, float]
+
+
+def test_a_kit_of_schema_1_opens_without_a_warning_and_keeps_its_drums():
+    kit, dropped = load_kit(DATA / "earlier.drumkit")
+    assert dropped == []
+    drums_ = [pad.drum for pad in kit.pads if pad.drum is not None]
+    assert len(drums_) == 15
+    assert all(drum.partials == () and drum.wires_s == attack.NEVER_S for drum in drums_)
+    assert any(drum.attack_powers is not None for drum in drums_)
