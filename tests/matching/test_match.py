@@ -66,7 +66,7 @@ def test_the_content_of_match_json(matches):
     assert list(data) == [
         "input", "onset_s", "theta", "pitch_hz", "pde", "strike", "mallet_hz", "tension", "attack",
         "as_recorded", "partials", "glide", "distance", "theta_68_percent", "candidates",
-        "effort", "doubt", "stages", "elapsed_ms", "model",
+        "effort", "doubt", "strokes", "stages", "elapsed_ms", "model",
     ]  # fmt: skip
     assert list(data["theta"]) == ["omega", "tau", "p", "D", "alpha"]
     assert (data["as_recorded"], data["partials"], data["glide"]) == (1, [], None)
