@@ -114,7 +114,7 @@ def test_hits_in_quick_succession_are_known_as_one_drum(stage):
     answers = [e for e in app.drain(3) if e["event"] == "theta" and e["by"] != "network"]
     assert all(answer["same_drum"] for answer in answers)
     last = answers[-1]
-    assert (last["stage"], last["by"]) == ("full", "partials")
+    assert last["stage"] == "full" and last["by"] in ("attack", "partials")  # the nearer one
     assert last["theta"]["omega"] == pytest.approx(first["theta"]["omega"])
 
 
