@@ -22,7 +22,11 @@ from tests.conftest import DATA
 
 RATE = 48000
 BLOCK = 480  # frames
-RECORDINGS = {"kick": "kick_kit.flac", "snare": "snare_kit.flac", "tenor": "marching_tenor.flac"}
+RECORDINGS = {
+    "kick": "kick_heavy_clipped.flac",
+    "snare": "snare_kit.flac",
+    "tenor": "marching_tenor.flac",
+}
 STEPS = np.linspace(0, 1, 11)  # of the knob
 SHOWN = (  # title, as recorded, ratio of the pitch
     ("membrane, 0 %", 0.0, 1.0),
@@ -62,10 +66,12 @@ def levels_db(drum: Drum) -> np.ndarray:
 
 def draw(drums: dict[str, Drum]) -> Figure:
     """Spectrograms of each drum (rows) at each of SHOWN (columns)."""
-    figure = Figure(figsize=(10, 5.4), facecolor=BACKGROUND, layout="constrained")
+    figure = Figure(figsize=(10, 5), facecolor=BACKGROUND, layout="constrained")
     grid = figure.subplots(len(drums), len(SHOWN), squeeze=False)
+    for axes, (title, _, _) in zip(grid[0], SHOWN):
+        axes.set_title(title, color=TEXT, fontsize=9)
     for row, (name, drum) in zip(grid, drums.items()):
-        for axes, (title, share, ratio) in zip(row, SHOWN):
+        for axes, (_, share, ratio) in zip(row, SHOWN):
             turned = drum.with_value("omega", ratio * drum.theta.omega)
             x = to_analysis_rate(played(turned, share, N_SAMPLES / SAMPLE_RATE), RATE)
             shown = levels(x)
@@ -74,12 +80,11 @@ def draw(drums: dict[str, Drum]) -> Figure:
             axes.set_yticks(TICKS_HZ[1::2], [f"{hz:g}" for hz in TICKS_HZ[1::2]])
             axes.minorticks_off()
             axes.tick_params(colors=SECONDARY, labelsize=7, labelleft=axes is row[0])
+            axes.axhline(turned.theta.pitch_hz, color=TEXT, linewidth=0.6, linestyle=":")
             for spine in axes.spines.values():
                 spine.set_edgecolor(LINE)
-            if row is grid[0]:
-                axes.set_title(title, color=TEXT, fontsize=9)
         row[0].set_ylabel(f"{name}, Hz", color=TEXT, fontsize=9)
-        row[len(row) // 2].set_xlabel("s" if row is grid[-1] else "", color=SECONDARY, fontsize=8)
+    grid[-1, -1].set_xlabel("s", color=SECONDARY, fontsize=8)
     return figure
 
 
@@ -87,6 +92,6 @@ if __name__ == "__main__":
     found = {name: matched(name) for name in RECORDINGS}
     for name, drum in found.items():
         steps = np.abs(np.diff(levels_db(drum), axis=0)).max(axis=0)
-        print(f"{name}, {len(drum.partials)} partials: largest step of energy, peak {steps} dB")
+        print(f"{name}: largest step of energy and peak {steps.round(2)} dB")
     picture = draw(found)
     save_atomically(Path(sys.argv[1]), lambda file: picture.savefig(file, format="png", dpi=100))

@@ -186,25 +186,25 @@ def three_strokes(tmp_path_factory):
 
 def test_strokes_on_one_drum_are_fitted_together(three_strokes):
     one, *others = three_strokes
-    result = matcher.match_file(one, MatchOptions(effort="live", strokes=tuple(others)))
+    result = matcher.match_file(one, MatchOptions(effort="normal", strokes=tuple(others)))
     assert result.strokes == {str(path): True for path in others}
     assert result.stages[-1].same_drum
     assert abs(1200 * np.log2(result.theta.pitch_hz / 110)) < 20
-    known = matcher.match_file(others[0], MatchOptions(effort="live"))
+    known = matcher.match_file(others[0], MatchOptions(effort="normal"))
     assert result.theta == pytest.approx(known.theta, rel=1e-6)  # the body of the others
 
 
 def test_a_stroke_on_another_drum_is_left_out(three_strokes):
     one, two, _ = three_strokes
     snare = DATA / "snare_kit.flac"
-    options = MatchOptions(effort="live", strokes=(snare, two))
+    options = MatchOptions(effort="normal", strokes=(snare, two))
     result = matcher.match_file(one, options)
     assert result.strokes == {str(snare): False, str(two): True}
     assert result.to_dict("x")["strokes"][0] == {"file": str(snare), "same_drum": False}
-    without = matcher.match_file(one, MatchOptions(effort="live", strokes=(two,)))
+    without = matcher.match_file(one, MatchOptions(effort="normal", strokes=(two,)))
     assert result.drum == without.drum
-    alone = matcher.match_file(one, MatchOptions(effort="live", strokes=(snare,)))
-    assert alone.drum == matcher.match_file(one, MatchOptions(effort="live")).drum
+    alone = matcher.match_file(one, MatchOptions(effort="normal", strokes=(snare,)))
+    assert alone.drum == matcher.match_file(one, MatchOptions(effort="normal")).drum
 
 
 def test_render_takes_a_drum_or_a_theta():
