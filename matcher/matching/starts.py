@@ -46,7 +46,7 @@ def elsewhere(point: Point, cost: Cost, work: Work) -> list[Point]:
         vector = point.vector.copy()
         vector[places] = low + u * (high - low)
         vector[logarithms] = 10 ** vector[logarithms]
-        points.append(cost.sketch(vector))
+        points.append(cost.sketch(np.clip(vector, cost.low, cost.high)))
     return _nearest_first(points, cost, work)[:N_BEST]
 
 

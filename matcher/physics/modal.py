@@ -22,7 +22,9 @@ FADE = 0.9  # share of the Nyquist frequency: modes fade out from here to silenc
 SILENCE = 1e-9  # share of the sum of all gains (-180 dB): quieter modes are dropped
 
 
-@native(fastmath=True)
+# Inlined by force: sums in any order (fastmath) are rounded as each copy of the code was optimised,
+# and which copy runs would depend on whether its caller was compiled in this process or before.
+@native(fastmath=True, forceinline=True)
 def add_modes(state, powers, n_modes, out):
     """Add the next samples of the first n_modes modes to `out` and advance `state`, both in place.
 
@@ -71,7 +73,7 @@ def add_modes(state, powers, n_modes, out):
         out[t] += x
 
 
-@native(fastmath=True)
+@native(fastmath=True, forceinline=True)
 def add_gliding(state, rotation, pull, weight, rise, n_modes, powers_now, out):
     """Like add_modes, for a membrane whose tension rises with the energy of its modes.
 

@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -5,6 +10,7 @@ from matcher.physics import ftm, modal
 from matcher.physics.theta import Theta
 from tests.conftest import draw, one
 
+ROOT = Path(__file__).parents[2]
 RATES = (22050, 44100, 96000)
 TOM = Theta(omega=2 * np.pi * 110, tau=0.4, p=0.01, D=0.02, alpha=0.8)
 
@@ -77,3 +83,26 @@ def test_a_strike_on_a_nodal_line_silences_its_modes():
     even = ftm.modes(TOM).omega[1] / (2 * np.pi)  # mode (1, 2)
     near = spectrum[round(even) - 3 : round(even) + 4].max()
     assert near < 0.02 * spectrum.max()
+
+
+@pytest.mark.slow
+def test_a_process_that_compiles_renders_what_later_ones_do(tmp_path):
+    code = """
+import hashlib
+import numpy as np
+from matcher.physics import drum
+from matcher.physics.theta import Theta
+for tension in (0.0, 0.3):
+    tom = drum.Drum(Theta(500.0, 0.3, 0.05, 0.03, 0.7), tension=tension)
+    x = drum.render_body(tom, 22050, 9000)
+    print(hashlib.sha256(x.tobytes()).hexdigest())
+"""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    compiled, loaded = (
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env=environment, check=True,
+            capture_output=True, text=True,
+        ).stdout
+        for _ in range(2)
+    )  # fmt: skip
+    assert compiled == loaded and len(compiled.split()) == 2
