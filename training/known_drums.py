@@ -10,7 +10,6 @@ from matcher.matching.encoder import Encoder
 from matcher.matching.hear import analysed, whole_band
 from matcher.matching.known import KnownDrum
 from matcher.matching.match import MatchOptions, match_file
-from matcher.matching.partials import Stroke
 from training import jobs
 from training.cached_rows import cached_row, file_digest
 
@@ -50,7 +49,7 @@ def _match(task: Task) -> dict:
 
 
 def _row(task: Task) -> dict:
-    _, last = _refined(task, _known_drum(task.earlier, task.model, task.effort))
+    last = _refined(task, _known_drum(task.earlier, task.model, task.effort))
     theta = last.drum.theta
     pitch_hz, tau_s = float(theta.pitch_hz), float(theta.tau)
     return {"pitch_hz": pitch_hz, "tau_s": tau_s, "same_drum": last.same_drum}
@@ -61,21 +60,20 @@ def _known_drum(earlier: tuple[Path, ...], model: Path, effort: str) -> KnownDru
     """What is known of a drum after some strokes, as live.worker.PadDrums learns it."""
     known = None
     for path in earlier:
-        stroke, last = _refined(Task(path, model, effort), known)
+        last = _refined(Task(path, model, effort), known)
         before = known if last.same_drum else KnownDrum(last.drum, last.found)
-        known = before.with_stroke(stroke, last.drum, last.found)
+        known = before.with_stroke(last.stroke, last.drum, last.found)
     return known
 
 
-def _refined(task: Task, known: KnownDrum | None) -> tuple[Stroke, refine.Refined]:
-    """A stroke and the last stage of its match."""
+def _refined(task: Task, known: KnownDrum | None) -> refine.Refined:
+    """The last stage of its match."""
     found = match_file(task.path, MatchOptions(encoder=_encoder(task.model)))
     hit, clip = found.hit, analysed(found.hit)
-    stages = refine.refine(
+    return refine.refine(
         clip, found.theta, hit.ended, EFFORTS[task.effort], lambda: task.only_recognised,
         whole=whole_band(hit), known=known,
-    )  # fmt: skip
-    return Stroke(clip, hit.ended), stages[-1]
+    )[-1]  # fmt: skip
 
 
 @lru_cache(1)

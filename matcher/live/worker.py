@@ -19,7 +19,6 @@ from matcher.matching.effort import EFFORTS
 from matcher.matching.encoder import Encoder
 from matcher.matching.hear import Clip, hear
 from matcher.matching.known import KnownDrum
-from matcher.matching.partials import Stroke
 from matcher.matching.task import STAGES, Refined, stage_of
 from matcher.physics.drum import Drum
 
@@ -84,10 +83,11 @@ class PadDrums:
             self._hit, self._before = job.hit, known
         return self._before
 
-    def learn(self, job: Job, stroke: Stroke, drum: Drum, refined: Refined) -> None:
+    def learn(self, job: Job, drum: Drum, refined: Refined) -> None:
         """Remember the answer to a job; drum: as it is put on the pad."""
         known = self.before(job) if refined.same_drum else None
-        known = (known or KnownDrum(drum, refined.found)).with_stroke(stroke, drum, refined.found)
+        known = known or KnownDrum(drum, refined.found)
+        known = known.with_stroke(refined.stroke, drum, refined.found)
         earlier = self._learned.get(job.pad)
         drums = earlier.drums if earlier is not None and earlier.hit == job.hit else ()
         self._learned[job.pad] = _Learned(job.hit, known, (*drums, drum))
@@ -142,7 +142,7 @@ def drums_for(
     if found.drum != stages[0].drum or before is not None:
         spread = before.spread if found.spread is None and before else found.spread
         drum, stage = for_pad(found.drum), stage_of(found.drum)
-        drums.learn(job, Stroke(heard.x, clip.ended), drum, found)
+        drums.learn(job, drum, found)
         yield Answer(
             job, drum, stage, found.distance, spread, heard.no_drum_reason, found.same_drum
         )

@@ -18,6 +18,7 @@ DERIVATIVE = 0.6  # sounds: a derivative by a rendered sound, several of which a
 ATTACK_DERIVATIVES = 2.8  # sounds: derivatives by all attack powers, and their normal equations
 ATTACK_ROUND = 1.7  # sounds: one linearisation of the attack, solved and tried
 ANALYSIS = 100.0  # units: the partials of a clip
+TOGETHER = 20.0  # units: each stroke that it is fitted together with
 RECORDED = 50.0  # units: a drum with them at one level, and its attack on the whole band
 
 

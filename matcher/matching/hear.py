@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import soxr
@@ -33,12 +34,17 @@ class Clip:
 class Heard:
     """What the network infers from a clip."""
 
+    clip: Clip
     x: np.ndarray = field(repr=False)  # (samples,) at SAMPLE_RATE, the observed part
-    whole: np.ndarray = field(repr=False)  # (samples,) at attack_fit.RATE, the same
     theta: Theta
     no_drum_reason: str  # why the sound may not be a drum; empty if it is plausible
     features_ms: float
     encoder_ms: float
+
+    @cached_property
+    def whole(self) -> np.ndarray:
+        """The observed part as whole_band has it; the network does not need it."""
+        return whole_band(self.clip)
 
 
 @one_blas_thread
@@ -63,9 +69,7 @@ def hear(clip: Clip, encoder: Encoder) -> Heard:
     inferred = time.perf_counter()
     if not np.all(np.isfinite(theta)):
         raise ValueError("the model gave parameters that are NaN or infinite; use another model")
-    return Heard(
-        x, whole_band(clip), theta, no_drum_reason(x), 1e3 * (made - began), 1e3 * (inferred - made)
-    )
+    return Heard(clip, x, theta, no_drum_reason(x), 1e3 * (made - began), 1e3 * (inferred - made))
 
 
 def analysed(clip: Clip) -> np.ndarray:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matcher.matching.partials import Partials, Stroke, analyse, in_strokes
+from matcher.matching.partials import AnalysedStroke, Partials, in_stroke, together
 from matcher.matching.pitch_glide import Glide
 from matcher.physics import bank, drum
 from matcher.physics.drum import Drum
@@ -26,7 +26,7 @@ class KnownDrum:
 
     drum: Drum  # as it was matched to its last stroke
     found: Partials
-    strokes: tuple[Stroke, ...] = ()  # the last first; none where it comes from a kit
+    strokes: tuple[AnalysedStroke, ...] = ()  # those that tell most first; none of a kit's drum
 
     @classmethod
     def of_kit(cls, drum_: Drum) -> "KnownDrum | None":
@@ -41,24 +41,33 @@ class KnownDrum:
         hz, sigma = rows["omega"][own] / (2 * np.pi), rows["sigma"][own]
         return cls(drum_, Partials(hz, sigma, amplitudes[None], glide, 1.0, pitches))
 
-    def in_stroke(self, stroke: Stroke, alone: Partials) -> Partials | None:
+    def in_stroke(self, stroke: AnalysedStroke) -> Partials | None:
         """This drum's partials, as another stroke excites them.
 
         Args:
-            stroke: the stroke, of which theirs is the first row of amplitudes.
-            alone: what was found in it without knowing the drum.
+            stroke: the stroke, whose amplitudes are the first row of the result's.
 
         Returns:
             The partials, whose pitch is this drum's; None where it is another drum.
         """
-        there = in_strokes(self.found, [stroke], alone.glide)
-        if there.explained < SAME * alone.explained:
+        glides = stroke.alone.glide, self.found.glide
+        heard = [in_stroke(self.found, stroke._replace(glide=glide)) for glide in glides]
+        there = max(heard, key=lambda found: found.explained)
+        if there.explained < SAME * stroke.alone.explained:
             return None
         if self.strokes:
-            there = analyse([stroke, *self.strokes])
-        pitch_hz = self.found.pitch_hz
-        return there if pitch_hz is None else there.at(pitch_hz)
+            stroke = stroke._replace(glide=there.glide)
+            there = together([stroke, *self.strokes], self.found)
+        return there.at(self.found.pitch_hz)
 
-    def with_stroke(self, stroke: Stroke, drum_: Drum, found: Partials) -> "KnownDrum":
-        """What is known after a stroke that was matched to drum_."""
-        return KnownDrum(drum_, found, (stroke, *self.strokes)[:MOST_STROKES])
+    def with_stroke(self, stroke: AnalysedStroke, drum_: Drum, found: Partials) -> "KnownDrum":
+        """What is known after a stroke that was matched to drum_, whose partials were found.
+
+        The last strokes are kept, but none that the next one has cut off in the place of one that
+        rang longer: it tells less of the drum.
+        """
+        stroke = stroke._replace(glide=found.glide)
+        kept = sorted((stroke, *self.strokes), key=lambda each: -each.stroke.known_until)
+        kept = tuple(kept[:MOST_STROKES])
+        told = any(each is stroke for each in kept)
+        return KnownDrum(drum_, found if told else self.found, kept)

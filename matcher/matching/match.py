@@ -262,14 +262,14 @@ def _known_drum(
     """What other strokes tell of the drum of a hit, and {path: whether it is on that drum}."""
     if not options.strokes:
         return None, {}
-    stroke = Stroke(heard.x, ends_in_hit)
-    own, known, strokes = KnownDrum(Drum(heard.theta), partials.analyse([stroke])), None, {}
+    alone = partials.analyse(Stroke(heard.x, ends_in_hit)).alone
+    own, known, strokes = KnownDrum(Drum(heard.theta), alone), None, {}
     encoder, effort = options.encoder or shipped_encoder(), effort_named(options.effort)
     for path in options.strokes:
         clip = match_file(path, MatchOptions(encoder=encoder)).hit
         there = hear(clip, encoder)
         other = Stroke(there.x, clip.ended)
-        same = own.in_stroke(other, partials.analyse([other])) is not None
+        same = own.in_stroke(partials.analyse(other)) is not None
         if same:
             last = refine.refine(
                 there.x, there.theta, clip.ended, effort, whole=there.whole, known=known
@@ -277,7 +277,7 @@ def _known_drum(
             same = last.same_drum is not False
         if same:
             before = known or KnownDrum(last.drum, last.found)
-            known = before.with_stroke(other, last.drum, last.found)
+            known = before.with_stroke(last.stroke, last.drum, last.found)
         strokes[str(path)] = same
     return known, strokes
 

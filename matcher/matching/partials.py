@@ -51,10 +51,9 @@ class Partials:
         """The drum's pitch; None where there is none."""
         return float(self.pitches[0]) if len(self.pitches) else None
 
-    def at(self, pitch_hz: float) -> "Partials":
-        """The same partials of a drum that has this pitch."""
-        others = self.pitches[np.abs(1200 * np.log2(self.pitches / pitch_hz)) > FARTHEST_CENTS]
-        return replace(self, pitches=np.r_[pitch_hz, others])
+    def at(self, pitch_hz: float | None) -> "Partials":
+        """The same partials of a drum that has this pitch, if it is not None."""
+        return replace(self, pitches=_with_first(pitch_hz, self.pitches))
 
     @property
     def at_pitch(self) -> np.ndarray:
@@ -89,6 +88,11 @@ class Stroke(NamedTuple):
         return 0 if self.ends_in_hit else N_SAMPLES
 
     @property
+    def known_until(self) -> int:
+        """Samples from the onset, until which it is known what sounds or that nothing does."""
+        return max(len(self.x), self.silent_until)
+
+    @property
     def audible(self) -> "Stroke":
         """With a peak of 1, cut where it stays below FLOOR."""
         x = normalise(np.asarray(self.x, float))
@@ -99,10 +103,46 @@ class Stroke(NamedTuple):
         return self._replace(x=pitch_glide.unglided(self.x, SAMPLE_RATE, glide))
 
 
-def analyse(strokes: list[Stroke]) -> Partials:
-    """The partials that several strokes on one drum share; the glide is found in the first."""
-    glide, strokes, sines = _glide([stroke.audible for stroke in strokes])
-    pitches = pitch.pitches([stroke.x for stroke in strokes])
+class AnalysedStroke(NamedTuple):
+    """A stroke and what is found in it."""
+
+    stroke: Stroke
+    alone: Partials  # found without knowing its drum
+    glide: Glide  # of its own, or its drum's: a short stroke does not tell how it glides
+
+    @property
+    def straight(self) -> Stroke:
+        """The audible stroke without its glide."""
+        return self.stroke.audible.unglided(self.glide)
+
+
+def analyse(stroke: Stroke) -> AnalysedStroke:
+    """Find the partials of a stroke."""
+    glide, straight, sines = _glide(stroke.audible)
+    alone = _of_candidates([straight], [sines], glide, pitch.pitches([straight.x]))
+    return AnalysedStroke(stroke, alone, glide)
+
+
+def together(strokes: list[AnalysedStroke], known: Partials) -> Partials:
+    """The partials that strokes on one drum share, each of which glides in its own way.
+
+    Args:
+        strokes: The strokes; the result has the glide of the first.
+        known: Of their drum, whose pitch is kept.
+    """
+    straight = [stroke.straight for stroke in strokes]
+    pitches = _with_first(known.pitch_hz, pitch.pitches([stroke.x for stroke in straight]))
+    alone = (stroke.alone for stroke in strokes if stroke.glide == stroke.alone.glide)
+    candidates = [known, *alone]
+    hz, sigma = (np.concatenate([getattr(c, name) for c in candidates]) for name in ("hz", "sigma"))
+    sines = _sinusoids(straight, hz, sigma)
+    return _of_candidates(straight, sines, strokes[0].glide, pitches)
+
+
+def _of_candidates(
+    strokes: list[Stroke], sines: list[Sinusoids], glide: Glide, pitches: np.ndarray
+) -> Partials:
+    """The partials of strokes without glide, chosen from candidates."""
     chosen, _ = _choose(sines, MOST, pitches[0] if len(pitches) else None)
     if not chosen:
         none = np.zeros(0)
@@ -113,10 +153,10 @@ def analyse(strokes: list[Stroke]) -> Partials:
     return _with_amplitudes(strokes, hz, sigma, glide, pitches)
 
 
-def in_strokes(found: Partials, strokes: list[Stroke], glide: Glide) -> Partials:
-    """Partials as other strokes excite them, which glide in their own way."""
-    strokes = [stroke.audible.unglided(glide) for stroke in strokes]
-    return _with_amplitudes(strokes, found.hz, found.sigma, glide, found.pitches)
+def in_stroke(found: Partials, stroke: AnalysedStroke) -> Partials:
+    """Partials as another stroke excites them."""
+    straight = [stroke.straight]
+    return _with_amplitudes(straight, found.hz, found.sigma, stroke.glide, found.pitches)
 
 
 def _with_amplitudes(strokes: list[Stroke], hz, sigma, glide: Glide, pitches) -> Partials:
@@ -130,23 +170,30 @@ def _with_amplitudes(strokes: list[Stroke], hz, sigma, glide: Glide, pitches) ->
     return Partials(hz, sigma, amplitudes, glide, explained, pitches)
 
 
-def _glide(strokes: list[Stroke]) -> tuple[Glide, list[Stroke], list[Sinusoids]]:
-    """The glide, and strokes and candidates without it."""
-    straight = _candidates(strokes)
-    glide = pitch_glide.find(strokes[0].x, SAMPLE_RATE)
+def _with_first(pitch_hz: float | None, pitches: np.ndarray) -> np.ndarray:
+    """Pitches in Hz, this one first if it is not None."""
+    if pitch_hz is None:
+        return pitches
+    others = pitches[np.abs(1200 * np.log2(pitches / pitch_hz)) > FARTHEST_CENTS]
+    return np.r_[pitch_hz, others]
+
+
+def _glide(stroke: Stroke) -> tuple[Glide, Stroke, Sinusoids]:
+    """The glide of a stroke, and the stroke and its candidates without it."""
+    candidates, glide = _candidates(stroke), pitch_glide.find(stroke.x, SAMPLE_RATE)
     if glide.rise > 0:
-        bent = [stroke.unglided(glide) for stroke in strokes]
-        other = _candidates(bent)
-        few, more = (_explained(s, *_choose(s, FEW)) for s in (straight, other))
+        straight = stroke.unglided(glide)
+        other = _candidates(straight)
+        few, more = (_explained([s], *_choose([s], FEW)) for s in (candidates, other))
         if more > few + GLIDE_GAIN * (1 - few):
-            return glide, bent, other
-    return Glide(), strokes, straight
+            return glide, straight, other
+    return Glide(), stroke, candidates
 
 
-def _candidates(strokes: list[Stroke]) -> list[Sinusoids]:
-    """The sines that are found in any of the strokes, beside each of them."""
-    found = np.concatenate([poles.find(stroke.x, SAMPLE_RATE) for stroke in strokes])
-    return _sinusoids(strokes, found[:, 0], found[:, 1])
+def _candidates(stroke: Stroke) -> Sinusoids:
+    """The sines that may be in a stroke."""
+    hz, sigma = poles.find(stroke.x, SAMPLE_RATE).T
+    return _sinusoids([stroke], hz, sigma)[0]
 
 
 def _sinusoids(strokes: list[Stroke], hz, sigma) -> list[Sinusoids]:

@@ -53,7 +53,7 @@ def prepare() -> None:
     """Compile, and compute what is kept, before the clock runs."""
     unit_attack_power()
     attack_fit.unit_power()
-    partials.analyse([Stroke(np.sin(np.arange(4096.0)))])
+    partials.analyse(Stroke(np.sin(np.arange(4096.0))))
     descent.nnls()
     for cqt in (*WINDOWS, DISTANCE):
         cqt.magnitude(np.zeros(1, np.float32))

@@ -7,10 +7,10 @@ import soxr
 
 from matcher.matching import attack_fit, confidence, partials
 from matcher.matching.attack_fit import WholeBand
-from matcher.matching.effort import ANALYSIS, Effort, Work
+from matcher.matching.effort import ANALYSIS, TOGETHER, Effort, Work
 from matcher.matching.features import SAMPLE_RATE
 from matcher.matching.known import KnownDrum
-from matcher.matching.partials import Partials, Stroke
+from matcher.matching.partials import AnalysedStroke, Partials, Stroke
 from matcher.matching.search_space import HIGH, LOW, THETA, index, start_of
 from matcher.matching.target import Target
 from matcher.physics.drum import Drum
@@ -33,7 +33,8 @@ class Refined:
     limited: bool = False  # the time limit ended the search
     spread: tuple[float, ...] | None = None  # of theta, as confidence.spread
     deviation: np.ndarray | None = field(default=None, repr=False, compare=False)  # (5,) in nu
-    found: Partials | None = field(default=None, repr=False, compare=False)  # in the clip
+    stroke: AnalysedStroke | None = field(default=None, repr=False, compare=False)  # the clip
+    found: Partials | None = field(default=None, repr=False, compare=False)  # of its drum
     same_drum: bool | None = None  # whether it is the known drum; None where none was known
 
 
@@ -45,7 +46,8 @@ class Task:
     network: np.ndarray  # (5,), nu that the network inferred
     effort: Effort
     work: Work
-    found: Partials  # of the clip
+    stroke: AnalysedStroke  # the clip
+    found: Partials  # of its drum: those of the clip alone, unless the drum is known
     whole: WholeBand  # the clip, in the target's units
     body: Theta | None = None  # of the known drum, where the clip is another stroke on it
     same_drum: bool | None = None  # whether it is; None where none is known
@@ -64,7 +66,10 @@ class Task:
             moved = np.abs(LIVE.to_nu(drum_.theta) - self.network)
             spread = confidence.spread(deviation, distance, moved)
         spent = 1e3 * work.elapsed_s, work.units, work.limited
-        return Refined(drum_, distance, name, *spent, spread, deviation, self.found, self.same_drum)
+        return Refined(
+            drum_, distance, name, *spent, spread, deviation, self.stroke, self.found,
+            self.same_drum,
+        )  # fmt: skip
 
     def _nearer_over_noise(self, drum_: Drum, other: Drum) -> bool:
         """Whether a drum is not nearer only because it imitates the background."""
@@ -85,15 +90,15 @@ def task_of(
     target: Target, theta: Theta, effort: Effort, work: Work, whole, known: KnownDrum | None = None
 ) -> Task:
     """A task, for which the clip's partials are analysed."""
-    stroke = Stroke(target.clip, target.ends_in_hit)
+    clip = Stroke(target.clip, target.ends_in_hit)
     work.add(ANALYSIS)
-    found = partials.analyse([stroke])
-    body = same_drum = None
+    stroke = partials.analyse(clip)
+    found, body, same_drum = stroke.alone, None, None
     if known is not None:
-        there = known.in_stroke(stroke, found)
+        there = known.in_stroke(stroke)
         same_drum = there is not None
         if same_drum:
-            work.add(ANALYSIS * len(known.strokes))
+            work.add(TOGETHER * len(known.strokes))
             found, body = there, known.drum.theta
     if whole is None:
         whole = soxr.resample(target.clip, SAMPLE_RATE, attack_fit.RATE)
@@ -101,7 +106,7 @@ def task_of(
         whole = whole / target.peak
     band = WholeBand(whole[: attack_fit.CQT.n_samples], target.ends_in_hit)
     nu = start_of(theta)[THETA]
-    return Task(target, nu, effort, work, found, band, body, same_drum)
+    return Task(target, nu, effort, work, stroke, found, band, body, same_drum)
 
 
 def bounds(start: np.ndarray, task: Task) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

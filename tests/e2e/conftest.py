@@ -74,7 +74,7 @@ class Stages:
         stack.callback(server.stop)
         app = App("--kit", self.kit, *arguments, busy=busy)
         stack.callback(app.stop)
-        app.wait_for("ready", 60)
+        app.wait_for("ready", 180)  # it compiles at its first start
         cables = Cables()
         stack.callback(cables.close)
         cables.wire()

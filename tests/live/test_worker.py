@@ -7,8 +7,10 @@ import pytest
 
 from matcher.kits.kit import Kit, for_pad
 from matcher.kits.kit_file import load_kit, save_kit
+from matcher.live import worker as live_worker
 from matcher.live.worker import MOST_INFERRED, REFINED_S, Job, PadDrums, Worker, drums_for
 from matcher.matching import partials
+from matcher.matching.effort import EFFORTS
 from matcher.matching.features import SAMPLE_RATE
 from matcher.matching.hear import Clip
 from matcher.matching.match import shipped_encoder
@@ -32,8 +34,10 @@ ANOTHER = Drum(
 
 
 @pytest.fixture
-def start():
+def start(monkeypatch):
     """A function that starts a Worker -> the worker and a queue of its answers and failures."""
+    patient = replace(EFFORTS["live"], limit_s=60.0)  # so that a busy machine has the same answers
+    monkeypatch.setattr(live_worker, "EFFORT", patient)
     workers = []
 
     def run(wanted=True, **more):
@@ -79,9 +83,10 @@ def refined(worker, answers, *strokes) -> list:
 def learned(drums: PadDrums, job: Job, same_drum: bool | None = None) -> Drum:
     """Let drums learn from a job, whose network answer came before -> its refined answer."""
     heard = Stroke(drum.render(ONE, SAMPLE_RATE, 0.5))
+    stroke = partials.analyse(heard)
     answer = ONE._replace(strike=(0.5, 0.01 * job.hit))
-    found = Refined(answer, 0.2, "partials", found=partials.analyse([heard]), same_drum=same_drum)
-    drums.learn(job, heard, answer, found)
+    found = Refined(answer, 0.2, "partials", stroke=stroke, found=stroke.alone, same_drum=same_drum)
+    drums.learn(job, answer, found)
     return answer
 
 
