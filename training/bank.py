@@ -75,24 +75,29 @@ def _partial_rows(theta, strike, mallet_hz, own, A, floor, strain) -> Rows:
     m, k = m.clamp(min=1), k.clamp(min=1)
     shape = _shape(m, k, strike)
     q, sigma, undamped, omega = closed_form(theta, m, k)  # of the parents
-    level = torch.where(own[..., 0] > 0, 10 ** (gain_db / 20), 0)
-    sibling = (m[:, :, None] == m[:, None]) & (k[:, :, None] == k[:, None])
-    total = (sibling * level[:, None]).sum(dim=2)
-    share = level / torch.where(total > 0, total, 1)
-    energy = (sibling * share[:, None] ** 2).sum(dim=2)  # of all partials of a mode
+    loudest = _loudest(own)
     own_omega = torch.sqrt(undamped) * 2 ** (cents / 1200)
     soft = partials.softness(own_omega, mallet_hz).clamp(max=partials.MOST_SOFTNESS)
     unit = partials.gain(shape, theta.omega[:, None], theta.alpha[:, None])
-    of_mode = torch.log(torch.maximum(_mode_gain(theta, shape, omega, mallet_hz) * share, floor))
+    of_mode = torch.log(torch.maximum(_mode_gain(theta, shape, omega, mallet_hz), floor))
     of_own = np.log(10) / 20 * gain_db + torch.log(unit) - soft
+    of_loudest, first = of_own.gather(1, loudest), loudest == torch.arange(own.shape[1]).to(loudest)
+    beside = torch.where(first, 1, A * torch.exp(of_own - of_loudest))
     pull = (1 + q) * (theta.omega[:, None] / omega) ** 2
     return Rows(
         sigma * torch.where(decay_ratio > 0, decay_ratio, 1) ** A,
         torch.exp((1 - A) * torch.log(omega) + A * torch.log(own_omega)),
-        torch.exp((1 - A) * of_mode + A * of_own) * torch.exp(1j * A * phase),
+        torch.exp((1 - A) * of_mode + A * of_loudest) * beside * torch.exp(1j * A * phase),
         pull ** (1 - A),
-        (1 - A) * (1 + q) / strain / torch.where(energy > 0, energy, 1),
+        first * (1 - A) * (1 + q) / strain,
     )
+
+
+def _loudest(own):
+    """Index of the loudest partial with the same parent as each, (batch, partials)."""
+    m, k, level = own[..., 0], own[..., 1], own[..., 4]
+    sibling = (m[:, :, None] == m[:, None]) & (k[:, :, None] == k[:, None])
+    return torch.where(sibling, level[:, None], -torch.inf).argmax(dim=2)
 
 
 def _mode_gain(theta, shape, omega, mallet_hz):

@@ -1,9 +1,11 @@
 """The bank of a drum: decay, frequency and start of everything that rings, modes and partials.
 
 It is filled by compiled code from a plain record of the drum, for the offline rendering and the
-live voices alike. With A the share "as recorded", a partial's logarithms of frequency, decay rate
-and gain go from those of its parent, the membrane's mode, at A = 0 to its own at A = 1, and its
-phase from 0 to its own; modes without partials fade out with 1 - A.
+live voices alike. With A the share "as recorded", a partial's logarithms of frequency and decay
+rate go from those of its parent, the membrane's mode, at A = 0 to its own at A = 1, and its phase
+from 0 to its own. So does the logarithm of the gain of a mode's loudest partial, which takes its
+place. The others of that mode fade in beside it with A, and modes without partials fade out with
+1 - A.
 """
 
 import numpy as np
@@ -137,20 +139,20 @@ def _mode(drum, m, k):
 
 @native
 def _add_partials(bank, drum, A):
-    """Rows of the partials, before they fade out; each carries its share of its parent at A = 0."""
+    """Rows of the partials, before they fade out."""
     largest = LEAST_GAIN
     for i in range(N_MODES):
         largest = max(largest, bank.re[i])
     for c in range(drum.n_partials):
-        m, k, cents, decay_ratio, gain_db, phase = drum.partials[c]
-        parent, i = _parent(drum, c), bank.n
-        _, _, undamped, _ = _mode(drum, m, k)
-        omega, shape = np.sqrt(undamped) * 2 ** (cents / 1200), _shape(m, k, drum.x1, drum.x2)
-        soft = _capped(_softness(omega, drum.mallet_hz))
-        share, energy = _share(drum, c)
-        of_mode = np.log(max(bank.re[parent] * share, QUIETEST * largest))
-        own = np.log(10 ** (gain_db / 20) * _partial_gain(shape, drum.omega, drum.alpha)) - soft
-        gain, node = np.exp((1 - A) * of_mode + A * own), A * NODE
+        m, k, _, decay_ratio, _, phase = drum.partials[c]
+        parent, loudest, i = _parent(drum, c), _loudest(drum, c), bank.n
+        shape, node = _shape(m, k, drum.x1, drum.x2), A * NODE
+        omega, soft, own = _own(drum, c)
+        _, _, of_loudest = _own(drum, loudest)
+        of_mode = max(bank.re[parent], QUIETEST * largest)
+        gain = np.exp((1 - A) * np.log(of_mode) + A * np.log(of_loudest))
+        if c != loudest:
+            gain *= A * own / of_loudest
         bank.index[0, i], bank.index[1, i], bank.node[i] = int(m), int(k), node
         bank.sigma[i] = bank.sigma[parent] * decay_ratio**A
         bank.omega[i] = np.exp((1 - A) * np.log(bank.omega[parent]) + A * np.log(omega))
@@ -158,7 +160,7 @@ def _add_partials(bank, drum, A):
         bank.anywhere[0, i] = gain * np.cos(A * phase) / (shape + node)
         bank.anywhere[1, i] = gain * np.sin(A * phase) / (shape + node)
         bank.pull[i] = bank.pull[parent] ** (1 - A)
-        bank.weight[i] = (1 - A) * bank.weight[parent] / energy
+        bank.weight[i] = (1 - A) * bank.weight[parent] if c == loudest else 0
         bank.n += 1
 
 
@@ -169,15 +171,26 @@ def _parent(drum, c):
 
 
 @native
-def _share(drum, c):
-    """Share of a partial in the amplitude of its siblings, and the sum of their shares squared."""
-    total = squares = 0.0
+def _loudest(drum, c):
+    """The partial with the largest gain of those that have the parent of a partial."""
+    loudest = c
     for sibling in range(drum.n_partials):
         if _parent(drum, sibling) == _parent(drum, c):
-            amplitude = 10 ** (drum.partials[sibling, 4] / 20)
-            total += amplitude
-            squares += amplitude * amplitude
-    return 10 ** (drum.partials[c, 4] / 20) / total, squares / (total * total)
+            louder = drum.partials[sibling, 4] - drum.partials[loudest, 4]
+            if louder > 0 or (louder == 0 and sibling < loudest):
+                loudest = sibling
+    return loudest
+
+
+@native
+def _own(drum, c):
+    """A partial's own frequency, softness, and gain with the mallet."""
+    m, k, cents, _, gain_db, _ = drum.partials[c]
+    _, _, undamped, _ = _mode(drum, m, k)
+    omega = np.sqrt(undamped) * 2 ** (cents / 1200)
+    soft = _capped(_softness(omega, drum.mallet_hz))
+    unit = _partial_gain(_shape(m, k, drum.x1, drum.x2), drum.omega, drum.alpha)
+    return omega, soft, 10 ** (gain_db / 20) * unit * np.exp(-soft)
 
 
 @native
