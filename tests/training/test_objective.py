@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from training import objective
 from training.config import Config
 from training.dataset import Recipe
 from training.losses import feature_loss, p_loss, pnp_loss
@@ -117,7 +116,7 @@ def test_spectral_losses_are_nothing_at_the_truth_and_fall_towards_it(batch, los
 
 def test_the_scattering_loss_has_the_width_that_it_is_told(monkeypatch):
     made = []
-    monkeypatch.setattr(objective, "Phi", lambda F: made.append(F) or torch.nn.Identity())
+    monkeypatch.setattr("training.objective.Phi", lambda F: made.append(F) or torch.nn.Identity())
     Objective(Config(loss="jtfs", F=2), CPU)
     assert made == [2]
 
