@@ -243,6 +243,28 @@ def test_an_epoch_may_draw_its_sounds(tmp_path):
     assert set(first) != set(drawn(tmp_path, 1, 0))
 
 
+def test_a_run_that_draws_its_sounds_ends_the_same_after_a_stop(cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("DRUM_MATCHER_CACHE", str(cache))
+    settings = {"sounds_per_epoch": 256, "batch_size": 128, "epochs": 2, "dropout": 0.2}
+    config = Config.from_dict(TINY | settings | {"optimiser": "adam", "schedule": "constant"})
+
+    def run(name, resume=False):
+        (tmp_path / name).mkdir(exist_ok=True)
+        trainer = Trainer(config, tmp_path / name, Fabric(accelerator="cpu", devices=1))
+        if resume:
+            trainer.resume()
+        return trainer
+
+    run("whole").fit()
+    stopped = run("stopped")
+    monkeypatch.setattr(stopped, "_sentence", lambda: 1 / 0)  # after the first checkpoint
+    with pytest.raises(ZeroDivisionError):
+        stopped.fit()
+    assert epochs(tmp_path / "stopped") == 1
+    run("stopped", resume=True).fit()
+    assert losses(tmp_path / "stopped") == losses(tmp_path / "whole")
+
+
 def test_the_seed_of_a_model_leaves_the_sounds_as_they_are(tmp_path):
     fabric = Fabric(accelerator="cpu", devices=1)
     a, b, c = (

@@ -1,14 +1,16 @@
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
 
-from matcher.physics.theta import Theta
+from matcher.physics.theta import PAPER, Preset, Theta
 from training import study
 from training.dataset import SHARD
 from training.distances import NAMES
+from training.jtfs import shared_phi
+from training.metric import factor, jacobian
 from training.studies import paper_tables
 from training.studies.paper import GROUPS, MODELS, TEST_SOUNDS, PaperStudy
 
@@ -128,6 +130,20 @@ def test_errors_where_the_metric_is_high(small, monkeypatch):
     assert rows[0]["PNP, highest / lowest"] == "0.25"
     assert (rows[0]["PNP / P, lowest"], rows[0]["PNP / P, highest"]) == ("2.00", "0.50")
     assert paper_tables.suppression_rows(small, "known", 1) == []
+
+
+def test_the_metric_grows_by_orders_of_magnitude_as_alpha_goes_to_0():
+    """The authors' alpha begins at 0 and reaches 1.2e-5 among their sounds; D is low here."""
+    narrow = [replace(row, low=1e-5) if row.name == "alpha" else row for row in PAPER.parameters]
+    preset, largest = Preset("narrow", tuple(narrow)), {}
+    for alpha in (0.05, 1e-3, 1.2e-5):
+        nu = torch.tensor([[0.0, 0.0, -0.9, -0.9, preset["alpha"].to_nu(alpha)]])
+        with torch.no_grad():
+            J = jacobian(nu.float(), preset, shared_phi(2))[1]
+        largest[alpha] = torch.linalg.svdvals(factor(J))[0, 0].item() ** 2
+    print({alpha: f"largest eigenvalue {value:.1e}" for alpha, value in largest.items()})
+    assert 1e10 < largest[1.2e-5] < 1e14
+    assert largest[1.2e-5] > 1e3 * max(largest[0.05], largest[1e-3])
 
 
 def test_the_command_line(capsys, tmp_path, monkeypatch):
