@@ -1,7 +1,6 @@
 """Export a run of training.fit as one self-describing ONNX file."""
 
 import io
-import json
 import warnings
 from pathlib import Path
 
@@ -57,7 +56,7 @@ def load_run(run: Path) -> tuple[Config, Encoder, dict]:
         ValueError: There is no checkpoint, or the encoder needs the pitch as an input.
     """
     state = load_checkpoint(run)
-    config = Config.from_dict(json.loads(state["config"]))
+    config = Config.from_json(state["config"])
     if config.pitch == "known":
         raise ValueError(f"{run} needs the pitch as an input; allowed is a run with pitch unknown")
     encoder = Encoder(config.recipe.features.n_bins)

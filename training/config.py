@@ -1,17 +1,24 @@
 """The configuration of a training run: its fields, what each allows, and how it is read."""
 
-from dataclasses import asdict, dataclass, field, fields
+import json
+from dataclasses import Field, asdict, dataclass, field, fields
+from types import NoneType
+from typing import get_args
 
 from matcher.matching.features import LogCqt
 from matcher.physics.theta import PRESETS
 from training.dataset import SHARD, Recipe
+from training.encoder import HEAD_SCALE, PITCH_JOINS
 from training.losses import Damping
 
 LOSSES = ("p", "pnp", "mss", "jtfs", "proxy")
 DAMPED = ("pnp", "proxy")
 CHOICES = {
+    "optimiser": ("adamw", "adam"),
+    "schedule": ("cosine", "constant"),
     "loss": LOSSES,
     "pitch": ("known", "unknown"),
+    "pitch_joins": PITCH_JOINS,
     "metric": ("table", "network"),
     "damping": Damping.KINDS,
     "damping_matrix": ("identity", "diagonal"),
@@ -32,19 +39,28 @@ class Config:
     shards_per_epoch: int = 10  # of SHARD sounds each
     distinct_shards: int = 160  # after these the training sounds are repeated
     first_shard: int = 0  # where the distinct shards begin
+    sounds_per_epoch: int | None = None  # drawn from all of them; None: shards_per_epoch in order
     batch_size: int = 64
-    learning_rate: float = 5e-4  # its maximum: a linear warm-up, then half a cosine
-    weight_decay: float = 1e-2
-    seed: int = 0
+    optimiser: str = "adamw"  # or adam: no weight decay, the same rate for the head
+    schedule: str = "cosine"  # of the learning rate: a linear warm-up, half a cosine; or constant
+    learning_rate: float = 5e-4  # its maximum
+    weight_decay: float = 1e-2  # of adamw
+    seed: int = 0  # of the sounds
+    model_seed: int | None = None  # of weights, order and dropout; None: that of the sounds
+    dropout: float = 0.0  # probability, before the last layer and of whole blocks
+    head_scale: float = HEAD_SCALE  # standard deviation of an untrained encoder before tanh
     loss: str = "p"  # p, pnp, mss, jtfs or proxy
-    pitch: str = "unknown"  # known: an input, and the encoder infers the other four
+    F: int = 24  # bands, width of Phi's low-pass: of loss jtfs, and of the table
+    pitch: str = "unknown"  # known: the encoder infers the other four
+    pitch_joins: str = "input"  # where a known pitch joins: input, or output alone
     metric: str = "table"  # of pnp: from the table, for its sounds; or from a network, for any
     table: str = ""  # file of training.metric; "": the one that ships with the preset
     network: str = ""  # file of training.surrogate: for metric network, and for loss proxy
     power: int = 2  # of the distance that is minimised: 1, or 2, its square; not used by mss
     clip: float = 1.0  # eigenvalues of M are clipped at this quantile of the sounds' largest
-    damping: str = "scheduled"  # of pnp and proxy: constant, scheduled or adaptive
-    damping_start: float = 0.0  # lambda; 0: the largest clipped eigenvalue; for proxy no damping
+    damping: str = "scheduled"  # of pnp and proxy: constant, scheduled, adaptive or falling
+    damping_start: float | None = None  # lambda; None: the largest clipped eigenvalue; for proxy 0
+    damping_fall: float = Damping.FALL  # factor of lambda after each scheduled epoch
     damping_matrix: str = "identity"  # or diagonal
     warm_start: str = ""  # the run whose weights this one begins with
 
@@ -60,17 +76,32 @@ class Config:
             raise ValueError(f"preset is {self.recipe.preset!r}, allowed is one of: {allowed}")
         if not 0 <= self.recipe.augmented <= 1:
             raise ValueError(f"augmented is {self.recipe.augmented}, allowed is 0 to 1")
-        for name in ("epochs", "shards_per_epoch", "distinct_shards", "learning_rate"):
+        for name in (
+            "epochs", "shards_per_epoch", "distinct_shards", "learning_rate", "head_scale", "F",
+        ):  # fmt: skip
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, allowed is above 0")
         if not 2 <= self.batch_size <= SHARD or SHARD % self.batch_size:
             raise ValueError(f"batch_size is {self.batch_size}, allowed is a divisor of {SHARD}")
-        for name in ("seed", "first_shard", "damping_start"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} is {getattr(self, name)}, allowed is 0 or more")
-        if not 0 < self.clip <= 1:
-            raise ValueError(f"clip is {self.clip}, allowed is above 0, up to 1")
+        for name in ("seed", "model_seed", "first_shard", "damping_start"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ValueError(f"{name} is {value}, allowed is 0 or more")
+        for name in ("clip", "damping_fall"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, allowed is above 0, up to 1")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}, allowed is 0 to below 1")
+        self._check_epoch()
         self._check_files()
+
+    def _check_epoch(self):
+        sounds, most = self.sounds_per_epoch, self.distinct_shards * SHARD
+        if sounds is not None and not (0 < sounds <= most and sounds % self.batch_size == 0):
+            raise ValueError(
+                f"sounds_per_epoch is {sounds}, allowed is a multiple of batch_size "
+                f"({self.batch_size}) up to the {most} distinct sounds"
+            )
 
     def _check_files(self):
         learned = self.loss == "proxy" or (self.loss == "pnp" and self.metric == "network")
@@ -83,9 +114,34 @@ class Config:
             raise ValueError(f"table is {self.table!r}, but only loss pnp has one")
 
     @property
+    def epoch_sounds(self) -> int:
+        """Sounds in an epoch."""
+        return self.sounds_per_epoch or self.shards_per_epoch * SHARD
+
+    @property
     def steps(self) -> int:
         """Optimiser steps in the whole run."""
-        return self.epochs * self.shards_per_epoch * SHARD // self.batch_size
+        return self.epochs * self.epoch_sounds // self.batch_size
+
+    @property
+    def training_seed(self) -> int:
+        """Seed of all that is random but the sounds."""
+        return self.seed if self.model_seed is None else self.model_seed
+
+    @classmethod
+    def from_json(cls, text: str) -> "Config":
+        """Read the configuration that a run keeps, of this version or an earlier one.
+
+        Args:
+            text: JSON of what asdict gave.
+
+        Raises:
+            ValueError: A key is unknown, or a value is not allowed.
+        """
+        values = _mapping("config", json.loads(text))
+        if "optimiser" not in values and values.get("damping_start") == 0:
+            values["damping_start"] = None  # as the earlier version wrote it
+        return cls.from_dict(values)
 
     @classmethod
     def from_dict(cls, values: dict) -> "Config":
@@ -110,12 +166,20 @@ def _mapping(name: str, values) -> dict:
     return dict(values)
 
 
+def basic_type(f: Field) -> type:
+    """What a field holds where it is not None: int, float, str, or a dataclass."""
+    return next(t for t in get_args(f.type) or (f.type,) if t is not NoneType)
+
+
 def _build(kind, values: dict):
-    types = {f.name: f.type for f in fields(kind)}
+    known = {f.name: f for f in fields(kind)}
     for key, value in values.items():
-        if key not in types:
-            raise ValueError(f"unknown key {key!r} in {kind.__name__}, allowed: {', '.join(types)}")
-        allowed = (int, float) if types[key] is float else types[key]
+        if key not in known:
+            raise ValueError(f"unknown key {key!r} in {kind.__name__}, allowed: {', '.join(known)}")
+        if value is None and NoneType in get_args(known[key].type):
+            continue
+        expected = basic_type(known[key])
+        allowed = (int, float) if expected is float else expected
         if isinstance(value, bool) or not isinstance(value, allowed):
-            raise ValueError(f"{key} is {value!r}, allowed is of type {types[key].__name__}")
+            raise ValueError(f"{key} is {value!r}, allowed is of type {expected.__name__}")
     return kind(**values)

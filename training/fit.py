@@ -23,7 +23,7 @@ from lightning_fabric import Fabric
 from matcher.physics.theta import PRESETS
 from matcher.recording import save_atomically
 from training import command
-from training.config import Config
+from training.config import Config, basic_type
 from training.memory import keep_freed_memory
 from training.objective import Objective
 from training.runs import load_checkpoint, run_folder
@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, help="JSON file with any fields of config.json")
     for f in fields(Config):
         if f.name != "recipe":
-            parser.add_argument(f"--{f.name.replace('_', '-')}", type=f.type, dest=f.name,
+            parser.add_argument(f"--{f.name.replace('_', '-')}", type=basic_type(f), dest=f.name,
                                 help=f"default {getattr(default, f.name)}")  # fmt: skip
     parser.add_argument("--preset", help=f"one of {', '.join(PRESETS)}; default live")
     parser.add_argument("--augmented", type=float, help="share of sounds; default 0.6")
@@ -91,7 +91,7 @@ def main(argv=None) -> int:
         if arguments.resume:
             if given := _settings(arguments):
                 raise ValueError(f"--resume keeps the run's settings; leave out {', '.join(given)}")
-            config = Config.from_dict(json.loads(load_checkpoint(run)["config"]))
+            config = Config.from_json(load_checkpoint(run)["config"])
         elif (run / "checkpoint.pt").exists() and (arguments.run or not arguments.smoke):
             raise ValueError(f"{run} holds a run already; --resume it or name another with --run")
         if arguments.workers < 0:

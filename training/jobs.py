@@ -58,12 +58,16 @@ class Job:
 
         Args:
             nu: (1, 5) float32.
-            phi: The features that sounds are compared by.
+            phi: The features that sounds are compared by, as `phi` gives them.
 
         Returns:
             (numbers,) float32.
         """
         raise NotImplementedError
+
+    def phi(self) -> Phi:
+        """The features that `row` is given."""
+        return shared_phi()
 
     @property
     def folder(self) -> Path:
@@ -111,7 +115,7 @@ def _make_shard(job: Job, first: int, count: int) -> np.ndarray:
     torch.set_num_threads(1)
     with torch.no_grad():
         nu = sounds(job, first + count)[first:]
-        return np.stack([job.row(torch.from_numpy(n).float()[None], shared_phi()) for n in nu])
+        return np.stack([job.row(torch.from_numpy(n).float()[None], job.phi()) for n in nu])
 
 
 def _read(path: Path):

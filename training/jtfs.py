@@ -169,9 +169,9 @@ class Phi(JTFS):
 
 
 @cache
-def shared_phi() -> Phi:
-    """The Phi with default settings that all callers in this process share."""
-    return Phi()
+def shared_phi(F: int = 24) -> Phi:
+    """The Phi of this width of its low-pass that all callers in this process share."""
+    return Phi(F=F)
 
 
 def _modulus(z):

@@ -101,24 +101,29 @@ def multi_scale_stft_loss(guess: torch.Tensor, truth: torch.Tensor) -> torch.Ten
 
 @dataclass
 class Damping:
-    """lambda of PNP over training: constant, scheduled or adaptive.
+    """lambda of PNP over training: constant, scheduled, adaptive or falling.
 
     Adaptive is the rule of Levenberg (1944) and Marquardt (1963): a validation loss that improves
-    lowers lambda; one that does not raises it, and the caller restores the best weights.
+    lowers lambda; one that does not raises it, and the caller restores the best weights. Falling is
+    that rule as the code of Han, Lostanlen and Lagrange has it: where the loss does not improve,
+    lambda and the weights stay as they are.
     """
+
+    FALL = 0.8  # factor of each scheduled epoch: a tenth after ten
 
     kind: str  # one of KINDS
     start: float
-    value: float = 0.0  # lambda now
+    fall: float = FALL  # where it is scheduled
+    value: float | None = None  # lambda now; None: start
     best: float = float("inf")  # smallest validation loss so far
 
-    KINDS = ("constant", "scheduled", "adaptive")
+    KINDS = ("constant", "scheduled", "adaptive", "falling")
     LOWER = 0.2  # factor after an epoch that is accepted
     RAISE = 3.0  # factor after one that is refused
-    FALL = 0.8  # factor of each scheduled epoch: a tenth after ten
 
     def __post_init__(self):
-        self.value = self.value or self.start
+        if self.value is None:
+            self.value = self.start
 
     @property
     def step(self) -> float:
@@ -141,7 +146,9 @@ class Damping:
         if accepted:
             self.best = validation
         if self.kind == "scheduled":
-            self.value *= self.FALL
+            self.value *= self.fall
         elif self.kind == "adaptive":
             self.value *= self.LOWER if accepted else self.RAISE
+        elif self.kind == "falling" and accepted:
+            self.value *= self.LOWER
         return accepted or self.kind != "adaptive"

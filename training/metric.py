@@ -2,12 +2,14 @@
 
     python -m training.metric --preset live --count 4096 -o training/tables/live.npz
     python -m training.metric --preset live --count 4096 --step 0.1 -o secants.npz
+    python -m training.metric --preset paper --F 2 -o paper-2.npz
     python -m training.metric --preset paper --count 100000 --scheduler tcp://host:8786 -o big.npz
 
 With --step, J holds secants over nu +- step instead of tangents: the metric at the scale of an
-encoder's error. A killed run continues where it was. A table holds R, upper triangular with
-R^T R = M, from the QR decomposition of J: M squares the small singular values of J below what
-numbers can hold, R does not. It holds validation sounds as well, for adaptive damping.
+encoder's error. F is the width of Phi's low-pass along the bands, in bands. A killed run continues
+where it was. A table holds R, upper triangular with R^T R = M, from the QR decomposition of J: M
+squares the small singular values of J below what numbers can hold, R does not. It holds validation
+sounds as well, for adaptive damping.
 """
 
 import json
@@ -25,7 +27,7 @@ from matcher.physics.theta import PRESETS, Preset
 from matcher.recording import save_atomically
 from training import command, jobs
 from training.dataset import SHARD
-from training.jtfs import Phi
+from training.jtfs import Phi, shared_phi
 from training.synth import render, render_with_tangents
 
 UPPER = np.triu_indices(5)  # the order of the 15 numbers of a triangle
@@ -77,8 +79,13 @@ class Metric(jobs.Job):
     """The upper triangle of R (15,) for each sound."""
 
     step: float = 0.0  # nu; of secants, 0 for tangents
+    F: int = 24  # bands, width of Phi's low-pass along them
 
     VERSION: ClassVar = 1
+
+    def phi(self) -> Phi:
+        """Phi with this F."""
+        return shared_phi(self.F)
 
     def row(self, nu: torch.Tensor, phi: Phi) -> np.ndarray:
         """The upper triangle of R (15,) for nu (1, 5)."""
@@ -101,7 +108,7 @@ def make_table(path: Path, job: Metric, count: int, n_validation: int, executor)
 
     Args:
         path: The file to write.
-        job: Preset, seed and step; its split is "train".
+        job: Preset, seed, step and F; its split is "train".
         count: Training sounds.
         n_validation: Validation sounds.
         executor: As jobs.executor gives it.
@@ -127,7 +134,7 @@ def load_table(source: Path | str) -> Table:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             about = json.loads(str(kept["about"]))
-            R, validation = map(_full, (kept["R"], kept["validation"]))
+            R, validation = map(full, (kept["R"], kept["validation"]))
         version = about.pop("version")
         job = Metric(**about)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
@@ -137,7 +144,7 @@ def load_table(source: Path | str) -> Table:
     return Table(job, jobs.sounds(job, len(R)), R, validation)
 
 
-def _full(upper: np.ndarray) -> np.ndarray:
+def full(upper: np.ndarray) -> np.ndarray:
     """Upper triangular matrices (sounds, 5, 5) float64 from their triangles (sounds, 15)."""
     R = np.zeros((len(upper), 5, 5))
     R[(slice(None), *UPPER)] = upper
@@ -150,14 +157,15 @@ def main(argv=None) -> None:
     parser = command.parser("training.metric", __doc__)
     jobs.add_arguments(parser, count=4096)
     parser.add_argument("--step", type=float, default=0.0, help="of secants, in nu; 0: tangents")
+    parser.add_argument("--F", type=int, default=24, help="of Phi, in bands; default 24")
     parser.add_argument("--validation", type=int, default=SHARD, help=f"sounds; default {SHARD}")
     parser.add_argument("-o", dest="out", type=Path, required=True, help="the table to write")
     arguments = parser.parse_args(argv)
     jobs.check(arguments)
     if not 0 <= arguments.step <= 1:
         raise ValueError(f"step is {arguments.step}, allowed is 0 to 1")
-    command.check_at_least(arguments, validation=1)
-    job = Metric(arguments.preset, arguments.seed, step=arguments.step)
+    command.check_at_least(arguments, validation=1, F=1)
+    job = Metric(arguments.preset, arguments.seed, step=arguments.step, F=arguments.F)
     with jobs.executor(arguments.workers, arguments.scheduler) as pool:
         make_table(arguments.out, job, arguments.count, arguments.validation, pool)
 

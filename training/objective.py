@@ -16,12 +16,12 @@ class Objective:
     """The loss of a batch.
 
     Args:
-        config: Config; used are recipe, seed, loss, power, metric, table, network, clip, damping,
-            damping_start and damping_matrix.
+        config: Config; used are recipe, seed, loss, power, F, metric, table, network, clip,
+            damping, damping_start, damping_fall and damping_matrix.
         device: Where tensors are kept.
 
     Raises:
-        ValueError: A table or network is missing, or is of another preset or seed.
+        ValueError: A table or network is missing, or is of another preset, seed or F.
     """
 
     def __init__(self, config, device: torch.device):
@@ -32,10 +32,10 @@ class Objective:
         if config.loss == "pnp":
             self._prepare_metric()
         elif config.loss == "jtfs":
-            self.phi = Phi().to(device)
+            self.phi = Phi(F=config.F).to(device)
         elif config.loss == "proxy":
             self.network = PhiNetwork.load(config.network, self.preset).to(device)
-            self.damping = losses.Damping(config.damping, config.damping_start)
+            self.damping = self._damping(largest=0.0)
 
     def __call__(self, nu_hat, nu, index) -> torch.Tensor:
         """The loss, a scalar.
@@ -82,10 +82,11 @@ class Objective:
     def _prepare_metric(self):
         config = self.config
         table = load_table(config.table or config.recipe.preset)
-        if (table.job.preset, table.job.seed) != (config.recipe.preset, config.seed):
+        job = table.job
+        if (job.preset, job.seed, job.F) != (config.recipe.preset, config.seed, config.F):
             raise ValueError(
-                f"the table is of preset {table.job.preset}, seed {table.job.seed}; "
-                f"the run is of {config.recipe.preset}, {config.seed}"
+                f"the table is of preset {job.preset}, seed {job.seed}, F {job.F}; "
+                f"the run is of {config.recipe.preset}, {config.seed}, {config.F}"
             )
         if min(len(table.R), len(table.validation)) < SHARD:
             raise ValueError(
@@ -100,8 +101,13 @@ class Objective:
             self.network = MetricNetwork.load(config.network, self.preset).to(self.device)
         else:
             self.n_shards = len(table.R) // SHARD
-        largest = 1.0 if config.damping_matrix == "diagonal" else self.highest
-        self.damping = losses.Damping(config.damping, config.damping_start or largest)
+        self.damping = self._damping(1.0 if config.damping_matrix == "diagonal" else self.highest)
+
+    def _damping(self, largest: float) -> losses.Damping:
+        """lambda, which starts at `largest` where the configuration gives no start."""
+        config, start = self.config, self.config.damping_start
+        start = largest if start is None else start
+        return losses.Damping(config.damping, start, config.damping_fall)
 
     def _clipped(self, R: np.ndarray) -> torch.Tensor:
         """R (sounds, 5, 5) -> M (sounds, 5, 5) float32."""

@@ -1,6 +1,5 @@
 """The folder of a training run: where it is, and what its checkpoint holds."""
 
-import json
 from pathlib import Path
 
 import torch
@@ -36,7 +35,7 @@ def load_checkpoint(run: Path) -> dict:
         raise ValueError(f"no checkpoint.pt in {run}; give the folder of a run that ended an epoch")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        Config.from_dict(json.loads(state["config"]))
+        Config.from_json(state["config"])
         return state | {"earlier": state.get("earlier", [])}
     except Exception as error:  # torch raises many types for a file that is not its own
         raise ValueError(f"{path} is not a checkpoint of training.fit, or is broken") from error
@@ -51,7 +50,7 @@ def summary(state: dict) -> dict:
     Returns:
         Loss, sounds, distinct sounds, hours and seed, as the metadata of a model holds them.
     """
-    config, history = Config.from_dict(json.loads(state["config"])), state["history"]
+    config, history = Config.from_json(state["config"]), state["history"]
     sounds = history[-1]["sounds"]
     return {
         "loss": config.loss,

@@ -6,9 +6,13 @@
     python -m training.study --minutes 10 --figures docs    only the figures
     OMP_NUM_THREADS=1 python -m training.study --minutes 10 --pitch known
                                                      one setting; on two cores run both at once
+    python -m training.study --paper --scale 0.02 --seeds 5       the authors' own recipe
+    python -m training.study --paper --scale 0.02 --seeds 5 --model PNP --pitch known
+                                                     one row of its tables, by a process of its own
 
 For each pitch setting one encoder is trained by P-loss, and every other one continues from it for
-as many minutes. Everything is kept in the cache folder: a killed study continues where it was.
+as many minutes. With --paper, all begin anew and take as many sounds instead. Everything is kept in
+the cache folder: a killed study continues where it was.
 """
 
 import sys
@@ -17,8 +21,10 @@ from pathlib import Path
 from training import command
 from training.dataset import cache_folder
 from training.markdown import table
+from training.studies import paper_tables
 from training.studies.experiment import Study
 from training.studies.metric_quality import reach_rows
+from training.studies.paper import MODELS, PaperStudy
 from training.studies.results import result_rows, save_figures
 from training.studies.settings import PITCH
 
@@ -32,8 +38,17 @@ def main(argv=None) -> None:
     parser.add_argument("--tables", action="store_true", help="train nothing")
     parser.add_argument("--metrics", action="store_true", help="only the quality of each metric")
     parser.add_argument("--figures", type=Path, help="folder for study-*.png; train nothing")
+    parser.add_argument("--paper", action="store_true", help="the authors' recipe, on its scale")
+    parser.add_argument("--scale", type=float, default=1.0, help="of their sounds; default 1")
+    parser.add_argument(
+        "--seeds", type=int, default=1, help="runs of each of its models; default 1"
+    )
+    parser.add_argument("--model", choices=MODELS, help="train this model of it alone; default all")
     command.add_workers(parser, "compare sounds")
     arguments = parser.parse_args(argv)
+    if arguments.paper:
+        _paper(arguments)
+        return
     if not arguments.minutes > 0:
         raise ValueError(f"minutes is {arguments.minutes}, allowed is above 0")
     folder = cache_folder() / "study" / f"{arguments.minutes:g}"
@@ -50,6 +65,23 @@ def main(argv=None) -> None:
     for pitch in PITCH:
         if rows := result_rows(study, pitch):
             print(f"Pitch {pitch}\n\n{table(rows)}\n")
+
+
+def _paper(arguments) -> None:
+    command.check_at_least(arguments, seeds=1, workers=1)
+    folder = cache_folder() / "study" / f"paper-{arguments.scale:g}"
+    study, seeds = PaperStudy(arguments.scale, folder, arguments.workers), arguments.seeds
+    if not arguments.tables:
+        pitches = (arguments.pitch,) if arguments.pitch else PITCH
+        study.all(seeds, pitches, arguments.model)
+    for pitch in PITCH:
+        for make in (paper_tables.result_rows, paper_tables.suppression_rows):
+            if rows := make(study, pitch, seeds):
+                print(f"Pitch {pitch}\n\n{table(rows)}\n")
+    if rows := paper_tables.time_rows(study, seeds):
+        print(table(rows), end="\n\n")
+    if study.table_file.exists():
+        print(table(paper_tables.eigenvalue_rows(study)))
 
 
 if __name__ == "__main__":

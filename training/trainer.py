@@ -22,17 +22,19 @@ from training.objective import Objective
 from training.progress import progress
 from training.runs import load_checkpoint, summary
 
-HEAD_RATE = 10  # times the learning rate; the scale of the head grows as the network learns
+HEAD_RATE = 10  # times the rate of AdamW; the scale of the head grows as the network learns
 WARM_UP = 0.05  # share of the steps over which the learning rate rises
 EVALUATION_BATCH = 128  # sounds; a divisor of SHARD
 SEED_STRIDE = 1_000_003  # above any number of epochs: each seed and epoch has a seed of its own
 
 
 def learning_rate(config: Config, step: int) -> float:
-    """The learning rate of a step: a linear warm-up, then half a cosine down to 0.
+    """The learning rate of a step: constant, or a linear warm-up, then half a cosine down to 0.
 
     Source: Loshchilov and Hutter, "SGDR" (ICLR 2017), equation 5, without restarts.
     """
+    if config.schedule == "constant":
+        return config.learning_rate
     share = (step + 1) / config.steps
     if share < WARM_UP:
         return config.learning_rate * share / WARM_UP
@@ -53,15 +55,11 @@ class Trainer:
     """
 
     def __init__(self, config: Config, run: Path, fabric: Fabric, cache_gb: float = 4.0):
-        torch.manual_seed(config.seed)
-        model = Encoder(config.recipe.features.n_bins)
+        torch.manual_seed(config.training_seed)
+        n_bins = config.recipe.features.n_bins
+        model = Encoder(n_bins, config.dropout, config.head_scale, config.pitch_joins)
         model = model.to(fabric.device, memory_format=torch.channels_last)
-        body = [p for name, p in model.named_parameters() if not name.startswith("head.")]
-        optimiser = torch.optim.AdamW(
-            [{"params": body, "rate": 1}, {"params": model.head.parameters(), "rate": HEAD_RATE}],
-            weight_decay=config.weight_decay,
-        )
-        self.model, self.optimiser = fabric.setup(model, optimiser)
+        self.model, self.optimiser = fabric.setup(model, _optimiser(config, model))
         self.config, self.run, self.fabric = config, run, fabric
         self.objective = Objective(config, fabric.device)
         self.history, self.earlier, self.best = [], [], None
@@ -73,6 +71,11 @@ class Trainer:
         self.n_shards = min(known or math.inf, config.first_shard + config.distinct_shards)
         if config.first_shard >= self.n_shards:
             raise ValueError(f"first_shard is {config.first_shard}, the table has {known} shards")
+        if (config.sounds_per_epoch or 0) > (self.n_shards - config.first_shard) * SHARD:
+            raise ValueError(
+                f"sounds_per_epoch is {config.sounds_per_epoch}, the table has {known} shards "
+                f"of {SHARD} sounds"
+            )
 
     def warm_start(self) -> None:
         """Begin with the weights of another run.
@@ -81,7 +84,7 @@ class Trainer:
             ValueError: That run has another preset, other features or another pitch setting.
         """
         state = load_checkpoint(self.config.warm_start)
-        theirs = Config.from_dict(json.loads(state["config"]))
+        theirs = Config.from_json(state["config"])
         for name, mine, other in (
             ("preset", self.config.recipe.preset, theirs.recipe.preset),
             ("features", self.config.recipe.features, theirs.recipe.features),
@@ -117,8 +120,8 @@ class Trainer:
             The history, a dict for each epoch.
         """
         config, fabric, done = self.config, self.fabric, len(self.history)
-        stream, sounds = iter(self._loader(workers)), config.shards_per_epoch * SHARD
-        validation = self.validation[0]
+        sounds, validation = config.epoch_sounds, self.validation[0]
+        source = self._all_sounds() if config.sounds_per_epoch else iter(self._loader(workers))
         if self._adaptive and not done:  # the first weights may be the best
             self.objective.damping.best = fabric.broadcast(self.evaluate(validation))[1]
             self._remember()
@@ -126,7 +129,8 @@ class Trainer:
             task = bar.add_task("training", total=config.epochs * sounds, completed=done * sounds)
             for epoch in range(done, config.epochs):
                 start, damping = time.perf_counter(), self.objective.damping.value
-                loss = self._train_epoch(epoch, stream, lambda n: bar.advance(task, n))
+                loss = self._train_epoch(epoch, source, lambda n: bar.advance(task, n))
+                trained = time.perf_counter()
                 mse, watched = fabric.broadcast(self.evaluate(validation))
                 self.history.append({
                     "epoch": epoch + 1,
@@ -135,6 +139,7 @@ class Trainer:
                     "validation_mse": mse,
                     "validation_loss": watched,
                     "damping": damping,
+                    "training_seconds": trained - start,
                     "seconds": time.perf_counter() - start,
                 })  # fmt: skip
                 self._damp(watched)
@@ -143,26 +148,44 @@ class Trainer:
                     bar.console.print(self._sentence())
         return self.history
 
-    def _train_epoch(self, epoch: int, stream, advance) -> float:
-        """Train on the next shards_per_epoch shards; returns the mean loss."""
+    def _train_epoch(self, epoch: int, source, advance) -> float:
+        """Train for an epoch; returns the mean loss."""
         config, world = self.config, self.fabric.world_size
-        torch.manual_seed(config.seed * SEED_STRIDE + epoch)
+        torch.manual_seed(config.training_seed * SEED_STRIDE + epoch)
         self.model.train()
-        size, total, n_batches = config.batch_size // world, 0.0, 0
-        step = epoch * config.shards_per_epoch * SHARD // config.batch_size
-        for _ in range(config.shards_per_epoch // world):
-            index, *shard = next(stream)
-            for batch in torch.randperm(SHARD).numpy().reshape(-1, size):
-                for group in self.optimiser.param_groups:
-                    share = group["rate"] * self.objective.damping.step
-                    group["lr"] = share * learning_rate(config, step)
-                self.optimiser.zero_grad()
-                total += self.backward(index, shard, batch)
-                self.optimiser.step()
-                step, n_batches = step + 1, n_batches + 1
-                advance(len(batch) * world)
+        total, n_batches = 0.0, 0
+        step = epoch * config.epoch_sounds // config.batch_size
+        for index, shard, batch in self._batches(source):
+            for group in self.optimiser.param_groups:
+                share = group["rate"] * self.objective.damping.step
+                group["lr"] = share * learning_rate(config, step)
+            self.optimiser.zero_grad()
+            total += self.backward(index, shard, batch)
+            self.optimiser.step()
+            step, n_batches = step + 1, n_batches + 1
+            advance(len(batch) * world)
         mean = torch.tensor(total / n_batches, device=self.fabric.device)
         return float(self.fabric.all_reduce(mean, reduce_op="mean"))
+
+    def _batches(self, source):
+        """An epoch's batches for this process.
+
+        Args:
+            source: The next shards; or all sounds as one, of which sounds_per_epoch are drawn.
+
+        Yields:
+            Number of the shard, its arrays and which of its sounds, as `backward` takes them.
+        """
+        config, world = self.config, self.fabric.world_size
+        if config.sounds_per_epoch:
+            order = torch.randperm(len(source[0]))[: config.sounds_per_epoch].numpy()
+            for batch in order.reshape(-1, config.batch_size):
+                yield config.first_shard, source, batch[self.fabric.global_rank :: world]
+            return
+        for _ in range(config.shards_per_epoch // world):
+            index, *shard = next(source)
+            for batch in torch.randperm(SHARD).numpy().reshape(-1, config.batch_size // world):
+                yield index, shard, batch
 
     def backward(self, index: int, shard, batch: np.ndarray) -> float:
         """Compute gradients; with several processes, those of their mean loss.
@@ -226,6 +249,11 @@ class Trainer:
             {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
         )
 
+    def _all_sounds(self) -> list[np.ndarray]:
+        """nu, log_cqt and observed of all distinct sounds, in memory: 11 KB a sound."""
+        shards = (self.train[i] for i in range(self.config.first_shard, self.n_shards))
+        return [np.concatenate(arrays) for arrays in zip(*shards)]
+
     def _loader(self, workers: int):
         """Shards of the remaining epochs for this process."""
         n, first = self.config.shards_per_epoch, self.config.first_shard
@@ -249,7 +277,8 @@ class Trainer:
         }
         save_atomically(self.run / "checkpoint.pt", lambda file: torch.save(state, file))
         text = io.StringIO()
-        table = csv.DictWriter(text, self.history[0].keys(), lineterminator="\n")
+        # a run begun by an earlier version lacks columns in its first rows
+        table = csv.DictWriter(text, self.history[-1].keys(), restval="", lineterminator="\n")
         table.writeheader()
         table.writerows(self.history)
         save_atomically(self.run / "log.csv", lambda file: file.write(text.getvalue().encode()))
@@ -262,3 +291,13 @@ class Trainer:
             f"train {row['train_loss']:.4f}, validation {row['validation_mse']:.4f}"
             f"{damped if self.config.loss in DAMPED else ''}, {row['seconds']:.0f} s"
         )
+
+
+def _optimiser(config: Config, model: Encoder) -> torch.optim.Optimizer:
+    if config.optimiser == "adam":
+        return torch.optim.Adam([{"params": model.parameters(), "rate": 1}])
+    body = [p for name, p in model.named_parameters() if not name.startswith("head.")]
+    return torch.optim.AdamW(
+        [{"params": body, "rate": 1}, {"params": model.head.parameters(), "rate": HEAD_RATE}],
+        weight_decay=config.weight_decay,
+    )

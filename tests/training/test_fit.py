@@ -98,12 +98,21 @@ def test_a_run_is_not_overwritten(cache, uninterrupted, capsys, monkeypatch):
 
 def test_a_checkpoint_holds_no_code(uninterrupted):
     state = torch.load(uninterrupted / "checkpoint.pt", weights_only=True)
-    assert Config.from_dict(json.loads(state["config"])).epochs == 8
+    assert Config.from_json(state["config"]).epochs == 8
 
 
-def test_config_and_back():
-    config = Config(batch_size=32, seed=7)
-    assert Config.from_dict(json.loads(json.dumps(asdict(config)))) == config
+@pytest.mark.parametrize("settings", [{}, {"damping_start": 0.0, "model_seed": 3}])
+def test_config_and_back(settings):
+    config = Config(batch_size=32, seed=7, **settings)
+    assert Config.from_json(json.dumps(asdict(config))) == config
+
+
+@pytest.mark.parametrize(("kept", "start"), [(0.0, None), (10.0, 10.0)])
+def test_lambda_of_an_earlier_version_starts_where_it_did(kept, start):
+    """0 stood for the largest eigenvalue, and a configuration had no optimiser."""
+    values = asdict(Config()) | {"damping_start": kept}
+    del values["optimiser"]
+    assert Config.from_json(json.dumps(values)).damping_start == start
 
 
 @pytest.mark.parametrize(
@@ -119,6 +128,20 @@ def test_config_and_back():
         ({"loss": "mse"}, "loss is 'mse', allowed is one of: p, pnp, mss, jtfs, proxy"),
         ({"pitch": "given"}, "pitch is 'given', allowed is one of: known, unknown"),
         ({"damping": "none"}, "damping is 'none', allowed is one of: constant, scheduled"),
+        ({"optimiser": "sgd"}, "optimiser is 'sgd', allowed is one of: adamw, adam"),
+        ({"schedule": "steps"}, "schedule is 'steps', allowed is one of: cosine, constant"),
+        ({"pitch_joins": "both"}, "pitch_joins is 'both', allowed is one of: input, output"),
+        ({"dropout": 1.0}, "dropout is 1.0, allowed is 0 to below 1"),
+        ({"head_scale": 0}, "head_scale is 0, allowed is above 0"),
+        ({"F": 0}, "F is 0, allowed is above 0"),
+        ({"model_seed": -1}, "model_seed is -1, allowed is 0 or more"),
+        ({"model_seed": "x"}, "model_seed is 'x', allowed is of type int"),
+        ({"damping_fall": 1.5}, "damping_fall is 1.5, allowed is above 0, up to 1"),
+        ({"sounds_per_epoch": 100}, "sounds_per_epoch is 100, allowed is a multiple of batch_size"),
+        (
+            {"sounds_per_epoch": 2048, "distinct_shards": 1},
+            "sounds_per_epoch is 2048, allowed is a multiple of batch_size (64) up to the 1024",
+        ),
         ({"clip": 0}, "clip is 0, allowed is above 0, up to 1"),
         ({"epochs": "3"}, "epochs is '3', allowed is of type int"),
         ({"recipe": None}, "recipe is None, allowed is an object of keys and values"),
@@ -127,7 +150,7 @@ def test_config_and_back():
         ({"loss": "pnp", "network": "m.pt"}, "network is 'm.pt'; a file of training.surrogate"),
         ({"table": "t.npz"}, "table is 't.npz', but only loss pnp has one"),
         ({"loss": "pnp", "table": "/none.npz"}, "/none.npz is not a table of training.metric"),
-        ({"loss": "pnp", "seed": 1}, "the table is of preset live, seed 0; the run is of live, 1"),
+        ({"loss": "pnp", "seed": 1}, "the table is of preset live, seed 0, F 24; the run is of"),
         ({"warm_start": "/nowhere/run"}, "no checkpoint.pt in /nowhere/run"),
     ],
 )
@@ -184,6 +207,76 @@ def test_learning_rate_rises_then_falls_to_nothing():
     assert rates[-1] == pytest.approx(0, abs=1e-9)
 
 
+def test_a_constant_learning_rate_is_constant():
+    config = Config(schedule="constant")
+    assert {learning_rate(config, step) for step in range(config.steps)} == {config.learning_rate}
+
+
+def test_adam_has_one_rate_and_no_weight_decay(tmp_path, monkeypatch):
+    monkeypatch.setenv("DRUM_MATCHER_CACHE", str(tmp_path))
+    config = Config.from_dict(TINY | {"optimiser": "adam"})
+    trainer = Trainer(config, tmp_path, Fabric(accelerator="cpu", devices=1))
+    (group,) = trainer.optimiser.param_groups
+    assert (group["rate"], group["weight_decay"]) == (1, 0)
+    assert len(group["params"]) == len(list(trainer.model.parameters()))
+
+
+def drawn(tmp_path, model_seed, epoch):
+    """Which sounds an epoch of 512 draws from 2,048."""
+    settings = {"sounds_per_epoch": 512, "model_seed": model_seed}
+    config = Config.from_dict(TINY | settings)
+    trainer = Trainer(config, tmp_path, Fabric(accelerator="cpu", devices=1))
+    sounds = [np.zeros((2048, 5))]
+    batches = []
+    trainer.backward = lambda index, shard, batch: batches.append((index, batch)) or 0.0
+    trainer._train_epoch(epoch, sounds, lambda n: None)
+    assert [index for index, _ in batches] == [0, 0]
+    return np.concatenate([batch for _, batch in batches])
+
+
+def test_an_epoch_may_draw_its_sounds(tmp_path):
+    first, second = drawn(tmp_path, 0, 0), drawn(tmp_path, 0, 1)
+    assert len(set(first)) == 512  # none twice
+    assert max(first) >= 1024  # from all shards
+    assert set(first) != set(second)
+    assert (first == drawn(tmp_path, 0, 0)).all()
+    assert set(first) != set(drawn(tmp_path, 1, 0))
+
+
+def test_a_run_that_draws_its_sounds_ends_the_same_after_a_stop(cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("DRUM_MATCHER_CACHE", str(cache))
+    settings = {"sounds_per_epoch": 256, "batch_size": 128, "epochs": 2, "dropout": 0.2}
+    config = Config.from_dict(TINY | settings | {"optimiser": "adam", "schedule": "constant"})
+
+    def run(name, resume=False):
+        (tmp_path / name).mkdir(exist_ok=True)
+        trainer = Trainer(config, tmp_path / name, Fabric(accelerator="cpu", devices=1))
+        if resume:
+            trainer.resume()
+        return trainer
+
+    run("whole").fit()
+    stopped = run("stopped")
+    monkeypatch.setattr(stopped, "_sentence", lambda: 1 / 0)  # after the first checkpoint
+    with pytest.raises(ZeroDivisionError):
+        stopped.fit()
+    assert epochs(tmp_path / "stopped") == 1
+    run("stopped", resume=True).fit()
+    assert losses(tmp_path / "stopped") == losses(tmp_path / "whole")
+
+
+def test_the_seed_of_a_model_leaves_the_sounds_as_they_are(tmp_path):
+    fabric = Fabric(accelerator="cpu", devices=1)
+    a, b, c = (
+        Trainer(Config.from_dict(TINY | {"model_seed": seed}), tmp_path, fabric)
+        for seed in (None, 1, 0)
+    )
+    assert a.train == b.train
+    weights = [t.model.backbone.classifier.weight.detach() for t in (a, b, c)]
+    assert not torch.equal(weights[0], weights[1])
+    assert torch.equal(weights[0], weights[2])
+
+
 def test_the_encoder_starts_by_saying_little_and_stays_inside():
     torch.manual_seed(0)
     encoder = Encoder(n_bins=96)
@@ -201,6 +294,25 @@ def test_a_known_pitch_is_handed_through():
     nu = encoder(x, pitch)
     torch.testing.assert_close(nu[:, 0], pitch)
     assert not torch.allclose(nu[:, 1:], encoder(x, -pitch)[:, 1:])
+
+
+def test_a_pitch_that_joins_at_the_output_is_not_told_to_the_network():
+    torch.manual_seed(0)
+    encoder = Encoder(n_bins=96, pitch_joins="output")
+    x, pitch = torch.randn(4, 2, 96, 32), torch.tensor([-0.5, 0.0, 0.5, 0.5])
+    encoder.eval()
+    nu = encoder(x, pitch)
+    torch.testing.assert_close(nu[:, 0], pitch)
+    torch.testing.assert_close(nu[:, 1:], encoder(x)[:, 1:])
+
+
+def test_dropout_is_for_training_alone():
+    torch.manual_seed(0)
+    encoder, x = Encoder(n_bins=96, dropout=0.5), torch.randn(4, 2, 96, 32)
+    assert not torch.allclose(encoder(x), encoder(x))
+    encoder.eval()
+    torch.testing.assert_close(encoder(x), encoder(x))
+    assert encoder.state_dict().keys() == Encoder(n_bins=96).state_dict().keys()
 
 
 PNP = ["--loss", "pnp", "--damping", "adaptive", "--epochs", "4", "--learning-rate", "1e-4"]

@@ -85,6 +85,28 @@ def test_scheduled_damping_falls_whatever_happens():
     assert damping.value == pytest.approx(Damping.FALL**2)
 
 
+def test_scheduled_damping_falls_as_fast_as_it_is_told():
+    damping = Damping("scheduled", 1e20, fall=1e20 ** (-1 / 25))
+    for _ in range(25):
+        damping.update(1.0)
+    assert damping.value == pytest.approx(1)
+
+
+def test_falling_damping_stays_where_nothing_improves():
+    damping = Damping("falling", 1e20)
+    assert [damping.update(v) for v in (2.0, 3.0, float("nan"), 1.0)] == [True] * 4
+    assert damping.value == pytest.approx(1e20 * Damping.LOWER**2)
+    assert damping.step == 1.0
+
+
+@pytest.mark.parametrize("kind", Damping.KINDS)
+def test_no_damping_stays_none(kind):
+    damping = Damping(kind, 0.0)
+    damping.update(1.0)
+    damping.update(2.0)
+    assert (damping.value, damping.step) == (0.0, 1.0)
+
+
 def test_adaptive_damping_is_levenberg_marquardt():
     damping = Damping("adaptive", 1.0)
     assert damping.update(2.0)

@@ -174,6 +174,7 @@ def test_the_shipped_tables(preset, phi64):
         (["--workers", "0"], "workers is 0, allowed is 1 or more"),
         (["--step", "2"], "step is 2.0, allowed is 0 to 1"),
         (["--validation", "0"], "validation is 0, allowed is 1 or more"),
+        (["--F", "0"], "F is 0, allowed is 1 or more"),
         (["-o", "none/table.npz"], "there is no folder none to write none/table.npz to"),
         (
             ["--scheduler", "tcp://127.0.0.1:9"],
@@ -195,6 +196,20 @@ def test_what_is_no_table(tmp_path):
     path.write_bytes(b"no")
     with pytest.raises(ValueError, match=r"is not a table of .*, or is broken"):
         load_table(path)
+
+
+def test_a_table_keeps_its_width(tmp_path, monkeypatch):
+    path, widths = tmp_path / "table.npz", []
+
+    def rows(job, count, _):
+        widths.append(job.phi().keys.shape)
+        return np.zeros((count, 15), np.float32)
+
+    monkeypatch.setattr(jobs, "run", rows)
+    make_table(path, Metric("paper", F=2), 2, 2, None)
+    assert load_table(path).job == Metric("paper", F=2)
+    assert widths == [(5304, 3)] * 2
+    assert Metric("paper", F=2).folder != Metric("paper").folder
 
 
 def test_a_table_of_another_version_is_refused(tmp_path, monkeypatch):

@@ -48,6 +48,18 @@ def test_lambda_starts_at_the_largest_eigenvalue_and_then_pnp_is_nearly_p_loss()
     assert (largest > objective.highest * 0.99).double().mean() == pytest.approx(0.5, abs=0.02)
 
 
+def test_lambda_may_be_nothing_at_all(batch):
+    objective = Objective(Config(loss="pnp", damping="constant", damping_start=0.0), CPU)
+    assert objective.damping.value == 0
+    torch.testing.assert_close(objective(*batch), pnp_of(objective, batch))
+
+
+def pnp_of(objective, batch):
+    """PNP without damping, as the objective scales it."""
+    nu_hat, nu, index = batch
+    return pnp_loss(nu_hat, nu, objective.table[index]) / objective.scale
+
+
 @pytest.mark.parametrize("matrix", ["identity", "diagonal"])
 def test_more_damping_is_another_gradient(batch, matrix):
     config = Config(loss="pnp", damping_matrix=matrix)
@@ -100,6 +112,19 @@ def test_spectral_losses_are_nothing_at_the_truth_and_fall_towards_it(batch, los
     at_truth, near = objective(nu.clone().requires_grad_(), nu, index), objective(*batch)
     assert at_truth.item() < 1e-4 < near.item()
     assert torch.isfinite(gradient(objective, batch)).all()
+
+
+def test_the_scattering_loss_has_the_width_that_it_is_told(monkeypatch):
+    made = []
+    monkeypatch.setattr("training.objective.Phi", lambda F: made.append(F) or torch.nn.Identity())
+    Objective(Config(loss="jtfs", F=2), CPU)
+    assert made == [2]
+
+
+def test_a_table_of_another_width_is_refused():
+    with pytest.raises(ValueError, match="the table is of preset live, seed 0, F 24; the run is of "
+                                         "live, 0, 2"):  # fmt: skip
+        Objective(Config(loss="pnp", F=2), CPU)
 
 
 def test_one_by_one_is_the_whole_batch(batch):

@@ -56,7 +56,7 @@ class Study:
         self.minutes, self.folder, self.workers = minutes, folder, workers
         folder.mkdir(parents=True, exist_ok=True)
         keep_freed_memory()
-        self.fabric = Fabric(accelerator="cpu", devices=1)
+        self.fabric = one_device("cpu")
 
     def file(self, name: str) -> str:
         """The path of metric.pt, phi.pt or secants.npz, which is made if missing."""
@@ -113,20 +113,9 @@ class Study:
             text = json.dumps(asdict(config))
             run.mkdir(exist_ok=True)
             save_atomically(run / "study.json", lambda file: file.write(text.encode()))
-        trainer = Trainer(self._saved_config(run), run, self.fabric, CACHE_GB)
-        if (run / "checkpoint.pt").exists():
-            trainer.resume()
-        elif trainer.config.warm_start:
-            trainer.warm_start()
-        if len(trainer.history) < trainer.config.epochs:
-            print(f"study: {name}", file=sys.stderr)
-            trainer.fit()
-        if not (run / "test.npz").exists():
-            nu_hat, nu = predict(trainer, TEST_SOUNDS)
-            distances = sound_distances(nu_hat, nu, PRESETS[PRESET], self.workers)
-            save_atomically(
-                run / "test.npz", lambda file: np.savez(file, nu_hat=nu_hat, nu=nu, **distances)
-            )
+        complete(
+            Trainer(self._saved_config(run), run, self.fabric, CACHE_GB), TEST_SOUNDS, self.workers
+        )
 
     def all(self, pitches: tuple[str, ...] = PITCH) -> None:
         """Train every run of these pitch settings that is not done."""
@@ -168,7 +157,43 @@ class Study:
         )
 
     def _saved_config(self, run: Path) -> Config:
-        return Config.from_dict(json.loads((run / "study.json").read_text()))
+        return Config.from_json((run / "study.json").read_text())
+
+
+def one_device(accelerator: str = "auto") -> Fabric:
+    """Fabric for training in this process.
+
+    Args:
+        accelerator: cpu, cuda, ...; auto for the best that is here.
+    """
+    return Fabric(accelerator=accelerator, devices=1)
+
+
+def complete(trainer: Trainer, count: int, workers: int) -> None:
+    """Train a run to its last epoch, wherever it is, and measure it; what is done stays.
+
+    Leaves test.npz in its folder: nu_hat and nu (count, 5) of test sounds that no run was trained
+    on, and the distances of their sounds, (count,) each.
+
+    Args:
+        trainer: The run, as it was made.
+        count: Test sounds.
+        workers: Processes that render and compare sounds.
+    """
+    run = trainer.run
+    if (run / "checkpoint.pt").exists():
+        trainer.resume()
+    elif trainer.config.warm_start:
+        trainer.warm_start()
+    if len(trainer.history) < trainer.config.epochs:
+        print(f"study: {run.name}", file=sys.stderr)
+        trainer.fit()
+    if not (run / "test.npz").exists():
+        nu_hat, nu = predict(trainer, count)
+        distances = sound_distances(nu_hat, nu, trainer.objective.preset, workers)
+        save_atomically(
+            run / "test.npz", lambda file: np.savez(file, nu_hat=nu_hat, nu=nu, **distances)
+        )
 
 
 def predict(trainer: Trainer, count: int, shards=None) -> tuple[np.ndarray, np.ndarray]:
@@ -189,6 +214,6 @@ def predict(trainer: Trainer, count: int, shards=None) -> tuple[np.ndarray, np.n
         for i in range(-(-count // SHARD)):
             shard = shards[i]
             for batch in np.arange(SHARD).reshape(-1, BATCH):
-                pairs.append([t.numpy() for t in trainer.predict(shard, batch)])
+                pairs.append([t.cpu().numpy() for t in trainer.predict(shard, batch)])
     nu_hat, nu = (np.concatenate(side)[:count] for side in zip(*pairs))
     return nu_hat, nu

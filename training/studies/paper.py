@@ -1,0 +1,190 @@
+"""The experiment of Han, Lostanlen and Lagrange by their own recipe, at any share of its size.
+
+Settings are those of their code, github.com/lylyhan/perceptual_neural_physical; nothing is chosen
+by what comes out. As there, every seed trains on the same sounds: it is the seed of the weights, of
+the order of the sounds and of dropout, and the runs of one seed make a pair.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from training import jobs
+from training.config import Config
+from training.dataset import SHARD, Recipe
+from training.evaluate import SEED
+from training.memory import keep_freed_memory
+from training.metric import Metric, full, load_table, make_table
+from training.runs import load_checkpoint
+from training.studies.experiment import CACHE_GB, complete, one_device
+from training.trainer import Trainer
+
+PRESET = "paper"
+F = 2  # bands, width of Phi's low-pass along them
+EPOCHS = 70
+BATCH = 256  # sounds; of P-loss and PNP
+SPECTRAL_BATCH = 64  # sounds; of losses that render
+EPOCH_STEPS = 100  # steps of BATCH: 25,600 sounds drawn at random for each epoch
+# sounds; all 100,000 but 10,000 for tests and 7,776 of validation
+TRAINING_SOUNDS = 82_224
+TEST_SOUNDS = 512  # the standard error of a mean distance is some 3 % of it
+SMALLEST = 1 / EPOCH_STEPS  # scale at which an epoch is one step
+FROM = 1e20  # lambda
+SCHEDULED_EPOCHS = 25  # until lambda is 1; theirs are 5 to 50
+
+RECIPE = {
+    "recipe": Recipe(PRESET, augmented=0.0),
+    "epochs": EPOCHS,
+    "batch_size": BATCH,
+    "optimiser": "adam",
+    "schedule": "constant",
+    "learning_rate": 1e-3,
+    "dropout": 0.2,  # torchvision's defaults, as is stochastic depth
+    "head_scale": 0.5**0.5,
+    "pitch_joins": "output",
+    "F": F,
+}
+PNP = {"loss": "pnp", "damping": "falling", "damping_start": FROM}
+MODELS = {
+    "P": {},
+    "PNP": PNP,
+    "multi-scale STFT": {"loss": "mss", "batch_size": SPECTRAL_BATCH},
+    "JTFS": {"loss": "jtfs", "batch_size": SPECTRAL_BATCH},
+    "PNP, lambda from the largest eigenvalue": PNP | {"damping_start": None},
+    "PNP, lambda scheduled": PNP
+    | {"damping": "scheduled", "damping_fall": FROM ** (-1 / SCHEDULED_EPOCHS)},
+    "PNP, lambda constant": PNP | {"damping": "constant", "damping_start": 1e5},
+    "PNP, lambda 0": PNP | {"damping": "constant", "damping_start": 0.0},
+    "PNP, diagonal": PNP | {"damping_matrix": "diagonal", "damping_start": 1e6},
+}
+# In this order; each group for every seed before the next begins. JTFS takes days, and is trained
+# only where it is named.
+GROUPS = (
+    (("P", "unknown"), ("PNP", "unknown")),
+    (("P", "known"), ("PNP", "known")),
+    *(((name, "unknown"),) for name in MODELS if name.startswith("PNP, ")),
+    (("multi-scale STFT", "unknown"), ("multi-scale STFT", "known")),
+)
+
+
+class PaperStudy:
+    """Runs at a share of the authors' number of sounds, in a folder that keeps them.
+
+    Args:
+        scale: 1 for their number of sounds; SMALLEST or more.
+        folder: Where runs and the table of the metric are kept; made if missing.
+        workers: Processes that compute the metric, and render and compare sounds.
+
+    Raises:
+        ValueError: The scale is not allowed.
+    """
+
+    def __init__(self, scale: float, folder: Path, workers: int):
+        if not SMALLEST <= scale <= 1:
+            raise ValueError(f"scale is {scale}, allowed is {SMALLEST} to 1")
+        self.scale, self.folder, self.workers = scale, folder, workers
+        folder.mkdir(parents=True, exist_ok=True)
+        keep_freed_memory()
+
+    @property
+    def shards(self) -> int:
+        """Shards of training sounds."""
+        return max(1, round(TRAINING_SOUNDS * self.scale / SHARD))
+
+    def config(self, model: str, pitch: str, seed: int) -> Config:
+        """The configuration of a run.
+
+        Args:
+            model: One of MODELS.
+            pitch: known or unknown.
+            seed: Of the run; its sounds do not depend on it.
+        """
+        settings = RECIPE | {
+            "pitch": pitch,
+            "model_seed": seed,
+            "distinct_shards": self.shards,
+            "sounds_per_epoch": round(EPOCH_STEPS * self.scale) * BATCH,
+        }
+        settings |= MODELS[model]
+        if settings.get("loss") == "pnp":
+            settings["table"] = str(self.table_file)
+        return Config(**settings)
+
+    @property
+    def table_file(self) -> Path:
+        """The metric of the training sounds and of a shard of validation sounds."""
+        return self.folder / "metric.npz"
+
+    def make_table(self) -> None:
+        """Compute the metric, unless it is there; what a killed call computed is kept."""
+        if not self.table_file.exists():
+            with jobs.executor(self.workers) as pool:
+                job = Metric(PRESET, F=F)
+                make_table(self.table_file, job, self.shards * SHARD, SHARD, pool)
+
+    def test_metric(self) -> np.ndarray:
+        """M of the test sounds, (TEST_SOUNDS, 5, 5); computed once."""
+        with jobs.executor(self.workers) as pool:
+            R = full(jobs.run(Metric(PRESET, SEED, "test", F=F), TEST_SOUNDS, pool))
+        return np.swapaxes(R, 1, 2) @ R
+
+    def eigenvalues(self) -> np.ndarray:
+        """Of M of the training sounds, from the largest, (sounds, 5)."""
+        return np.linalg.svd(load_table(self.table_file).R, compute_uv=False) ** 2
+
+    def train(self, model: str, pitch: str, seed: int) -> None:
+        """Train and measure a run, resume it, or leave it if done.
+
+        Args:
+            model: One of MODELS.
+            pitch: known or unknown.
+            seed: Of the run.
+
+        Raises:
+            ValueError: The run was begun with other settings.
+        """
+        config, run = self.config(model, pitch, seed), self.folder_of(model, pitch, seed)
+        if config.loss == "pnp":
+            self.make_table()
+        if (run / "checkpoint.pt").exists():
+            kept = json.loads(load_checkpoint(run)["config"])
+            if kept != json.loads(json.dumps(asdict(config))):
+                raise ValueError(f"{run} was begun with other settings; remove it to begin anew")
+        run.mkdir(exist_ok=True)
+        complete(Trainer(config, run, one_device(), CACHE_GB), TEST_SOUNDS, self.workers)
+
+    def all(self, seeds: int, pitches: tuple[str, ...], model: str | None) -> None:
+        """Train every run that is not done.
+
+        Args:
+            seeds: Runs of each model, with seeds 0, 1, ...
+            pitches: Pitch settings.
+            model: One of MODELS, to train it alone.
+        """
+        groups = GROUPS if model is None else (tuple((model, pitch) for pitch in pitches),)
+        for group in groups:
+            for seed in range(seeds):
+                for name, pitch in group:
+                    if pitch in pitches:
+                        self.train(name, pitch, seed)
+
+    def folder_of(self, model: str, pitch: str, seed: int) -> Path:
+        """The folder of a run."""
+        return self.folder / f"{model.replace(',', '').replace(' ', '_')}-{pitch}-{seed}"
+
+    def done(self, model: str, pitch: str, seeds: int) -> dict[int, dict]:
+        """{seed: test arrays} of the runs of a model that are done; see `complete`."""
+        runs = {}
+        for seed in range(seeds):
+            path = self.folder_of(model, pitch, seed) / "test.npz"
+            if path.exists():
+                with np.load(path) as kept:
+                    runs[seed] = dict(kept)
+        return runs
+
+    def history(self, model: str, pitch: str, seed: int) -> list[dict]:
+        """A dict for each epoch that a run has done."""
+        run = self.folder_of(model, pitch, seed)
+        return load_checkpoint(run)["history"] if (run / "checkpoint.pt").exists() else []
