@@ -23,7 +23,7 @@ from training.batch_cqt import BatchLogCqt
 from training.batch_synth import Strokes, render, to_device
 from training.dataset import Recipe, draw_attacks, nu_of
 
-CHUNK = 128  # sounds at a time: 34 MB for each copy of them; their noise depends on it
+CHUNK = 256  # sounds at a time: 67 MB for each copy of them; their noise depends on it
 STREAM = 1  # in the seed, so that nothing is drawn twice that training.dataset draws
 
 

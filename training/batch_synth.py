@@ -16,7 +16,7 @@ from matcher.physics.theta import Preset
 from training.bank import Rows, fill
 from training.synth import glide, normalised, ring, theta_from_nu
 
-GLIDING = 16  # sounds that glide at a time: each takes 30 MB
+GLIDING = 32  # sounds that glide at a time: each takes 30 MB; one on a CPU, to stay in its cache
 
 
 class Strokes(NamedTuple):
@@ -74,8 +74,9 @@ def render_bodies(strokes: Strokes, preset: Preset, device, dtype=torch.float32)
             dtype,
         )  # fmt: skip
     moving = np.flatnonzero(strokes.tension)
-    for first in range(0, len(moving), GLIDING):
-        some = moving[first : first + GLIDING]
+    at_once = 1 if x.device.type == "cpu" else GLIDING
+    for first in range(0, len(moving), at_once):
+        some = moving[first : first + at_once]
         there = to_device(some, device)
         tension = to_device(strokes.tension[some], device)
         gliding = Rows(*(column[there] for column in rows))

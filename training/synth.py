@@ -62,7 +62,7 @@ def render(nu: torch.Tensor, preset: Preset, strike=ftm.STRIKE, n_samples: int =
 
     Returns:
         (batch, n_samples) with the type of nu, each with peak 1, or silent where no mode is struck.
-        Rotations are computed in float64 whatever the type.
+        Phases are computed in float64 whatever the type.
     """
     sigma, omega, gain = modes(theta_from_nu(nu.double(), preset), strike)
     gain = gain * fade(omega, sample_rate)
@@ -78,18 +78,21 @@ def ring(sigma, omega, gain, n_samples: int, sample_rate: float, dtype) -> torch
         gain: Amplitudes, likewise, faded out towards the Nyquist frequency.
         n_samples: Length.
         sample_rate: Hz.
-        dtype: Type of the sum. Rotations are computed in float64.
+        dtype: Type of the sum. Phases are computed in float64.
 
     Returns:
         (batch, n_samples) of this type, on the modes' own scale.
     """
-    rotation = torch.complex(-sigma, omega)[..., None] / sample_rate  # (batch, modes, 1) a sample
-    columns = torch.arange(-(-n_samples // COLUMN), device=omega.device) * COLUMN
-    across = gain[..., None] * torch.exp(rotation * columns)  # (batch, modes, columns)
-    steps = torch.arange(COLUMN, device=omega.device)
-    along = torch.exp(rotation * steps)  # (batch, modes, COLUMN)
-    left = torch.cat([across.real, across.imag], dim=1).to(dtype)  # (batch, 2 modes, columns)
-    right = torch.cat([along.imag, along.real], dim=1).to(dtype)
+    n_columns = -(-n_samples // COLUMN)
+    columns, steps = (
+        torch.arange(n, dtype=torch.float64, device=omega.device) for n in (n_columns, COLUMN)
+    )
+    columns, steps = columns * (COLUMN / sample_rate), steps / sample_rate  # s
+    sigma, omega = sigma[..., None], omega[..., None]
+    across = _rotated(gain[..., None] * torch.exp(-sigma * columns), omega * columns, dtype)
+    along = _rotated(torch.exp(-sigma * steps), omega * steps, dtype)  # (batch, modes, COLUMN)
+    left = torch.cat([across.real, across.imag], dim=1)  # (batch, 2 modes, columns)
+    right = torch.cat([along.imag, along.real], dim=1)
     return (left.transpose(1, 2) @ right).flatten(1)[:, :n_samples]
 
 
@@ -136,7 +139,7 @@ def glide(rows: Rows, tension, n_samples: int, sample_rate: float, dtype) -> tor
         tension: As in matcher.physics.drum.Drum, (batch,) float64.
         n_samples: Length.
         sample_rate: Hz.
-        dtype: Type of the sum and of rotations within a block.
+        dtype: Type of the sum and of rotations within a block. Phases are computed in float64.
 
     Returns:
         (batch, n_samples) of this type, on the modes' own scale.

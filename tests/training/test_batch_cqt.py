@@ -9,7 +9,7 @@ from training.batch_cqt import BatchLogCqt
 from training.dataset import Recipe
 
 RECIPE = Recipe().features
-# float32 rounds sums in another order: power is exact to some 1e-6 of the clip's largest. Where C is
+# float32 rounds sums in another order: power is exact to some 1e-6 of the largest. Where C is
 # below -80 dB, log1p(C / FLOOR) below SILENT, it is that rounding.
 POWER = 4e-6  # of the largest
 ALLOWED = 1e-3
