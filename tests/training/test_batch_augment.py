@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.stats import ks_2samp
 
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.physics import drum
@@ -137,6 +138,25 @@ def test_every_step_has_a_twin_that_changes_sounds_and_not_its_input(sounds):
         assert changed.x.shape == clips.x.shape and torch.isfinite(changed.x).all()
         unchanged = sum(torch.equal(a, b) for a, b in zip(changed.x, clips.x))
         assert unchanged < COUNT / 2, step.__name__  # some sounds have ended where they are cut
+
+
+def loudness(x, changed) -> np.ndarray:
+    """What a step changed in a clip: dB of the difference early, late, low and high; its length."""
+    difference = np.zeros(len(x))
+    difference[: len(changed)] = changed - x[: len(changed)]
+    spectrum = np.abs(np.fft.rfft(difference)) ** 2 / len(x)
+    parts = (difference[:200] ** 2, difference[-2000:] ** 2, spectrum[:100], spectrum[-4000:])
+    return np.array([*(10 * np.log10(part.sum() + 1e-12) for part in parts), len(changed)])
+
+
+@pytest.mark.parametrize("step", [step for step, _ in augment.STEPS], ids=lambda one: one.__name__)
+def test_a_step_draws_as_its_twin(sounds, step):
+    x, count, rng = sounds[0, :16384], 250, np.random.default_rng(72)
+    theirs = np.array([loudness(x, step(x, rng)) for _ in range(count)])
+    clips = batch_augment.TWINS[step](whole(np.tile(x, (count, 1))), draws(73))
+    mine = np.array([loudness(x, y[:n]) for y, n in zip(clips.x.numpy(), clips.length)])
+    for a, b in zip(mine.T, theirs.T):
+        assert ks_2samp(a, b).pvalue > 1e-3
 
 
 def test_a_seed_gives_the_same_clips(sounds):

@@ -112,7 +112,7 @@ def summaries(log_cqt, observed) -> dict[str, np.ndarray]:
 @pytest.mark.slow
 def test_augmented_sounds_are_distributed_as_those_of_the_numpy_path(tmp_path, monkeypatch):
     monkeypatch.setenv("DRUM_MATCHER_CACHE", str(tmp_path))
-    monkeypatch.setattr(dataset, "SHARD", 600)
+    monkeypatch.setattr(dataset, "SHARD", 400)
     recipe = replace(Recipe(), augmented=1.0)
     _, log_cqt, observed = made(recipe)
     _, other, other_observed = Shards(recipe, 1, "train")[0]
