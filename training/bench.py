@@ -1,6 +1,7 @@
 """How long the parts of training take on this machine.
 
-    python -m training.bench
+    python -m training.bench                    what training does, and sounds, on the CPU
+    python -m training.bench --device cuda      sounds, and training on them, on a GPU
 
 Each time is the best of several, after a first that does not count. Ratios compare times of the
 same run.
@@ -17,7 +18,7 @@ import torch
 from lightning_fabric import Fabric
 
 from matcher.physics.theta import PRESETS
-from training import command, jobs
+from training import command, jobs, sound_bench
 from training.config import LOSSES, Config
 from training.dataset import Recipe
 from training.jtfs import Phi
@@ -26,23 +27,13 @@ from training.memory import keep_freed_memory
 from training.metric import Metric, jacobian
 from training.surrogate import COMPONENTS, PhiNetwork
 from training.synth import render, render_with_tangents
+from training.timing import best
 from training.trainer import Trainer
 
 PRESET = "paper"
 METRIC_SEED = 2**31 - 1  # a seed that no table has, so that its shards can be deleted
 METRIC_SOUNDS = 4 * jobs.ROWS  # sounds; two shards for each of two processes
-REPEATS = 5  # times; other work on the machine rarely disturbs all of them
-
-
-def best(function, repeats: int = REPEATS) -> float:
-    """Seconds that function() takes: the best of `repeats` calls after a first one."""
-    function()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return min(times)
+PRECISIONS = {"cpu": (torch.float32,), "cuda": (torch.float32, torch.bfloat16)}
 
 
 def seconds_per_sound(config: Config, fabric: Fabric, repeats: int = 2) -> float:
@@ -109,17 +100,41 @@ def metric_rate() -> float:
     return 60 * METRIC_SOUNDS / (time.perf_counter() - start)
 
 
-def main(argv=None) -> int:
+def sounds(device: torch.device) -> str:
+    """Sounds a second, the encoder's as well, and on a GPU how much of the time it trains."""
+    lines = [table([*sound_bench.sound_rows(device), sound_bench.shard_row(device)]), ""]
+    shard = sound_bench.DeviceShards(sound_bench.RECIPE, sound_bench.SEED, "train", device)[0]
+    for precision in PRECISIONS[device.type]:
+        training = sound_bench.Training(device, precision)
+        name = str(precision).removeprefix("torch.")
+        lines.append(
+            f"Encoder, forward and backward, {training.batch} at a time in {name}: "
+            f"{training.rate(shard):.0f} sounds a second"
+        )
+        if device.type == "cuda":
+            share = sound_bench.busy_share(training)
+            lines.append(f"It trains {share:.0%} of the time while a stream makes its sounds")
+    return "\n".join(lines)
+
+
+@command.entry_point("training.bench")
+def main(argv=None) -> None:
     """The command line."""
     parser = command.parser("training.bench", __doc__)
-    parser.parse_args(argv)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
+    device = torch.device(parser.parse_args(argv).device)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device is cuda, but torch finds no GPU here; allowed is cpu")
     keep_freed_memory()
+    if device.type == "cuda":
+        print(sounds(device))
+        return
     print(table(analysis_rows()), end="\n\n")
     seconds = loss_seconds()
     rows = [{"loss": k, "s per 1,000": v, "over P": v / seconds["p"]} for k, v in seconds.items()]
     print(table(rows), end="\n\n")
-    print(f"Metric table: {metric_rate():.0f} sounds a minute")
-    return 0
+    print(f"Metric table: {metric_rate():.0f} sounds a minute", end="\n\n")
+    print(sounds(device))
 
 
 if __name__ == "__main__":

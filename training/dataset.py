@@ -98,19 +98,33 @@ def _any_strike(theta: Theta, rng: np.random.Generator) -> Drum:
 
 
 def _any_attack(rng: np.random.Generator):
-    """Powers of an attack (bands, decays): a hump over the bands, longer decays at one end.
+    """Powers of an attack of attack.SHAPE, as nested tuples."""
+    return tuple(map(tuple, attack.widened(draw_attacks(rng)).tolist()))
 
-    They have attack.EARLIER_SHAPE, widened, so that sounds stay as models were trained on them.
+
+def draw_attacks(rng: np.random.Generator, *count: int) -> np.ndarray:
+    """Powers of attacks: a hump over the bands, longer decays at one end.
+
+    They have attack.EARLIER_SHAPE, so that sounds stay as models were trained on them.
+
+    Args:
+        rng: What they are drawn from.
+        count: How many; none for a single one.
+
+    Returns:
+        (*count, bands, decays).
     """
     n_bands, n_decays = attack.EARLIER_SHAPE
+    size = (*count, 1, 1)
     band = np.arange(n_bands)[:, None]
     octave = attack.OCTAVES / attack.N_BANDS
-    middle, width = rng.uniform(0, n_bands), rng.uniform(*ATTACK_OCTAVES) / octave
-    hump = np.exp(-0.5 * ((band - middle) / width) ** 2)
-    slow = rng.uniform(-0.5, n_decays) + rng.uniform(-0.2, 0.1) * (band - middle)
+    middle = rng.uniform(0, n_bands, size)
+    width = rng.uniform(*ATTACK_OCTAVES, size) / octave
+    hump = np.exp(-0.5 * ((band - middle) / width) ** 2)  # (*count, bands, 1)
+    slow = rng.uniform(-0.5, n_decays, size) + rng.uniform(-0.2, 0.1, size) * (band - middle)
     attack_powers = hump * np.exp(-0.5 * (np.arange(n_decays) - slow) ** 2) + ATTACK_FLOOR
-    attack_powers *= 10 ** (rng.uniform(*ATTACK_DB) / 10) / attack_powers.sum()
-    return tuple(map(tuple, attack.widened(attack_powers).tolist()))
+    total = attack_powers.sum(axis=(-2, -1), keepdims=True)
+    return attack_powers * (10 ** (rng.uniform(*ATTACK_DB, size) / 10) / total)
 
 
 def nu_of(seed: int, split: str, index: int) -> np.ndarray:

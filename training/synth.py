@@ -7,9 +7,10 @@ from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.physics import ftm, modal
 from matcher.physics.parameters import HARD_HZ
 from matcher.physics.theta import Preset, Theta
-from training.bank import Recorded, audible, closed_form, fade, fill
+from training.bank import Recorded, Rows, audible, closed_form, fade, fill
 
 COLUMN = 256  # samples, about sqrt(N_SAMPLES): exp(z (a COLUMN + b)) = exp(z a COLUMN) exp(z b)
+GLIDE_COLUMN = 8  # samples, sqrt(modal.GLIDE): the same within a block of one tension
 
 
 def theta_from_nu(nu: torch.Tensor, preset: Preset) -> Theta:
@@ -61,17 +62,42 @@ def render(nu: torch.Tensor, preset: Preset, strike=ftm.STRIKE, n_samples: int =
 
     Returns:
         (batch, n_samples) with the type of nu, each with peak 1, or silent where no mode is struck.
-        Rotations are computed in float64 whatever the type.
+        Phases are computed in float64 whatever the type.
     """
     sigma, omega, gain = modes(theta_from_nu(nu.double(), preset), strike)
     gain = gain * fade(omega, sample_rate)
-    rotation = torch.complex(-sigma, omega)[..., None] / sample_rate  # (batch, modes, 1) a sample
-    columns = torch.arange(-(-n_samples // COLUMN), device=nu.device) * COLUMN
-    across = gain[..., None] * torch.exp(rotation * columns)  # (batch, modes, columns)
-    along = torch.exp(rotation * torch.arange(COLUMN, device=nu.device))  # (batch, modes, COLUMN)
-    left = torch.cat([across.real, across.imag], dim=1).to(nu.dtype)  # (batch, 2 modes, columns)
-    right = torch.cat([along.imag, along.real], dim=1).to(nu.dtype)
-    x = (left.transpose(1, 2) @ right).flatten(1)[:, :n_samples]
+    return normalised(ring(sigma, omega, gain, n_samples, sample_rate, nu.dtype))
+
+
+def ring(sigma, omega, gain, n_samples: int, sample_rate: float, dtype) -> torch.Tensor:
+    """Sum damped sines, as matcher.physics.modal.render_modes, by a matrix product for each sound.
+
+    Args:
+        sigma: Decay rates, 1/s, (batch, modes) float64.
+        omega: Angular frequencies, rad/s, likewise.
+        gain: Amplitudes, likewise, faded out towards the Nyquist frequency.
+        n_samples: Length.
+        sample_rate: Hz.
+        dtype: Type of the sum. Phases are computed in float64.
+
+    Returns:
+        (batch, n_samples) of this type, on the modes' own scale.
+    """
+    n_columns = -(-n_samples // COLUMN)
+    columns, steps = (
+        torch.arange(n, dtype=torch.float64, device=omega.device) for n in (n_columns, COLUMN)
+    )
+    columns, steps = columns * (COLUMN / sample_rate), steps / sample_rate  # s
+    sigma, omega = sigma[..., None], omega[..., None]
+    across = _rotated(gain[..., None] * torch.exp(-sigma * columns), omega * columns, dtype)
+    along = _rotated(torch.exp(-sigma * steps), omega * steps, dtype)  # (batch, modes, COLUMN)
+    left = torch.cat([across.real, across.imag], dim=1)  # (batch, 2 modes, columns)
+    right = torch.cat([along.imag, along.real], dim=1)
+    return (left.transpose(1, 2) @ right).flatten(1)[:, :n_samples]
+
+
+def normalised(x: torch.Tensor) -> torch.Tensor:
+    """Sounds (batch, samples), each with a peak of 1; silence stays as it is."""
     peak = x.abs().amax(dim=1, keepdim=True)
     return x / torch.where(peak > 0, peak, 1)
 
@@ -82,8 +108,6 @@ def render_gliding(
     n_samples: int = N_SAMPLES, sample_rate: float = SAMPLE_RATE,
 ) -> torch.Tensor:  # fmt: skip
     """Render drums whose pitch glides after a hard strike, as matcher.physics.drum.render_body.
-
-    It computes n_samples * modes numbers for each sound, many times more than `render`.
 
     Args:
         nu: (batch, 5).
@@ -101,27 +125,70 @@ def render_gliding(
     theta = theta_from_nu(nu.double(), preset)
     mallet_hz = torch.full_like(theta.omega, HARD_HZ) if mallet_hz is None else mallet_hz.double()
     rows = fill(theta, strike, mallet_hz[:, None], recorded, sample_rate)
+    return normalised(glide(rows, tension.double(), n_samples, sample_rate, nu.dtype))
+
+
+def glide(rows: Rows, tension, n_samples: int, sample_rate: float, dtype) -> torch.Tensor:
+    """Sum rows whose tension rises with their energy, as matcher.physics.modal.add_gliding.
+
+    Decay does not depend on the tension, so energy, frequency and phase at the start of each block
+    are known at once; within a block a sample is a matrix product, as in `ring`.
+
+    Args:
+        rows: What rings, (batch, rows) float64.
+        tension: As in matcher.physics.drum.Drum, (batch,) float64.
+        n_samples: Length.
+        sample_rate: Hz.
+        dtype: Type of the sum and of rotations within a block. Phases are computed in float64.
+
+    Returns:
+        (batch, n_samples) of this type, on the modes' own scale.
+    """
     step = modal.GLIDE / sample_rate
     n_blocks = -(-n_samples // modal.GLIDE)
-    starts = step * torch.arange(n_blocks, dtype=torch.float64, device=nu.device)
-    decay = torch.exp(-rows.sigma[..., None] * starts)  # (batch, rows, blocks)
-    energy = ((rows.weight * rows.start.abs() ** 2)[..., None] * decay**2).sum(dim=1)
-    rise = tension.double()[:, None] * energy
-    rise = torch.where(rise < modal.LEAST_RISE, 0, rise).clamp(max=modal.HIGHEST_RISE)
-    rest = rows.omega[..., None]
+    starts = step * torch.arange(n_blocks, dtype=torch.float64, device=tension.device)
+    sigma, rest, pull = rows.sigma[:, None], rows.omega[:, None], rows.pull[:, None]
+    decay = torch.exp(-sigma * starts[:, None])  # (batch, blocks, rows)
+    energy = ((rows.weight * rows.start.abs() ** 2)[:, None] * decay**2).sum(dim=-1)
+    rise = tension[:, None] * energy
+    rise = torch.where(rise < modal.LEAST_RISE, 0, rise).clamp(max=modal.HIGHEST_RISE)[..., None]
     room = (modal.HIGHEST_TURN * sample_rate - rest).clamp(min=0)
-    stretch = torch.sqrt(1 + rise[:, None] * rows.pull[..., None])
-    now = rest + torch.minimum(rest * (stretch - 1), room)
-    phase = step * (torch.cumsum(now, dim=-1) - now)  # at the start of each block
-    z = rows.start[..., None] * decay * torch.exp(1j * phase)
-    one = torch.exp(torch.complex(-rows.sigma[..., None].expand_as(now), now) / sample_rate)
-    columns = []
-    for _ in range(modal.GLIDE):
-        columns.append(z.imag.sum(dim=1))
-        z = z * one
-    x = torch.stack(columns, dim=-1).flatten(1)[:, :n_samples]
-    peak = x.abs().amax(dim=1, keepdim=True)
-    return (x / torch.where(peak > 0, peak, 1)).to(nu.dtype)
+    now = rest + torch.minimum(rest * (torch.sqrt(1 + rise * pull) - 1), room)
+    phase = step * (torch.cumsum(now, dim=1) - now)  # at the start of each block
+    start = torch.view_as_real(rows.start)[:, None]
+    z = torch.complex(*start.to(dtype).unbind(-1)) * _rotated(decay, phase, dtype)
+    one = _rotated(torch.exp(-sigma / sample_rate), now / sample_rate, dtype)
+    return _roll(z, one).flatten(1)[:, :n_samples]
+
+
+def _rotated(size, phase, dtype):
+    """size exp(i phase), whose parts have this type; whole turns are left out in float64."""
+    phase, size = torch.remainder(phase, 2 * np.pi).to(dtype), size.to(dtype)
+    return torch.complex(size * torch.cos(phase), size * torch.sin(phase))
+
+
+def _roll(z, one):
+    """Sum over rows of Im(z one^t), t from 0 to modal.GLIDE - 1.
+
+    Args:
+        z: State at the start of each block, (batch, blocks, rows) complex.
+        one: A sample's rotation in each block, likewise.
+
+    Returns:
+        (batch, blocks, modal.GLIDE).
+    """
+    back = one.conj().resolve_conj()
+    along = [torch.full_like(one, 1j)]  # i back^b: as vectors of two, v and i conj(w) give Im(v w)
+    for _ in range(GLIDE_COLUMN - 1):
+        along.append(along[-1] * back)
+    column = 1j * (along[-1] * back).conj()  # one^GLIDE_COLUMN
+    across = [z]  # z one^(a GLIDE_COLUMN)
+    for _ in range(modal.GLIDE // GLIDE_COLUMN - 1):
+        across.append(across[-1] * column)
+    left, right = (
+        torch.view_as_real(torch.stack(factor, dim=2)).flatten(-2) for factor in (across, along)
+    )  # (batch, blocks, a or b, 2 rows)
+    return (left @ right.transpose(2, 3)).flatten(2)
 
 
 def render_with_tangents(nu: torch.Tensor, preset: Preset, strike=ftm.STRIKE):

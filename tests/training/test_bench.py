@@ -1,6 +1,7 @@
 from functools import partial
 
 import pytest
+import torch
 
 from training import bench, dataset
 
@@ -16,13 +17,15 @@ def test_every_loss_without_a_spectrum_has_a_pace(monkeypatch, tmp_path):
     assert all(value > 0 for value in seconds.values())
 
 
-def test_a_time_is_the_best_after_the_first():
-    calls = []
-    assert bench.best(lambda: calls.append(1), repeats=3) >= 0
-    assert len(calls) == 4
-
-
-def test_it_takes_no_arguments(capsys):
+def test_it_takes_no_other_arguments(capsys):
     with pytest.raises(SystemExit) as stop:
         bench.main(["--fast"])
     assert stop.value.code == 2
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA here")
+def test_without_a_gpu_it_says_so(capsys):
+    assert bench.main(["--device", "cuda"]) == 2
+    assert capsys.readouterr().err == (
+        "training.bench: device is cuda, but torch finds no GPU here; allowed is cpu\n"
+    )
