@@ -126,7 +126,7 @@ def test_the_distance_is_that_of_the_twin_with_its_attack_mix():
 
 def test_the_twin_is_as_recorded_as_is_wanted():
     x, rate = soundfile.read(DATA / "rim.flac")
-    options = MatchOptions(effort="live", n_candidates=2)
+    options = MatchOptions(effort="normal", n_candidates=2)
     whole = matcher.match(x, rate, options)
     membrane = matcher.match(x, rate, replace(options, as_recorded=0.0))
     assert whole.drum == membrane.drum and whole.drum.partials
