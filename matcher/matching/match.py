@@ -268,8 +268,7 @@ def _known_drum(
     for path in options.strokes:
         clip = match_file(path, MatchOptions(encoder=encoder)).hit
         there = hear(clip, encoder)
-        other = Stroke(there.x, clip.ended)
-        same = own.in_stroke(partials.analyse(other)) is not None
+        same = own.in_stroke(partials.analyse(Stroke(there.x, clip.ended))) is not None
         if same:
             last = refine.refine(
                 there.x, there.theta, clip.ended, effort, whole=there.whole, known=known
