@@ -19,6 +19,7 @@ CHOICES = {
     "loss": LOSSES,
     "pitch": ("known", "unknown"),
     "pitch_joins": PITCH_JOINS,
+    "norm_averages": ("running", "estimated"),
     "metric": ("table", "network"),
     "damping": Damping.KINDS,
     "damping_matrix": ("identity", "diagonal"),
@@ -49,6 +50,7 @@ class Config:
     model_seed: int | None = None  # of weights, order and dropout; None: that of the sounds
     dropout: float = 0.0  # probability, before the last layer and of whole blocks
     head_scale: float = HEAD_SCALE  # standard deviation of an untrained encoder before tanh
+    norm_averages: str = "running"  # BatchNorm's for evaluation; or estimated, after each epoch
     loss: str = "p"  # p, pnp, mss, jtfs or proxy
     F: int = 24  # bands, width of Phi's low-pass: of loss jtfs, and of the table
     pitch: str = "unknown"  # known: the encoder infers the other four

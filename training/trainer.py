@@ -14,6 +14,7 @@ import torch
 from lightning_fabric import Fabric
 
 from matcher.recording import save_atomically
+from training.batchnorm import estimate_averages
 from training.config import DAMPED, Config
 from training.dataset import SHARD, Shards, channels
 from training.encoder import Encoder
@@ -25,6 +26,7 @@ from training.runs import load_checkpoint, summary
 HEAD_RATE = 10  # times the rate of AdamW; the scale of the head grows as the network learns
 WARM_UP = 0.05  # share of the steps over which the learning rate rises
 EVALUATION_BATCH = 128  # sounds; a divisor of SHARD
+AVERAGED_BATCHES = 8  # at most, of an epoch: what BatchNorm's averages are estimated from
 SEED_STRIDE = 1_000_003  # above any number of epochs: each seed and epoch has a seed of its own
 
 
@@ -153,7 +155,7 @@ class Trainer:
         config, world = self.config, self.fabric.world_size
         torch.manual_seed(config.training_seed * SEED_STRIDE + epoch)
         self.model.train()
-        total, n_batches = 0.0, 0
+        total, n_batches, seen = 0.0, 0, []
         step = epoch * config.epoch_sounds // config.batch_size
         for index, shard, batch in self._batches(source):
             for group in self.optimiser.param_groups:
@@ -163,7 +165,11 @@ class Trainer:
             total += self.backward(index, shard, batch)
             self.optimiser.step()
             step, n_batches = step + 1, n_batches + 1
+            if n_batches <= AVERAGED_BATCHES:
+                seen.append((shard, batch))
             advance(len(batch) * world)
+        if config.norm_averages == "estimated":
+            estimate_averages(self.model, (self.inputs(*some)[:2] for some in seen))
         mean = torch.tensor(total / n_batches, device=self.fabric.device)
         return float(self.fabric.all_reduce(mean, reduce_op="mean"))
 
@@ -224,12 +230,21 @@ class Trainer:
         Returns:
             nu_hat and nu, (batch, 5) each, on the device.
         """
+        x, known, nu = self.inputs(shard, batch)
+        return self.model(x, known).float(), nu
+
+    def inputs(self, shard, batch: np.ndarray) -> tuple:
+        """What the encoder is given of sounds of a shard, as `predict` takes them.
+
+        Returns:
+            Features (batch, 2, bins, frames), the first of nu where it is known (batch,) or None,
+            and nu (batch, 5), on the device.
+        """
         nu, log_cqt, observed = shard
         x = torch.from_numpy(channels(log_cqt[batch], observed[batch])).to(self.fabric.device)
         nu = torch.from_numpy(nu[batch]).to(self.fabric.device)
         x = x.contiguous(memory_format=torch.channels_last)  # (batch, 2, bins, frames)
-        known = nu[:, 0] if self.config.pitch == "known" else None
-        return self.model(x, known).float(), nu
+        return x, nu[:, 0] if self.config.pitch == "known" else None, nu
 
     @property
     def _adaptive(self) -> bool:
