@@ -18,6 +18,7 @@ CHOICES = {
     "schedule": ("cosine", "constant"),
     "loss": LOSSES,
     "pitch": ("known", "unknown"),
+    "infers": ("theta", "body"),
     "pitch_joins": PITCH_JOINS,
     "norm_averages": ("running", "estimated"),
     "metric": ("table", "network"),
@@ -51,6 +52,9 @@ class Config:
     dropout: float = 0.0  # probability, before the last layer and of whole blocks
     head_scale: float = HEAD_SCALE  # standard deviation of an untrained encoder before tanh
     norm_averages: str = "running"  # BatchNorm's for evaluation; or estimated, after each epoch
+    infers: str = "theta"  # or body: the network for real drums, by loss p or pnp
+    answers: str = ""  # of body: file of training.answers, for sounds that are recordings
+    answers_share: float = 0.5  # of the sounds, where there are answers
     loss: str = "p"  # p, pnp, mss, jtfs or proxy
     F: int = 24  # bands, width of Phi's low-pass: of loss jtfs, and of the table
     pitch: str = "unknown"  # known: the encoder infers the other four
@@ -94,8 +98,12 @@ class Config:
                 raise ValueError(f"{name} is {getattr(self, name)}, allowed is above 0, up to 1")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}, allowed is 0 to below 1")
+        if not 0 < self.answers_share <= 1:
+            raise ValueError(f"answers_share is {self.answers_share}, allowed is above 0, up to 1")
         self._check_epoch()
-        self._check_files()
+        self._check_body()
+        if self.infers == "theta":
+            self._check_files()
 
     def _check_epoch(self):
         sounds, most = self.sounds_per_epoch, self.distinct_shards * SHARD
@@ -104,6 +112,23 @@ class Config:
                 f"sounds_per_epoch is {sounds}, allowed is a multiple of batch_size "
                 f"({self.batch_size}) up to the {most} distinct sounds"
             )
+
+    def _check_body(self):
+        if self.infers == "theta":
+            if self.answers:
+                raise ValueError("answers are for runs that infer the body")
+            return
+        for name, value, allowed in (
+            ("preset", self.recipe.preset, ("live",)),
+            ("loss", self.loss, ("p", "pnp")),
+            ("pitch", self.pitch, ("unknown",)),
+            ("sounds_per_epoch", self.sounds_per_epoch, (None,)),
+        ):
+            if value not in allowed:
+                raise ValueError(
+                    f"{name} is {value!r}, where the body is inferred allowed is "
+                    f"{' or '.join(map(str, allowed))}"
+                )
 
     def _check_files(self):
         learned = self.loss == "proxy" or (self.loss == "pnp" and self.metric == "network")

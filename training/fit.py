@@ -23,6 +23,7 @@ from lightning_fabric import Fabric
 from matcher.physics.theta import PRESETS
 from matcher.recording import save_atomically
 from training import command
+from training.body_trainer import BodyTrainer
 from training.config import Config, basic_type
 from training.memory import keep_freed_memory
 from training.objective import Objective
@@ -65,7 +66,11 @@ def _config(arguments) -> Config:
     smoke = SMOKE if arguments.smoke else {}
     config = replace(config, recipe=replace(config.recipe, **recipe), **{**smoke, **own})
     start = config.warm_start and str(run_folder(config.warm_start).resolve())
-    files = {k: str(Path(v).resolve()) for k in ("table", "network") if (v := getattr(config, k))}
+    files = {
+        k: str(Path(v).resolve())
+        for k in ("table", "network", "answers")
+        if (v := getattr(config, k))
+    }
     return replace(config, warm_start=start, **files)
 
 
@@ -97,7 +102,8 @@ def main(argv=None) -> int:
         if arguments.workers < 0:
             raise ValueError(f"workers is {arguments.workers}, allowed is 0 or more")
         fabric = _fabric(config, arguments)
-        trainer = Trainer(config, run, fabric, arguments.cache_gb)
+        kind = BodyTrainer if config.infers == "body" else Trainer
+        trainer = kind(config, run, fabric, arguments.cache_gb)
         if arguments.resume:
             trainer.resume()
         elif config.warm_start:

@@ -58,17 +58,13 @@ class Trainer:
 
     def __init__(self, config: Config, run: Path, fabric: Fabric, cache_gb: float = 4.0):
         torch.manual_seed(config.training_seed)
-        n_bins = config.recipe.features.n_bins
-        model = Encoder(n_bins, config.dropout, config.head_scale, config.pitch_joins)
-        model = model.to(fabric.device, memory_format=torch.channels_last)
-        self.model, self.optimiser = fabric.setup(model, _optimiser(config, model))
         self.config, self.run, self.fabric = config, run, fabric
-        self.objective = Objective(config, fabric.device)
+        model = self.new_model().to(fabric.device, memory_format=torch.channels_last)
+        self.model, self.optimiser = fabric.setup(model, _optimiser(config, model))
+        self.objective = self.new_objective()
         self.history, self.earlier, self.best = [], [], None
         splits = ("train", "validation")
-        self.train, self.validation = (
-            Shards(config.recipe, config.seed, s, int(cache_gb * 1e9)) for s in splits
-        )
+        self.train, self.validation = (self.shards(s, int(cache_gb * 1e9)) for s in splits)
         known = self.objective.n_shards
         self.n_shards = min(known or math.inf, config.first_shard + config.distinct_shards)
         if config.first_shard >= self.n_shards:
@@ -78,6 +74,20 @@ class Trainer:
                 f"sounds_per_epoch is {config.sounds_per_epoch}, the table has {known} shards "
                 f"of {SHARD} sounds"
             )
+
+    def new_model(self) -> Encoder:
+        """The network, untrained."""
+        config = self.config
+        n_bins = config.recipe.features.n_bins
+        return Encoder(n_bins, config.dropout, config.head_scale, config.pitch_joins)
+
+    def new_objective(self) -> Objective:
+        """What is minimised."""
+        return Objective(self.config, self.fabric.device)
+
+    def shards(self, split: str, cache_bytes: int) -> Shards:
+        """The sounds of a split, one of dataset.SPLITS."""
+        return Shards(self.config.recipe, self.config.seed, split, cache_bytes)
 
     def warm_start(self) -> None:
         """Begin with the weights of another run.
@@ -91,6 +101,7 @@ class Trainer:
             ("preset", self.config.recipe.preset, theirs.recipe.preset),
             ("features", self.config.recipe.features, theirs.recipe.features),
             ("pitch", self.config.pitch, theirs.pitch),
+            ("infers", self.config.infers, theirs.infers),
         ):
             if mine != other:
                 raise ValueError(f"{name} is {mine}, but {other} in {self.config.warm_start}")
@@ -240,7 +251,7 @@ class Trainer:
             Features (batch, 2, bins, frames), the first of nu where it is known (batch,) or None,
             and nu (batch, 5), on the device.
         """
-        nu, log_cqt, observed = shard
+        nu, log_cqt, observed = shard[:3]
         x = torch.from_numpy(channels(log_cqt[batch], observed[batch])).to(self.fabric.device)
         nu = torch.from_numpy(nu[batch]).to(self.fabric.device)
         x = x.contiguous(memory_format=torch.channels_last)  # (batch, 2, bins, frames)
@@ -311,8 +322,11 @@ class Trainer:
 def _optimiser(config: Config, model: Encoder) -> torch.optim.Optimizer:
     if config.optimiser == "adam":
         return torch.optim.Adam([{"params": model.parameters(), "rate": 1}])
-    body = [p for name, p in model.named_parameters() if not name.startswith("head.")]
+    fast = isinstance(model, Encoder)  # whose head is a BatchNorm
+    groups = {1: [], HEAD_RATE: []}
+    for name, parameter in model.named_parameters():
+        groups[HEAD_RATE if fast and name.startswith("head.") else 1].append(parameter)
     return torch.optim.AdamW(
-        [{"params": body, "rate": 1}, {"params": model.head.parameters(), "rate": HEAD_RATE}],
+        [{"params": some, "rate": rate} for rate, some in groups.items() if some],
         weight_decay=config.weight_decay,
     )
