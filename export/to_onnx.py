@@ -11,13 +11,13 @@ from torch import nn
 
 from matcher.matching import encoder as runtime
 from matcher.matching.features import LogCqt
-from matcher.physics.theta import PRESETS, Preset
+from matcher.physics.theta import PRESETS
 from matcher.recording import save_atomically
+from training.body_encoder import BodyEncoder
 from training.config import Config
 from training.dataset import make_clip
 from training.encoder import Encoder
 from training.runs import load_checkpoint, summary
-from training.synth import theta_from_nu
 
 OPSET = 17  # of ONNX; ONNX Runtime reads it from 1.12 on
 LICENCE = "GPL-3.0-or-later"  # of the weights, as of the code
@@ -25,25 +25,26 @@ CHECKED_SOUNDS = 16  # some seconds of work
 TOLERANCE = 1e-4  # nu, between torch and ONNX Runtime in float32; forty times what was measured
 
 
-class NaturalUnits(nn.Module):
-    """The encoder, and its nu converted to natural units.
+class Answers(nn.Module):
+    """What any encoder infers, as answers with their probabilities.
 
     Args:
-        encoder: Infers nu.
-        preset: The ranges of nu.
+        encoder: Infers theta, as the only answer, or bodies.
     """
 
-    def __init__(self, encoder: Encoder, preset: Preset):
+    def __init__(self, encoder: Encoder | BodyEncoder):
         super().__init__()
-        self.encoder, self.preset = encoder, preset
+        self.encoder = encoder
 
     def forward(self, features: torch.Tensor):
-        """nu (batch, 5), then Theta's fields (batch,), from features (batch, 2, bins, frames)."""
-        nu = self.encoder(features)
-        return nu, *theta_from_nu(nu, self.preset)
+        """nu (batch, answers, numbers), probability (batch, answers) of features of sounds."""
+        if isinstance(self.encoder, BodyEncoder):
+            return self.encoder.answers(features)
+        nu = self.encoder(features)[:, None]
+        return nu, torch.ones_like(nu[..., 0])
 
 
-def load_run(run: Path) -> tuple[Config, Encoder, dict]:
+def load_run(run: Path) -> tuple[Config, Encoder | BodyEncoder, dict]:
     """Read a run.
 
     Args:
@@ -59,7 +60,8 @@ def load_run(run: Path) -> tuple[Config, Encoder, dict]:
     config = Config.from_json(state["config"])
     if config.pitch == "known":
         raise ValueError(f"{run} needs the pitch as an input; allowed is a run with pitch unknown")
-    encoder = Encoder(config.recipe.features.n_bins)
+    kind = BodyEncoder if config.infers == "body" else Encoder
+    encoder = kind(config.recipe.features.n_bins)
     encoder.load_state_dict(state["model"])
     runs = [*state["earlier"], summary(state)]  # each continued from the one before
     training = {
@@ -87,8 +89,8 @@ def export(run: Path, path: Path) -> float:
     """
     config, encoder, training = load_run(run)
     preset, cqt = PRESETS[config.recipe.preset], config.recipe.features
-    contract = runtime.Contract(preset, cqt, training, LICENCE)
-    model = onnx.load_from_string(_graph(NaturalUnits(encoder, preset), cqt))
+    contract = runtime.Contract(preset, config.infers == "body", cqt, training, LICENCE)
+    model = onnx.load_from_string(_graph(Answers(encoder), cqt))
     onnx.helper.set_model_props(model, {runtime.METADATA_KEY: contract.to_json()})
     onnx.checker.check_model(model, full_check=True)
     difference = 0.0
@@ -103,7 +105,7 @@ def export(run: Path, path: Path) -> float:
     return difference
 
 
-def _graph(module: NaturalUnits, cqt: LogCqt) -> bytes:
+def _graph(module: Answers, cqt: LogCqt) -> bytes:
     """The ONNX file of a module that takes features, in batches of any size."""
     names, buffer = (runtime.INPUT, *runtime.OUTPUTS), io.BytesIO()
     with warnings.catch_warnings():  # torch's newer exporter would need another package
@@ -122,7 +124,7 @@ def _graph(module: NaturalUnits, cqt: LogCqt) -> bytes:
 
 
 def check_parity(
-    encoder: Encoder, session: runtime.Encoder, config: Config, n_sounds: int
+    encoder: Encoder | BodyEncoder, session: runtime.Encoder, config: Config, n_sounds: int
 ) -> float:
     """Compare ONNX Runtime with torch on test sounds.
 
@@ -133,18 +135,19 @@ def check_parity(
         n_sounds: Sounds.
 
     Returns:
-        The largest difference in nu.
+        The largest difference in nu or in a probability.
 
     Raises:
         ValueError: It is above TOLERANCE.
     """
-    cqt, worst = config.recipe.features, 0.0
+    cqt, module, worst = config.recipe.features, Answers(encoder), 0.0
     for i in range(n_sounds):
         _, clip = make_clip(config.recipe, config.seed, "test", i)
         x = cqt.features(clip)
         with torch.no_grad():
-            expected = encoder(torch.from_numpy(x[None]))[0].numpy()
-        worst = max(worst, float(np.abs(session.nu(x) - expected).max()))
+            expected = [answer[0].numpy() for answer in module(torch.from_numpy(x[None]))]
+        differences = (np.abs(a - b).max() for a, b in zip(session.nu(x), expected))
+        worst = max(worst, *map(float, differences))
     if not worst <= TOLERANCE:
         raise ValueError(f"ONNX Runtime differs from torch by {worst:g}, allowed is {TOLERANCE:g}")
     return worst

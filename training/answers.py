@@ -88,7 +88,7 @@ def answer(model: Path, path: Path) -> dict:
 
 def _find(model: Path, path: Path) -> dict:
     found = match_file(path, MatchOptions(encoder=Encoder(model)))
-    stages = refine(analysed(found.hit), found.theta, found.hit.ended, EFFORT)
+    stages = refine(analysed(found.hit), found.stages[0].drum, found.hit.ended, EFFORT)
     body = next(stage for stage in stages if stage.name == "body")
     return {
         "nu": nu_of_drum(body.drum).tolist(),

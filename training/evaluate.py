@@ -72,7 +72,7 @@ def infer_sounds(encoder: Encoder, count: int, augmented: bool) -> tuple[np.ndar
     truth, guess = np.empty((count, 5)), np.empty((count, 5))
     for i in track(range(count), label, console=Console(stderr=True)):
         truth[i], clip = make_clip(recipe, SEED, "test", i)
-        guess[i] = encoder.nu(contract.cqt.features(clip))
+        guess[i] = contract.preset.to_nu(encoder(clip).theta)
     return guess, truth
 
 

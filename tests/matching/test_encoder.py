@@ -39,8 +39,12 @@ def frames(data):
     data["features"]["n_frames"] = 64
 
 
-def unit(data):
-    data["parameters"][1]["high"] = 9.0
+def strike(data):
+    data["parameters"][5]["high"] = 9.0
+
+
+def numbers(data):
+    del data["parameters"][5:]
 
 
 def forget(data):
@@ -50,11 +54,15 @@ def forget(data):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (rename, "its parameters are loudness, tau, p, D, alpha, allowed are omega, tau, p, D, al"),
-        (schema, "its metadata has schema 99, allowed is 1"),
+        (
+            rename,
+            "its parameters are loudness, tau, .* allowed are omega, tau, p, D, alpha and, with",
+        ),
+        (schema, "its metadata has schema 99, allowed is 2"),
         (rate, "it was made for sample_rate 44100, allowed is 22050"),
         (frames, "its inputs are .* its metadata says .*64"),
-        (unit, "its output tau is not in the unit and range of its metadata"),
+        (strike, "the ranges of x1, x2, dullness, tension are not those of this version"),
+        (numbers, r"its nu has shape \(4, 9\) for 4 answers, allowed are 5 numbers"),
         (forget, "its metadata is incomplete: 'training'"),
     ],
 )
@@ -105,7 +113,7 @@ def test_the_shipped_model_infers_theta():
     guesses = []
     for i in range(100):
         x = drum.render(one(thetas, i), SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
-        guesses.append(shipped_encoder()(x))
+        guesses.append(shipped_encoder()(x).theta)
     guess = Theta(*map(np.array, zip(*guesses)))
     assert np.median(np.abs(1200 * np.log2(guess.omega / thetas.omega))) < 75
     assert np.median(np.abs(guess.tau / thetas.tau - 1)) < 0.10
