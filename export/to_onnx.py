@@ -60,8 +60,9 @@ def load_run(run: Path) -> tuple[Config, Encoder | BodyEncoder, dict]:
     config = Config.from_json(state["config"])
     if config.pitch == "known":
         raise ValueError(f"{run} needs the pitch as an input; allowed is a run with pitch unknown")
-    kind = BodyEncoder if config.infers == "body" else Encoder
-    encoder = kind(config.recipe.features.n_bins)
+    n_bins = config.recipe.features.n_bins
+    of_body = config.infers == "body"
+    encoder = BodyEncoder(n_bins, config.trunk) if of_body else Encoder(n_bins)
     encoder.load_state_dict(state["model"])
     runs = [*state["earlier"], summary(state)]  # each continued from the one before
     training = {

@@ -25,13 +25,14 @@ class BodyEncoder(Trunk):
 
     Args:
         n_bins: Bins of the features.
+        trunk: One of encoder.TRUNKS.
     """
 
-    def __init__(self, n_bins: int):
-        super().__init__(n_bins, 0.0, nn.Identity())
+    def __init__(self, n_bins: int, trunk: str):
+        super().__init__(n_bins, 0.0, nn.Identity, trunk)
         self.register_buffer("grid", torch.linspace(-1, 1, N_PITCHES))
-        self.pitch = nn.Linear(self.WIDTH, N_PITCHES)
-        self.of_sound = nn.Linear(self.WIDTH, WIDTH)
+        self.pitch = nn.Linear(self.width, N_PITCHES)
+        self.of_sound = nn.Linear(self.width, WIDTH)
         self.of_pitch = nn.Linear(N_PITCHES, WIDTH, bias=False)
         self.hidden = nn.Linear(WIDTH, WIDTH)
         self.head = nn.Linear(WIDTH, N_INFERRED - 1)

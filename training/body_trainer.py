@@ -18,7 +18,7 @@ class BodyTrainer(Trainer):
 
     def new_model(self) -> BodyEncoder:
         """The network, untrained."""
-        return BodyEncoder(self.config.recipe.features.n_bins)
+        return BodyEncoder(self.config.recipe.features.n_bins, self.config.trunk)
 
     def new_objective(self) -> BodyObjective:
         """What is minimised."""

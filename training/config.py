@@ -8,7 +8,7 @@ from typing import get_args
 from matcher.matching.features import LogCqt
 from matcher.physics.theta import PRESETS
 from training.dataset import SHARD, Recipe
-from training.encoder import HEAD_SCALE, PITCH_JOINS
+from training.encoder import HEAD_SCALE, PITCH_JOINS, TRUNKS
 from training.losses import Damping
 
 LOSSES = ("p", "pnp", "mss", "jtfs", "proxy")
@@ -18,6 +18,7 @@ CHOICES = {
     "schedule": ("cosine", "constant"),
     "loss": LOSSES,
     "pitch": ("known", "unknown"),
+    "trunk": tuple(TRUNKS),
     "infers": ("theta", "body"),
     "pitch_joins": PITCH_JOINS,
     "norm_averages": ("running", "estimated"),
@@ -52,6 +53,7 @@ class Config:
     dropout: float = 0.0  # probability, before the last layer and of whole blocks
     head_scale: float = HEAD_SCALE  # standard deviation of an untrained encoder before tanh
     norm_averages: str = "running"  # BatchNorm's for evaluation; or estimated, after each epoch
+    trunk: str = "efficientnet_b0"  # of body; or mobilenet_v3_large
     infers: str = "theta"  # or body: the network for real drums, by loss p or pnp
     answers: str = ""  # of body: file of training.answers, for sounds that are recordings
     answers_share: float = 0.5  # of the sounds, where there are answers

@@ -1,36 +1,44 @@
 """The encoder: EfficientNet-B0 on log-CQT, with the head of the paper (ICASSP 2023, section 4)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
-from torchvision.models import efficientnet_b0
+from torchvision.models import efficientnet_b0, mobilenet_v3_large
 
 N_PARAMETERS = 5
 HEAD_SCALE = 0.2  # an untrained network stays near the middle of the ranges
 PITCH_JOINS = ("input", "output")  # where a known pitch may join
+# name: what makes it with a dropout, and the width of what it has pooled
+TRUNKS = {
+    "efficientnet_b0": (lambda dropout: efficientnet_b0(stochastic_depth_prob=dropout), 1280),
+    "mobilenet_v3_large": (lambda dropout: mobilenet_v3_large(), 960),  # half as expensive on a CPU
+}
 
 
 class Trunk(nn.Module):
-    """BatchNorm2d and EfficientNet-B0: features -> whatever its last layer makes of them.
+    """BatchNorm2d and a network for images: features -> whatever its last layer makes of them.
 
     A third input channel, made here, holds the position of each bin: pooling over frequency would
-    lose it, and pitch is a position. Where sounds hardly repeat in training, B0 needs neither
+    lose it, and pitch is a position. Where sounds hardly repeat in training, it needs neither
     dropout nor stochastic depth.
 
     Args:
         n_bins: Bins of the features.
-        dropout: Probability of B0's dropout and of its stochastic depth.
-        last: Takes what B0 has pooled, (batch, WIDTH).
+        dropout: Probability of the dropout before the last layer and of stochastic depth.
+        last: Makes the last layer, given the width of what was pooled.
+        kind: One of TRUNKS.
     """
 
-    WIDTH = 1280
-
-    def __init__(self, n_bins: int, dropout: float, last: nn.Module):
+    def __init__(self, n_bins: int, dropout: float, last: Callable, kind: str):
         super().__init__()
+        make, width = TRUNKS[kind]
         self.register_buffer("place", torch.linspace(-1, 1, n_bins).view(1, 1, n_bins, 1))
         self.normalise = nn.BatchNorm2d(2)
-        self.backbone = efficientnet_b0(stochastic_depth_prob=dropout)
+        self.backbone = make(dropout)
         self.backbone.avgpool = nn.Sequential(self.backbone.avgpool, nn.Dropout(dropout))
-        self.backbone.classifier = last
+        self.backbone.classifier = last(width)
+        self.width = width
 
     def pooled(self, features: torch.Tensor, centre: torch.Tensor | None = None) -> torch.Tensor:
         """What `last` gives.
@@ -67,7 +75,7 @@ class Encoder(Trunk):
         head_scale: float = HEAD_SCALE,
         pitch_joins: str = "input",
     ):
-        super().__init__(n_bins, dropout, nn.Linear(Trunk.WIDTH, N_PARAMETERS, bias=False))
+        super().__init__(n_bins, dropout, _linear, "efficientnet_b0")
         self.pitch_joins = pitch_joins
         self.head = nn.BatchNorm1d(N_PARAMETERS)
         nn.init.constant_(self.head.weight, head_scale)
@@ -88,3 +96,7 @@ class Encoder(Trunk):
     @property
     def _joins_early(self) -> bool:
         return self.pitch_joins == "input"
+
+
+def _linear(width: int) -> nn.Linear:
+    return nn.Linear(width, N_PARAMETERS, bias=False)
