@@ -28,8 +28,8 @@ class Bodies(NamedTuple):
     weight: np.ndarray  # of each sound in the loss, (sounds,) float32
 
     @classmethod
-    def empty(cls, features, count: int = SHARD) -> "Bodies":
-        """Room for a shard of features (LogCqt)."""
+    def empty(cls, features, count: int) -> "Bodies":
+        """Room for `count` sounds with features (LogCqt)."""
         return cls(
             np.empty((count, N_INFERRED), np.float32),
             np.empty((count, features.n_bins, features.n_frames), np.float16),
@@ -65,7 +65,7 @@ class BodyShards(ShardCache):
 
     def make(self, index: int) -> Bodies:
         """Make a shard."""
-        features, shard = self.recipe.features, Bodies.empty(self.recipe.features)
+        features, shard = self.recipe.features, Bodies.empty(self.recipe.features, SHARD)
         with threadpool_limits(1):  # BLAS threads of many processes would compete for the cores
             for i in range(SHARD):
                 drum_, x = make_stroke(self.recipe, self.seed, self.split, index * SHARD + i)

@@ -160,7 +160,7 @@ before = [len(kernel.signatures) for kernel in compiled]
 assert min(before) > 0
 assert all("_plan" in vars(cqt) for cqt in (*WINDOWS, features.DISTANCE))
 clip = drum.render(drum.Drum(LIVE.from_nu(np.zeros(5))), features.SAMPLE_RATE, 1.5)
-refine.refine(clip, LIVE.from_nu(np.full(5, 0.1)))
+refine.refine(clip, drum.Drum(LIVE.from_nu(np.full(5, 0.1))))
 assert [len(kernel.signatures) for kernel in compiled] == before
 """
     subprocess.run([sys.executable, "-c", code], check=True)
