@@ -20,7 +20,7 @@ ONLY_IN = {  # package: the folders or files that may import it
     "matplotlib": ("matcher/matching/picture.py", "training/studies/figures.py"),
     "soundfile": ("matcher/recording.py",),
     "kymatio": ("training/jtfs.py", "training/jtfs_frequency.py"),
-    "dask": ("training/jobs.py",),
+    "dask": ("training/workers.py",),
     "lightning_fabric": (
         "training/fit.py",
         "training/trainer.py",
