@@ -16,7 +16,7 @@ ONLY_IN = {  # package: the folders or files that may import it
     "torch": ("training", "export"),
     "torchvision": ("training",),
     "onnx": ("export",),
-    "onnxruntime": ("matcher/matching/encoder.py",),
+    "onnxruntime": ("matcher/matching/encoder.py", "export/precision.py"),
     "matplotlib": ("matcher/matching/picture.py", "training/studies/figures.py"),
     "soundfile": ("matcher/recording.py",),
     "kymatio": ("training/jtfs.py", "training/jtfs_frequency.py"),
