@@ -74,13 +74,14 @@ def load_run(run: Path) -> tuple[Config, Encoder, dict]:
     return config, encoder.eval(), training
 
 
-def export(run: Path, path: Path, precision: str = "fp32") -> float:
+def export(run: Path, path: Path, precision: str = "fp32", about: dict | None = None) -> float:
     """Write the model of a run, whole or not at all.
 
     Args:
         run: The folder of the run.
         path: The ONNX file to write.
         precision: One of precision.PRECISIONS.
+        about: More for the "training" of the metadata.
 
     Returns:
         The largest difference in nu between torch and ONNX Runtime on CHECKED_SOUNDS sounds.
@@ -90,7 +91,7 @@ def export(run: Path, path: Path, precision: str = "fp32") -> float:
             the TOLERANCE of the precision.
     """
     config, encoder, training = load_run(run)
-    training["precision"] = precision
+    training |= {"precision": precision, **(about or {})}
     preset, cqt = PRESETS[config.recipe.preset], config.recipe.features
     contract = runtime.Contract(preset, cqt, training, LICENCE)
     model = reduce_precision(
