@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch.utils.data import DataLoader
 
 from training.dataset import Shards
-from training.jobs import end_with_parent
+from training.workers import end_with_parent
 
 AHEAD = 2  # shards that each process holds ready
 
