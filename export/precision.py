@@ -68,7 +68,7 @@ def quantised(model: onnx.ModelProto, features: Iterable[np.ndarray]) -> onnx.Mo
     """A model whose convolutions, and what is between them, are computed in int8.
 
     All before the first and after the last one stays in float32: features and nu have to be finer
-    than 255 steps, and the natural units follow from nu.
+    than 255 steps.
 
     Args:
         model: In float32.

@@ -1,12 +1,14 @@
 """Make the shipped model from nothing: stages of training, one after the other, then the export.
 
-    python -m training.ship                          writes matcher/models/live.onnx
-    python -m training.ship -o mine.onnx
-    python -m training.ship --smoke -o tiny.onnx     tiny stages, two minutes
+    python -m training.ship --recordings FOLDER                   writes matcher/models/live.onnx
+    python -m training.ship --recordings FOLDER -o mine.onnx
+    python -m training.ship --recordings tests/data --part all --smoke -o tiny.onnx    some minutes
 
-A stage is a run of training.fit in a folder of the cache. A killed command, given again, continues
-where it was; finished stages are not repeated. What each was trained on and by which code is kept
-beside its checkpoint, and goes into the model's metadata.
+First the network learns the bodies of synthetic sounds: by P-loss, then by PNP with the metric of
+the log-CQT. Then it finds the bodies of recordings together with refining (training.answers), and
+goes on with these among the sounds. A stage is a run of training.fit in a folder of the cache. A
+killed command, given again, continues where it was; finished stages are not repeated. What each was
+trained on and by which code is kept beside its checkpoint, and goes into the model's metadata.
 """
 
 import hashlib
@@ -14,7 +16,6 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict, dataclass, field
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +24,20 @@ import torch
 from export.to_onnx import export
 from matcher.matching.encoder import SHIPPED
 from matcher.recording import save_atomically
-from training import command, fit
+from training import command, fit, hits
+from training.answers import find_answers
 from training.config import Config
 from training.dataset import VERSION
-from training.metric import load_table
 from training.runs import load_checkpoint, run_folder, summary
-from training.surrogate import STEPS, learn_metric
 
-LEARNED = "learned"  # as the network of a stage: M of any sound, learned from the stage's table
+FOUND = "found"  # as the answers of a stage: those that the stage before it finds
+PART = "development"  # of the recordings; models are measured on the drums that are apart
+BODY = {
+    "infers": "body",
+    "trunk": "mobilenet_v3_large",
+    "shards_per_epoch": 8,
+    "distinct_shards": 64,
+}
 
 
 @dataclass(frozen=True)
@@ -43,18 +50,12 @@ class Stage:
 
 
 STAGES = (
-    Stage("p"),
+    Stage("p", BODY | {"epochs": 30}),
+    Stage("pnp", BODY | {"loss": "pnp", "learning_rate": 3e-4, "epochs": 12}, after="p"),
     Stage(
-        "pnp",
-        {
-            "loss": "pnp",
-            "learning_rate": 3e-4,
-            "power": 1,
-            "clip": 0.1,
-            "metric": "network",
-            "network": LEARNED,
-        },
-        after="p",
+        "recordings",
+        BODY | {"loss": "pnp", "learning_rate": 3e-4, "epochs": 8, "answers": FOUND},
+        after="pnp",
     ),
 )
 SMOKE = {  # in every stage
@@ -67,18 +68,25 @@ SMOKE = {  # in every stage
     "distinct_shards": 1,
     "batch_size": 256,
 }
-SMOKE_STEPS = 100  # of a learned network
 LOSSES = ("train_loss", "validation_mse", "validation_loss")  # columns of log.csv
 
 
-def ship(output: Path, folder: Path, smoke: bool, workers: int) -> float:
+@dataclass(frozen=True)
+class Task:
+    """Where the stages are, and what they are made with."""
+
+    folder: Path  # of the runs
+    recordings: list[Path]
+    smoke: bool  # tiny stages
+    workers: int  # processes
+
+
+def ship(output: Path, task: Task) -> float:
     """Train what is not yet trained, and write the model.
 
     Args:
         output: The ONNX file to write.
-        folder: Where the runs are.
-        smoke: Tiny stages.
-        workers: Processes that render sounds.
+        task: How.
 
     Returns:
         The largest difference in nu between torch and ONNX Runtime.
@@ -88,14 +96,15 @@ def ship(output: Path, folder: Path, smoke: bool, workers: int) -> float:
         ValueError: The folder holds stages of other settings.
     """
     for stage in STAGES:
-        _train(stage, folder, smoke, workers)
-    stages = [_account(stage, folder) for stage in STAGES]
-    return export(folder / STAGES[-1].name, output, about={"stages": stages})
+        _train(stage, task)
+    stages = [_account(stage, task.folder) for stage in STAGES]
+    about = {"stages": stages, "recordings": len(task.recordings)}
+    return export(task.folder / STAGES[-1].name, output, about=about)
 
 
-def _train(stage: Stage, folder: Path, smoke: bool, workers: int) -> None:
+def _train(stage: Stage, task: Task) -> None:
     """Begin a stage, continue it, or leave it as it is if it is finished."""
-    run, config = folder / stage.name, _config(stage, folder, smoke)
+    run, config = task.folder / stage.name, _config(stage, task)
     begun = (run / "checkpoint.pt").exists()
     finished = begun and len(load_checkpoint(run)["history"]) >= config.epochs
     _note(stage, config, run, None if finished else _code())
@@ -106,26 +115,22 @@ def _train(stage: Stage, folder: Path, smoke: bool, workers: int) -> None:
     else:
         _write(run / "config.json", asdict(config))
         how = ["--config", f"{run / 'config.json'}"]
-    if fit.main(["--run", f"{run}", "--workers", f"{workers}", *how]):
+    if fit.main(["--run", f"{run}", "--workers", f"{task.workers}", *how]):
         raise OSError(f"stage {stage.name} stopped; the same command continues it")
 
 
-def _config(stage: Stage, folder: Path, smoke: bool) -> Config:
-    """The configuration of a stage, whose network is learned if need be."""
-    settings = stage.settings | (SMOKE if smoke else {})
+def _config(stage: Stage, task: Task) -> Config:
+    """The configuration of a stage, whose answers are found if need be."""
+    settings = stage.settings | (SMOKE if task.smoke else {})
     if stage.after:
-        settings["warm_start"] = str((folder / stage.after).resolve())
-    if settings.get("network") == LEARNED:
-        settings["network"] = str((folder / f"{stage.name}-metric.pt").resolve())
-        if not Path(settings["network"]).exists():
-            config = Config.from_dict(settings)
-            table, preset = load_table(config.table or config.recipe.preset), config.recipe.preset
-            network, report = learn_metric(
-                preset, table.nu, table.R, SMOKE_STEPS if smoke else STEPS
-            )
-            folder.mkdir(parents=True, exist_ok=True)
-            network.save(Path(settings["network"]))
-            print(report, file=sys.stderr)
+        settings["warm_start"] = str((task.folder / stage.after).resolve())
+    if settings.get("answers") == FOUND:
+        answers = task.folder / f"{stage.name}-answers.npz"
+        settings["answers"] = str(answers.resolve())
+        if not answers.exists():
+            model = task.folder / f"{stage.after}.onnx"
+            export(task.folder / stage.after, model)
+            find_answers(task.recordings, model, max(task.workers, 1)).save(answers)
     return Config.from_dict(settings)
 
 
@@ -147,7 +152,7 @@ def _note(stage: Stage, config: Config, run: Path, code: dict | None) -> None:
         "after": stage.after,
         "config": _portable(config, stage),
         "sounds_version": VERSION,
-        "sha256": {name: _sha256(path) for name, path in _files(config).items()},
+        "sha256_of_answers": _sha256(Path(config.answers)) if config.answers else None,
     }
     kept = json.loads(path.read_text()) if path.exists() else note | {"code": []}
     before, now = (_flat({k: of[k] for k in note}) for of in (kept, json.loads(json.dumps(note))))
@@ -194,22 +199,11 @@ def _account(stage: Stage, folder: Path) -> dict:
 
 def _portable(config: Config, stage: Stage) -> dict:
     """All settings, without paths of this machine."""
-    names = {key: Path(getattr(config, key)).name for key in ("table", "network")}
-    return asdict(config) | names | {"warm_start": stage.after}
+    names = {"answers": Path(config.answers).name, "warm_start": stage.after}
+    return asdict(config) | names
 
 
-def _files(config: Config) -> dict:
-    """The table and the network that a run of these settings reads."""
-    used = {}
-    if config.loss == "pnp":
-        shipped = files("training") / "tables" / f"{config.recipe.preset}.npz"
-        used["table"] = Path(config.table) if config.table else shipped
-    if config.network:
-        used["network"] = Path(config.network)
-    return used
-
-
-def _sha256(path) -> str:
+def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -244,6 +238,8 @@ def main(argv=None) -> None:
     parser.add_argument("--run", help="folder, or name in the cache folder; default ship")
     parser.add_argument("--smoke", action="store_true", help="tiny stages; needs -o")
     command.add_workers(parser, "render sounds")
+    parser.add_argument("--recordings", type=Path, required=True, help="folder of recordings")
+    parser.add_argument("--part", choices=hits.PARTS, default=PART, help=f"of it; default {PART}")
     arguments = parser.parse_args(argv)
     command.check_at_least(arguments, workers=0)
     if arguments.smoke and not arguments.out:
@@ -252,7 +248,8 @@ def main(argv=None) -> None:
     if not output.parent.is_dir():
         raise ValueError(f"there is no folder {output.parent} to write {output} to")
     folder = run_folder(arguments.run or ("ship-smoke" if arguments.smoke else "ship"))
-    difference = ship(output, folder, arguments.smoke, arguments.workers)
+    paths = [hit.path for hit in hits.read(arguments.recordings, arguments.part)]
+    difference = ship(output, Task(folder, paths, arguments.smoke, arguments.workers))
     print(f"{output}: checked, nu within {difference:.1e} of torch")
 
 

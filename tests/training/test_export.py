@@ -112,7 +112,7 @@ def size_and_differences(kind, model, path):
     encoders, nu = (Encoder(path), Encoder(model)), []
     for i in range(8):
         x = recipe.features.features(make_clip(recipe, 0, "test", i)[1])
-        nu.append([encoder.nu(x) for encoder in encoders])
+        nu.append([encoder.nu(x)[0][0, :5] for encoder in encoders])
     nu = np.array(nu)  # (sounds, 2, 5)
     return path.stat().st_size / model.stat().st_size, np.abs(nu[:, 0] - nu[:, 1])
 
