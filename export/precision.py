@@ -26,7 +26,7 @@ from training.dataset import Recipe, make_clip
 
 PRECISIONS = ("fp32", "fp16", "int8")
 CALIBRATION_SOUNDS = 128  # training sounds; 2 GB of activations
-PERCENTILE = 99.99  # of each activation, which int8 spans; 99.9 trebles the error, all doubles it
+PERCENTILE = 99.99  # of each activation, which int8 spans; 99.9 trebles the error
 
 
 def reduce_precision(model: onnx.ModelProto, precision: str, recipe: Recipe, seed: int):
