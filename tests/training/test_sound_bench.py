@@ -31,7 +31,7 @@ def test_a_step_of_training_has_gradients(monkeypatch):
     assert all(torch.isfinite(p.grad).all() for p in training.model.parameters())
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
+@pytest.mark.cuda
 def test_a_gpu_trains_while_it_makes_sounds():
     device = torch.device("cuda")
     rows = sound_bench.sound_rows(device, count=8)
