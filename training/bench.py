@@ -19,6 +19,7 @@ from lightning_fabric import Fabric
 
 from matcher.physics.theta import PRESETS
 from training import command, jobs, sound_bench
+from training.batch_synth import to_device
 from training.config import LOSSES, Config
 from training.dataset import Recipe
 from training.jtfs import Phi
@@ -49,14 +50,15 @@ def seconds_per_sound(config: Config, fabric: Fabric, repeats: int = 2) -> float
     """
     trainer = Trainer(replace(config, epochs=1), Path(), fabric)
     trainer.model.train()
-    shard, batch = trainer.train[config.first_shard], np.arange(config.batch_size)
+    shard = [to_device(field, fabric.device) for field in trainer.train[config.first_shard]]
+    batch = np.arange(config.batch_size)
 
     def step():
         trainer.optimiser.zero_grad()
         trainer.backward(config.first_shard, shard, batch)
         trainer.optimiser.step()
 
-    return best(step, repeats) / config.batch_size
+    return best(step, repeats, fabric.device) / config.batch_size
 
 
 @torch.no_grad()
