@@ -117,7 +117,7 @@ def settings(device: torch.device, precision: str) -> Config:
 def train(trainer: Trainer, order: Sequence[int]) -> None:
     """Train a run on shards, each made while it trains on the one before."""
     device = trainer.fabric.device
-    for index, *shard in stream(trainer.train, order, trainer.config.sounds, 0, device):
+    for index, shard, _ in stream(trainer.train, order, trainer.config.sounds, 0, device):
         train_shard(trainer, index, shard)
 
 
@@ -133,7 +133,7 @@ def training_rates(trainer: Trainer) -> tuple[float, float]:
     """Sounds a second of a run: on a shard that is there, and while the next ones are made."""
     trainer.model.train()
     device = trainer.fabric.device
-    ((index, *shard),) = stream(trainer.train, [0], trainer.config.sounds, 0, device)
+    ((index, shard, _),) = stream(trainer.train, [0], trainer.config.sounds, 0, device)
     alone = best(lambda: train_shard(trainer, index, shard), REPEATS, device)
     both = best(lambda: train(trainer, range(SHARDS)), 1, device)
     return dataset.SHARD / alone, SHARDS * dataset.SHARD / both

@@ -6,9 +6,9 @@ are made with the first shard are read by the following ones.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 
 import torch
 from threadpoolctl import threadpool_limits
@@ -63,11 +63,18 @@ def one_by_one_rate(recipe: Recipe) -> float:
 def batched_rate(recipe: Recipe, device: torch.device) -> float:
     """Sounds a second of batches."""
     shards = DeviceShards(recipe, 0, "train", device)
-    return dataset.SHARD / best(lambda: _finish(*_begin(shards, 0)), 1, device)
+    return dataset.SHARD / best(
+        lambda: _finish(*_begin(lambda: shards[0], device, None)), 1, device
+    )
 
 
 def stream(
-    shards: Shards, order: Sequence[int], way: str, workers: int, device: torch.device
+    shards: Shards,
+    order: Sequence[int],
+    way: str,
+    workers: int,
+    device: torch.device,
+    also: Callable | None = None,
 ) -> Iterator[tuple]:
     """Shards on the device, one after the other.
 
@@ -77,15 +84,21 @@ def stream(
         way: cpu or device.
         workers: Processes that make sounds one by one; 0 makes them in this one.
         device: Where they are wanted.
+        also: What is computed of nu (SHARD, 5) of each; it may wait for the device, since it has to
+            wait for the sounds alone.
 
     Returns:
-        An iterator over the index of each shard and its fields, tensors. Work has begun.
+        An iterator over the index of each shard, its fields and what `also` gave, tensors. Work has
+        begun.
     """
     if way == "device":
         made = DeviceShards(shards.recipe, shards.seed, shards.split, device)
-        return _made_ahead(made, order)
+        return _made_ahead(made, order, also)
     loader = iter(shard_loader(shards, order, workers))
-    return ((index, *(to_device(f, device) for f in fields)) for index, *fields in loader)
+    return (
+        (index, *_finish(*_begin(partial(_brought, fields, device), device, also)))
+        for index, *fields in loader
+    )
 
 
 def shared(fabric, shards: Shards, order: Sequence[int], way: str, workers: int) -> list:
@@ -103,12 +116,11 @@ def shared(fabric, shards: Shards, order: Sequence[int], way: str, workers: int)
     """
     rank, world, device = fabric.global_rank, fabric.world_size, fabric.device
     mine = stream(shards, order[rank::world], way, workers, device)
-    made = {index: fields for index, *fields in mine}
+    made = {index: fields for index, fields, _ in mine}
     if world > 1:
         for place, index in enumerate(order):
             fields = [field.cpu() for field in made[index]] if index in made else None
-            fields = fabric.broadcast(fields, place % world)
-            made[index] = [to_device(field, device) for field in fields]
+            made[index] = _brought(fabric.broadcast(fields, place % world), device)
     return [made[index] for index in order]
 
 
@@ -127,19 +139,25 @@ def channels(log_cqt: torch.Tensor, observed: torch.Tensor) -> torch.Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def _made_ahead(shards: DeviceShards, order: Sequence[int]) -> Iterator[tuple]:
+def _made_ahead(shards: DeviceShards, order: Sequence[int], also) -> Iterator[tuple]:
     """As `stream`; each shard is made while the one before is used."""
     pool = ThreadPoolExecutor(1)
-    begun = (pool.submit(_begin, shards, index) for index in order)
+    begun = (
+        pool.submit(_begin, partial(shards.__getitem__, i), shards.device, also) for i in order
+    )
 
     def take(following):
         for index in order:
-            fields, made = following.result()
+            made = following.result()
             following = next(begun, None)
-            yield index, *_finish(fields, made)
+            yield index, *_finish(*made)
         pool.shutdown()
 
     return take(next(begun, None))
+
+
+def _brought(fields, device: torch.device) -> list[torch.Tensor]:
+    return [to_device(field, device) for field in fields]
 
 
 @cache
@@ -147,24 +165,28 @@ def _sound_stream(device: torch.device) -> torch.cuda.Stream:
     return torch.cuda.Stream(device)
 
 
-def _begin(shards: DeviceShards, index: int):
+def _begin(make: Callable, device: torch.device, also: Callable | None):
     """Make a shard in the stream of all sounds; other streams go on.
 
     Returns:
-        Its fields, and the event after which the device has them; None if it has them now.
+        Its fields, what `also` gave, and the event after which the device has them; None if it has
+        them now.
     """
-    if shards.device.type != "cuda":
-        return shards[index], None
-    with torch.cuda.stream(_sound_stream(shards.device)):
-        fields = shards[index]
-        return fields, torch.cuda.current_stream(shards.device).record_event()
+    if device.type != "cuda":
+        fields = make()
+        return fields, also and also(fields[0]), None
+    with torch.cuda.stream(_sound_stream(device)):
+        fields = make()
+        extra = also and also(fields[0])
+        return fields, extra, torch.cuda.current_stream(device).record_event()
 
 
-def _finish(fields, made):
+def _finish(fields, extra, made):
     """Let the caller's stream wait until the device has the fields of a shard."""
     if made is not None:
         here = torch.cuda.current_stream(fields[0].device)
         here.wait_event(made)
-        for field in fields:
-            field.record_stream(here)  # their memory is not given away while it is read
-    return fields
+        for tensor in (*fields, extra):
+            if tensor is not None:
+                tensor.record_stream(here)  # its memory is not given away while it is read
+    return fields, extra

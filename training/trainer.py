@@ -180,12 +180,12 @@ class Trainer:
         self.model.train()
         losses = []
         step = epoch * config.epoch_sounds // config.batch_size
-        for index, shard, batch in self._batches(source):
+        for index, shard, metric, batch in self._batches(source):
             for group in self.optimiser.param_groups:
                 share = group["rate"] * self.objective.damping.step
                 group["lr"] = share * learning_rate(config, step)
             self.optimiser.zero_grad()
-            losses.append(self.backward(index, shard, batch))
+            losses.append(self.backward(index, shard, batch, metric))
             self.optimiser.step()
             step += 1
             advance(len(batch) * world)
@@ -198,32 +198,35 @@ class Trainer:
             source: The next shards; or all sounds as one, of which sounds_per_epoch are drawn.
 
         Yields:
-            Number of the shard, its fields and which of its sounds, as `backward` takes them.
+            Number of the shard, its fields, its metric and which of its sounds, as `backward` takes
+            them.
         """
         config, world = self.config, self.fabric.world_size
         if config.sounds_per_epoch:
             order = torch.randperm(len(source[0]))[: config.sounds_per_epoch].numpy()
             for batch in order.reshape(-1, config.batch_size):
-                yield config.first_shard, source, batch[self.fabric.global_rank :: world]
+                yield config.first_shard, source, None, batch[self.fabric.global_rank :: world]
             return
         for _ in range(config.shards_per_epoch // world):
-            index, *shard = next(source)
+            index, shard, metric = next(source)
             for batch in torch.randperm(SHARD).numpy().reshape(-1, config.batch_size // world):
-                yield index, shard, batch
+                yield index, shard, metric, batch
 
-    def backward(self, index: int, shard, batch: np.ndarray) -> torch.Tensor:
+    def backward(self, index: int, shard, batch: np.ndarray, metric=None) -> torch.Tensor:
         """Compute gradients; with several processes, those of their mean loss.
 
         Args:
             index: Of the shard in the training split.
             shard: Its fields.
             batch: Which of its sounds, (batch,).
+            metric: What Objective.of_shard gave for the shard, where it has one.
 
         Returns:
             The loss, a scalar on the device.
         """
         batch = to_device(batch, self.fabric.device)
-        loss = self.objective(*self.predict(shard, batch), index * SHARD + batch)
+        metric = metric if metric is None else metric[batch]
+        loss = self.objective(*self.predict(shard, batch), index * SHARD + batch, metric)
         self.fabric.backward(loss)
         return loss.detach()
 
@@ -292,7 +295,8 @@ class Trainer:
         order = np.arange(len(self.history) * n, self.config.epochs * n)
         order = order[self.fabric.global_rank :: self.fabric.world_size]
         order = (first + order % (self.n_shards - first)).tolist()
-        return stream(self.train, order, self.config.sounds, workers, self.fabric.device)
+        way, device, also = self.config.sounds, self.fabric.device, self.objective.of_shard
+        return stream(self.train, order, way, workers, device, also)
 
     def _save(self) -> None:
         if self.fabric.global_rank:

@@ -228,7 +228,9 @@ def drawn(tmp_path, model_seed, epoch):
     trainer = Trainer(config, tmp_path, Fabric(accelerator="cpu", devices=1))
     sounds = [np.zeros((2048, 5))]
     batches = []
-    trainer.backward = lambda index, shard, batch: batches.append((index, batch)) or torch.zeros(())
+    trainer.backward = lambda index, shard, batch, metric: (
+        batches.append((index, batch)) or torch.zeros(())
+    )
     trainer._train_epoch(epoch, sounds, lambda n: None)
     assert [index for index, _ in batches] == [0, 0]
     return np.concatenate([batch for _, batch in batches])

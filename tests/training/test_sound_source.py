@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from training.config import Config
 from training.dataset import Recipe, Shards
 from training.runs import load_checkpoint
 from training.sound_source import faster_way, shared, stream
+from training.surrogate import MetricNetwork
 from training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -43,7 +45,7 @@ def small(monkeypatch, tmp_path):
 def test_sounds_one_by_one_are_those_of_their_shards(small, workers):
     shards = Shards(TINY, 1, "train")
     order = [2, 0, 1]
-    for index, *fields in stream(shards, tuple(order), "cpu", workers, CPU):
+    for index, fields, _ in stream(shards, tuple(order), "cpu", workers, CPU):
         assert index == order.pop(0)
         for field, expected in zip(fields, shards[index], strict=True):
             assert np.array_equal(field.numpy(), expected)
@@ -54,7 +56,7 @@ def check_batches(device):
     shards, order = Shards(TINY, 1, "train"), [2, 0, 2, 1]
     made = DeviceShards(TINY, 1, "train", device)
     expected = {index: made[index] for index in set(order)}
-    for index, *fields in stream(shards, tuple(order), "device", 0, device):
+    for index, fields, _ in stream(shards, tuple(order), "device", 0, device):
         assert index == order.pop(0)
         assert all(torch.equal(a, b) for a, b in zip(fields, expected[index], strict=True))
     assert not order
@@ -71,22 +73,17 @@ def test_batches_of_a_stream_beside(small):
 
 def test_the_next_shard_is_begun_while_one_is_used(small, monkeypatch):
     begun = []
-
-    def make(shards, index):
-        begun.append(index)
-        return [torch.tensor(index)], None
-
-    monkeypatch.setattr(sound_source, "_begin", make)
-    shards = stream(Shards(TINY, 1, "train"), [5, 6, 7, 8], "device", 0, CPU)
-    for index, field in shards:
-        assert index == int(field)
+    monkeypatch.setattr(DeviceShards, "__getitem__", lambda _, i: begun.append(i) or [i])
+    shards = stream(Shards(TINY, 1, "train"), [5, 6, 7, 8], "device", 0, CPU, lambda nu: -nu)
+    for index, fields, extra in shards:
+        assert (index, -index) == (*fields, extra)
         while begun[-1] < min(index + 1, 8):
-            pass  # the thread comes to it, or this test hangs
+            time.sleep(0.01)  # until the thread has come to it
         assert begun[-1] == min(index + 1, 8)  # one ahead
 
 
 def test_an_error_of_the_thread_reaches_the_run(small, monkeypatch):
-    monkeypatch.setattr(sound_source, "_begin", lambda shards, index: 1 / 0)
+    monkeypatch.setattr(DeviceShards, "__getitem__", lambda _, i: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         next(stream(Shards(TINY, 1, "train"), [0], "device", 0, CPU))
 
@@ -142,12 +139,28 @@ def test_a_resumed_run_on_a_gpu_ends_the_same(small, tmp_path, monkeypatch, prec
     check_resuming(tmp_path, monkeypatch, "cuda", precision=precision)
 
 
+def pnp_by_network(folder):
+    """Settings of a run whose metric is learned."""
+    MetricNetwork(15, "live").save(folder / "m.pt")
+    return {"loss": "pnp", "metric": "network", "network": str(folder / "m.pt")}
+
+
+def test_the_metric_of_a_shard_is_that_of_its_batches(small, tmp_path, monkeypatch):
+    monkeypatch.setattr("training.objective.SHARD", 8)
+    made = run_of(tmp_path / "run", sounds="device", **pnp_by_network(tmp_path))
+    index, shard, metric = next(made._in_order(0))
+    losses = [made.backward(index, shard, np.arange(4), given) for given in (metric, None)]
+    torch.testing.assert_close(*losses)
+
+
 @pytest.mark.cuda
-@pytest.mark.parametrize("loss", ["p", "pnp"])
+@pytest.mark.parametrize("loss", ["p", "pnp", "pnp by network"])
 def test_an_epoch_never_waits_for_the_gpu(small, tmp_path, monkeypatch, loss):
-    monkeypatch.setattr("training.objective.SHARD", 16)
-    made = run_of(tmp_path / "run", "cuda", sounds="device", loss=loss)
-    shards = list(stream(made.train, [0, 1, 2, 3], "device", 0, made.fabric.device))
+    monkeypatch.setattr("training.objective.SHARD", 8)
+    settings = pnp_by_network(tmp_path) if loss == "pnp by network" else {"loss": loss}
+    made = run_of(tmp_path / "run", "cuda", sounds="device", **settings)
+    device, also = made.fabric.device, made.objective.of_shard
+    shards = list(stream(made.train, [0, 1, 2, 3], "device", 0, device, also))
     made._train_epoch(0, iter(shards[:2]), lambda n: None)  # cuDNN and the optimiser begin
     torch.cuda.synchronize()
     torch.cuda.set_sync_debug_mode("error")
