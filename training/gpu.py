@@ -121,7 +121,7 @@ class Steps:
 def _run(arguments: Sequence[str], output, seconds: float) -> int | None:
     """Run Python; its exit status, or None where it was stopped after so many seconds."""
     process = subprocess.Popen(
-        [sys.executable, *arguments],
+        [sys.executable, "-u", *arguments],  # what a stopped step printed is kept
         stdout=output,
         stderr=subprocess.STDOUT,
         cwd=Path(__file__).parents[1],
