@@ -20,6 +20,7 @@ CHOICES = {
     "loss": LOSSES,
     "pitch": ("known", "unknown"),
     "pitch_joins": PITCH_JOINS,
+    "norm_averages": ("running", "estimated"),
     "metric": ("table", "network"),
     "damping": Damping.KINDS,
     "damping_matrix": ("identity", "diagonal"),
@@ -55,9 +56,9 @@ class Config:
     model_seed: int | None = None  # of weights, order and dropout; None: that of the sounds
     dropout: float = 0.0  # probability, before the last layer and of whole blocks
     head_scale: float = HEAD_SCALE  # standard deviation of an untrained encoder before tanh
-    sounds: str = (
-        "auto"  # made one by one by the cpu, or in batches by the device; auto: faster way
-    )
+    norm_averages: str = "running"  # BatchNorm's for evaluation; or estimated, after each epoch
+    # made one by one by the cpu, or in batches by the device; auto: whichever is faster
+    sounds: str = "auto"
     accelerator: str = "auto"  # cpu, cuda, ...
     devices: int = 1  # processes, each with its device
     precision: str = "32-true"  # bf16-mixed: the encoder's convolutions compute in bfloat16

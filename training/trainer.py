@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 
 from matcher.recording import save_atomically
 from training.batch_synth import to_device
+from training.batchnorm import estimate_averages
 from training.config import DAMPED, Config
 from training.dataset import SHARD, Shards
 from training.encoder import Encoder
@@ -28,6 +29,7 @@ from training.timing import moment, seconds_between
 HEAD_RATE = 10  # times the rate of AdamW; the scale of the head grows as the network learns
 WARM_UP = 0.05  # share of the steps over which the learning rate rises
 EVALUATION_BATCH = 128  # sounds; a divisor of SHARD
+AVERAGED_BATCHES = 8  # at most, of an epoch: what BatchNorm's averages are estimated from
 SEED_STRIDE = 1_000_003  # above any number of epochs: each seed and epoch has a seed of its own
 
 
@@ -54,8 +56,7 @@ class Trainer:
         cache_gb: Size up to which shards of sounds are kept on disk, GB.
 
     Raises:
-        ValueError: The configuration names a file that is missing, does not fit or has changed, or
-            another number of devices than there is.
+        ValueError: A file is missing, does not fit or has changed, or devices are more or fewer.
     """
 
     def __init__(self, config: Config, run: Path, fabric: Fabric, cache_gb: float = 4.0):
@@ -141,10 +142,9 @@ class Trainer:
         self.decide_sounds()
         config, fabric, done = self.config, self.fabric, len(self.history)
         workers = max(1, cores() // fabric.world_size) if workers is None else workers
-        sounds = config.epoch_sounds
-        (validation,) = shared(fabric, self.validation, [0], config.sounds, workers)
-        drawn = config.sounds_per_epoch
-        source = self._all_sounds(workers) if drawn else self._in_order(workers)
+        sounds, way = config.epoch_sounds, config.sounds
+        (validation,) = shared(fabric, self.validation, [0], way, workers)
+        source = (self._all_sounds if config.sounds_per_epoch else self._in_order)(workers)
         if self._adaptive and not done:  # the first weights may be the best
             self.objective.damping.best = self.evaluate(validation)[1].item()
             self._remember()
@@ -178,7 +178,7 @@ class Trainer:
         config, world = self.config, self.fabric.world_size
         torch.manual_seed(config.training_seed * SEED_STRIDE + epoch)
         self.model.train()
-        losses = []
+        losses, seen = [], []
         step = epoch * config.epoch_sounds // config.batch_size
         for index, shard, metric, batch in self._batches(source):
             for group in self.optimiser.param_groups:
@@ -188,7 +188,11 @@ class Trainer:
             losses.append(self.backward(index, shard, batch, metric))
             self.optimiser.step()
             step += 1
+            if len(losses) <= AVERAGED_BATCHES:
+                seen.append((shard, batch))
             advance(len(batch) * world)
+        if config.norm_averages == "estimated":
+            estimate_averages(self.model, (self.inputs(*some)[:2] for some in seen))
         return self.fabric.all_reduce(torch.stack(losses).mean(), reduce_op="mean")
 
     def _batches(self, source):
@@ -198,8 +202,7 @@ class Trainer:
             source: The next shards; or all sounds as one, of which sounds_per_epoch are drawn.
 
         Yields:
-            Number of the shard, its fields, its metric and which of its sounds, as `backward` takes
-            them.
+            Arguments of `backward`, but the batch last.
         """
         config, world = self.config, self.fabric.world_size
         if config.sounds_per_epoch:
@@ -234,10 +237,7 @@ class Trainer:
     def evaluate(self, shard) -> torch.Tensor:
         """Mean squared error in nu on a validation shard; the undamped loss if DAMPED, else 0.
 
-        Each process takes its part of the sounds.
-
-        Returns:
-            (2,), on the device, the same for each process.
+        Each process takes its part of the sounds, and gets the result of all: (2,), on the device.
         """
         self.model.eval()
         rank, world, rows = self.fabric.global_rank, self.fabric.world_size, []
@@ -260,10 +260,20 @@ class Trainer:
         Returns:
             nu_hat and nu, (batch, 5) each, on the device.
         """
+        x, known, nu = self.inputs(shard, batch)
+        return self.model(x, known).float(), nu
+
+    def inputs(self, shard, batch) -> tuple:
+        """What the encoder is given of sounds of a shard, as `predict` takes them.
+
+        Returns:
+            Features (batch, 2, bins, frames), the first of nu where it is known (batch,) or None,
+            and nu (batch, 5), on the device.
+        """
         batch = to_device(batch, self.fabric.device)
         nu, log_cqt, observed = (to_device(field, self.fabric.device)[batch] for field in shard)
         known = nu[:, 0] if self.config.pitch == "known" else None
-        return self.model(channels(log_cqt, observed), known).float(), nu
+        return channels(log_cqt, observed), known, nu
 
     @property
     def _adaptive(self) -> bool:
