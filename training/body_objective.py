@@ -1,10 +1,8 @@
 """What the network for real drums minimises: of its pitch, and of the body at the true pitch."""
 
-import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from training.bodies import Bodies
 from training.body_encoder import blurred
 from training.log_cqt_metric import full
 from training.losses import TINY, Damping, clip_eigenvalues
@@ -26,32 +24,30 @@ class BodyObjective:
     def __init__(self, loss: str, grid: torch.Tensor):
         self.loss, self.grid = loss, grid
         self.damping = Damping("constant", DAMPING)
-        self.n_shards = None  # any sound has a metric
+        self.n_shards = None  # any sound has a metric ...
+        self.of_shard = None  # ... that comes with it
 
-    def __call__(self, logits, nu_hat, sounds: Bodies, batch: np.ndarray) -> torch.Tensor:
+    def __call__(self, logits, nu_hat, nu, factor, weight) -> torch.Tensor:
         """The loss, a scalar.
 
         Args:
             logits: Of the pitches, (batch, pitches).
             nu_hat: At the true pitch, (batch, N_INFERRED).
-            sounds: A shard.
-            batch: Which of its sounds, (batch,).
+            nu: The truth, likewise.
+            factor: R of the metric, (batch, 45), as in Bodies.
+            weight: Of each sound, (batch,).
         """
-        nu, weight = self._tensor(sounds.nu[batch]), self._tensor(sounds.weight[batch])
         of_pitch = cross_entropy(logits, blurred(nu[:, 0], self.grid), reduction="none")
-        of_body = (self.body_p if self.loss == "p" else self.body_pnp)(nu_hat, nu, sounds, batch)
+        of_body = body_p(nu_hat, nu) if self.loss == "p" else self.body_pnp(nu_hat, nu, factor)
         return (weight * (PITCH_WEIGHT * of_pitch + of_body)).sum() / weight.sum()
 
-    def body_p(self, nu_hat, nu, sounds: Bodies, batch: np.ndarray) -> torch.Tensor:
-        """Mean squared error of all but the pitch, (batch,)."""
-        return (nu_hat - nu)[:, 1:].square().mean(1)
-
-    def body_pnp(self, nu_hat, nu, sounds: Bodies, batch: np.ndarray) -> torch.Tensor:
+    def body_pnp(self, nu_hat, nu, factor) -> torch.Tensor:
         """Distance in the metric at the true pitch, (batch,): of nu, about that of the log-CQT."""
-        M = self._tensor(full(sounds.factor[batch])[:, 1:, 1:])
-        d = (nu_hat - nu)[:, 1:]
+        M, d = full(factor)[:, 1:, 1:], (nu_hat - nu)[:, 1:]
         squared = torch.einsum("bi,bij,bj->b", d, clip_eigenvalues(M, HIGHEST), d)
         return (squared + self.damping.value * d.square().sum(1)).clamp_min(TINY).sqrt()
 
-    def _tensor(self, array: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(array).to(self.grid.device)
+
+def body_p(nu_hat, nu) -> torch.Tensor:
+    """Mean squared error of all but the pitch, (batch,)."""
+    return (nu_hat - nu)[:, 1:].square().mean(1)

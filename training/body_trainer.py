@@ -1,10 +1,12 @@
 """Training of the network for real drums."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from training.batch_synth import to_device
 from training.bodies import Bodies, BodyShards
 from training.body_encoder import BodyEncoder
 from training.body_objective import BodyObjective
@@ -32,27 +34,36 @@ class BodyTrainer(Trainer):
             return synthetic
         return MixedShards(synthetic, Path(config.answers), config.answers_share)
 
-    def loss(self, shard, batch: np.ndarray) -> torch.Tensor:
-        """The loss of some sounds (batch,) of a shard."""
-        sounds = Bodies(*shard)
-        x, _, nu = self.inputs(sounds, batch)
-        logits, nu_hat = self.model(x, nu[:, 0])
-        return self.objective(logits.float(), nu_hat.float(), sounds, batch)
+    def decide_sounds(self) -> None:
+        """Sounds are made one by one: those of a batch come without their metric."""
+        self.config = replace(self.config, sounds="cpu")
 
-    def backward(self, index: int, shard, batch: np.ndarray) -> float:
+    def backward(self, index: int, shard, batch: np.ndarray, metric=None) -> torch.Tensor:
         """Compute gradients: see Trainer."""
-        loss = self.loss(shard, batch)
+        loss = self._loss(shard, to_device(batch, self.fabric.device))
         self.fabric.backward(loss)
-        return loss.item()
+        return loss.detach()
 
     @torch.no_grad()
-    def evaluate(self, shard) -> tuple[float, float]:
-        """Mean squared error in nu of the likeliest answers on a validation shard, and the loss."""
+    def evaluate(self, shard) -> torch.Tensor:
+        """Mean squared error in nu of the likeliest answers on a validation shard, and the loss.
+
+        Each process takes its part of the sounds, and gets the result of all: (2,), on the device.
+        """
         self.model.eval()
-        mse, loss, batches = 0.0, 0.0, np.arange(SHARD).reshape(-1, EVALUATION_BATCH)
-        for batch in batches:
+        rank, world, rows = self.fabric.global_rank, self.fabric.world_size, []
+        for batch in np.arange(SHARD).reshape(-1, EVALUATION_BATCH):
+            batch = to_device(batch[rank::world], self.fabric.device)
             x, _, nu = self.inputs(shard, batch)
-            answers, _ = self.model.answers(x)
-            mse += (answers[:, 0].float() - nu).square().mean().item() / len(batches)
-            loss += self.loss(shard, batch).item() / len(batches)
-        return mse, loss
+            answers, _ = self.model.module.answers(x)
+            rows.append(
+                torch.stack([(answers[:, 0] - nu).square().mean(), self._loss(shard, batch)])
+            )
+        return self.fabric.all_reduce(torch.stack(rows).mean(0), reduce_op="mean")
+
+    def _loss(self, shard, batch) -> torch.Tensor:
+        """The loss of some sounds (batch,) of a shard."""
+        sounds = Bodies(*shard)
+        x, _, nu = self.inputs(shard, batch)
+        logits, nu_hat = self.model(x, nu[:, 0])
+        return self.objective(logits, nu_hat, nu, sounds.factor[batch], sounds.weight[batch])

@@ -15,7 +15,7 @@ import numpy as np
 import platformdirs
 from threadpoolctl import threadpool_limits
 
-from matcher.matching.features import BINS_PER_OCTAVE, N_SAMPLES, SAMPLE_RATE, LogCqt, stack
+from matcher.matching.features import BINS_PER_OCTAVE, N_SAMPLES, SAMPLE_RATE, LogCqt
 from matcher.physics import attack, drum
 from matcher.physics.drum import Drum
 from matcher.physics.theta import PRESETS, Theta
@@ -218,19 +218,6 @@ class Shards(ShardCache):
                 nu[i], x = make_clip(self.recipe, self.seed, self.split, index * SHARD + i)
                 log_cqt[i], observed[i] = cqt(x), cqt.observed(len(x))
         return nu, log_cqt, observed
-
-
-def channels(log_cqt: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """The input of the encoder.
-
-    Args:
-        log_cqt: (sounds, bins, frames) float16, from a shard.
-        observed: (sounds, frames) float16, from a shard.
-
-    Returns:
-        (sounds, 2, bins, frames) float32.
-    """
-    return stack(log_cqt.astype(np.float32), observed.astype(np.float32))
 
 
 def _folder_bytes(folder: Path) -> int:

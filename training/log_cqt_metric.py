@@ -6,6 +6,7 @@ d^T M d is then the square of the log-CQT distance, to first order.
 """
 
 import numpy as np
+import torch
 
 from matcher.matching.cost import EARLY, SMALLEST_PEAK
 from matcher.matching.features import DISTANCE, FLOOR, SAMPLE_RATE
@@ -45,8 +46,8 @@ def metric_factor(nu: np.ndarray) -> np.ndarray:
     return np.linalg.qr(J, mode="r")[UPPER].astype(np.float32)
 
 
-def full(upper: np.ndarray) -> np.ndarray:
-    """M (sounds, 9, 9) float32 from triangles of R (sounds, 45)."""
-    R = np.zeros((len(upper), N_INFERRED, N_INFERRED), np.float32)
-    R[(slice(None), *UPPER)] = upper
-    return np.swapaxes(R, 1, 2) @ R
+def full(factor: torch.Tensor) -> torch.Tensor:
+    """M (sounds, 9, 9) from triangles of R (sounds, 45)."""
+    R = factor.new_zeros(len(factor), N_INFERRED, N_INFERRED)
+    R[:, UPPER[0], UPPER[1]] = factor
+    return R.transpose(1, 2) @ R

@@ -158,7 +158,7 @@ refine.prepare()
 compiled = (mode_power._add_modes, features._cut_out, features._square, body.add)
 before = [len(kernel.signatures) for kernel in compiled]
 assert min(before) > 0
-assert all("_plan" in vars(cqt) for cqt in (*WINDOWS, features.DISTANCE))
+assert all("plan" in vars(cqt) for cqt in (*WINDOWS, features.DISTANCE))
 clip = drum.render(drum.Drum(LIVE.from_nu(np.zeros(5))), features.SAMPLE_RATE, 1.5)
 refine.refine(clip, drum.Drum(LIVE.from_nu(np.full(5, 0.1))))
 assert [len(kernel.signatures) for kernel in compiled] == before

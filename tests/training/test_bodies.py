@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from matcher.matching.encoder import SHIPPED
 from matcher.matching.features import SAMPLE_RATE
@@ -39,7 +40,7 @@ def test_a_shard_holds_the_bodies_of_its_sounds(few):
 
 def test_the_metric_predicts_how_far_the_log_cqt_moves():
     """Secants of 0.03, so that a step of that size along one number is predicted well."""
-    M = full(metric_factor(BODY)[None])[0]
+    M = full(torch.from_numpy(metric_factor(BODY)[None]))[0].numpy()
     here = log_cqt_of_body(BODY)
     for i in range(9):
         there = BODY + 0.03 * np.eye(9)[i]

@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from matcher.matching.inferred import N_INFERRED
-from training.bodies import Bodies
 from training.body_encoder import ANSWERS, N_PITCHES, BodyEncoder, blurred, peaks
 from training.body_objective import DAMPING, PITCH_WEIGHT, BodyObjective
 from training.encoder import TRUNKS
@@ -40,14 +39,10 @@ def test_answers_are_bodies_at_their_pitches(trunk):
     assert float(nu.abs().max()) <= 1
 
 
-def sounds(nu, M):
-    """A shard of bodies (sounds, 9) whose metric is M (9, 9) at each."""
-    R = np.linalg.cholesky(M).T[UPPER].astype(np.float32)
-    count = len(nu)
-    return Bodies(
-        nu.astype(np.float32), np.zeros((count, 1, 1)), np.zeros((count, 1)),
-        np.tile(R, (count, 1)), np.ones(count, np.float32),
-    )  # fmt: skip
+def factors(M, count):
+    """R of a metric M (9, 9), for each of so many sounds."""
+    R = np.linalg.cholesky(M).T[UPPER]
+    return torch.from_numpy(np.tile(R, (count, 1))).float()
 
 
 def test_pnp_is_the_distance_in_the_metric_without_the_pitch():
@@ -55,10 +50,8 @@ def test_pnp_is_the_distance_in_the_metric_without_the_pitch():
     A = rng.normal(size=(9, 9))
     M = A @ A.T / 9
     nu, d = rng.uniform(-0.5, 0.5, (4, 9)), rng.normal(size=(4, 9)) / 10
-    shard, batch = sounds(nu, M), np.arange(4)
-    objective = BodyObjective("pnp", GRID)
-    there = torch.from_numpy(nu).float()
-    found = objective.body_pnp(there + torch.from_numpy(d).float(), there, shard, batch)
+    nu_hat, nu = (torch.from_numpy(x).float() for x in (nu + d, nu))
+    found = BodyObjective("pnp", GRID).body_pnp(nu_hat, nu, factors(M, 4))
     e = d[:, 1:]
     expected = np.einsum("bi,ij,bj->b", e, M[1:, 1:], e) + DAMPING * (e**2).sum(1)
     np.testing.assert_allclose(found, np.sqrt(expected), rtol=1e-3)
@@ -67,20 +60,17 @@ def test_pnp_is_the_distance_in_the_metric_without_the_pitch():
 @pytest.mark.parametrize("loss", ["p", "pnp"])
 def test_a_sound_without_weight_counts_for_nothing(loss):
     torch.manual_seed(0)
-    nu = np.random.default_rng(0).uniform(-0.5, 0.5, (4, 9))
-    shard = sounds(nu, np.eye(9))
-    shard.weight[3] = 0
-    logits, guess = torch.zeros(4, N_PITCHES), torch.rand(4, 9)
+    logits, guess, nu = torch.zeros(4, N_PITCHES), torch.rand(4, 9), torch.rand(4, 9) - 0.5
+    R, weight = factors(np.eye(9), 4), torch.tensor([1.0, 1.0, 1.0, 0.0])
     objective = BodyObjective(loss, GRID)
-    three = objective(logits[:3], guess[:3], shard, np.arange(3))
-    torch.testing.assert_close(objective(logits, guess, shard, np.arange(4)), three)
+    three = objective(logits[:3], guess[:3], nu[:3], R[:3], weight[:3])
+    torch.testing.assert_close(objective(logits, guess, nu, R, weight), three)
 
 
 def test_the_pitch_is_learned_by_its_cross_entropy():
-    nu = np.zeros((1, 9))
-    shard, there = sounds(nu, np.eye(9)), torch.zeros(1, 9)
-    right = blurred(torch.zeros(1), GRID)
-    objective = BodyObjective("p", GRID)
-    entropy = -(right * right.log()).nansum()
-    found = objective(right.log().clamp_min(-100), there, shard, np.arange(1))
+    nu = torch.zeros(1, 9)
+    right = blurred(nu[:, 0], GRID)
+    logits = right.log().clamp_min(-100)
+    entropy = -(right * logits).sum()
+    found = BodyObjective("p", GRID)(logits, nu, nu, factors(np.eye(9), 1), torch.ones(1))
     torch.testing.assert_close(found, PITCH_WEIGHT * entropy, rtol=1e-3, atol=0)
