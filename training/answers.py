@@ -106,9 +106,9 @@ def find_answers(paths: list[Path], model: Path, workers: int) -> Answers:
         workers: Processes.
     """
     rows = jobs.each(partial(answer, model), paths, workers, "recordings")
-    clips = []
+    options, clips = MatchOptions(encoder=Encoder(model)), []
     for path in paths:
-        clip = analysed(match_file(path).hit)
+        clip = analysed(match_file(path, options).hit)
         clips.append(clip / np.abs(clip).max())
     columns = (np.array([row[name] for row in rows]) for name in ("nu", "distance", "weight"))
     return Answers(clips, *columns, [path.name for path in paths])

@@ -17,6 +17,7 @@ from matcher.physics.drum import Drum
 from matcher.physics.theta import Preset, Theta
 
 SCHEMA = 2  # version of the metadata
+READABLE = (1, 2)  # a model of schema 1 has a single answer, its nu (batch, 5)
 METADATA_KEY = "drum_matcher"
 SHIPPED = Path(__file__).parent.parent / "models" / "live.onnx"
 INPUT = "features"
@@ -76,8 +77,9 @@ class Contract:
         """
         try:
             data = json.loads(text)
-            if data["schema"] != SCHEMA:
-                raise ValueError(f"its metadata has schema {data['schema']}, allowed is {SCHEMA}")
+            if data["schema"] not in READABLE:
+                allowed = " or ".join(map(str, READABLE))
+                raise ValueError(f"its metadata has schema {data['schema']}, allowed is {allowed}")
             for key, value in CONSTANTS.items():
                 if data[key] != value:
                     raise ValueError(f"it was made for {key} {data[key]}, allowed is {value}")
@@ -155,8 +157,14 @@ class Encoder:
 
     def nu(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Features (2, bins, frames) -> nu (answers, numbers) and probabilities (answers,)."""
+        if not self._has_answers:
+            return self._session.run(["nu"], {INPUT: x[None]})[0], np.ones(1)
         nu, probability = self._session.run(OUTPUTS, {INPUT: x[None]})
         return nu[0], probability[0]
+
+    @property
+    def _has_answers(self) -> bool:
+        return any(output.name == "probability" for output in self._session.get_outputs())
 
     def _drum(self, nu: np.ndarray) -> Drum:
         theta = self.contract.preset.from_nu(nu[: len(Theta._fields)].astype(float))
@@ -173,7 +181,7 @@ class Encoder:
         if inputs != expected:
             raise ValueError(f"its inputs are {inputs}, its metadata says {expected}")
         outputs = [o.name for o in self._session.get_outputs()]
-        if sorted(outputs) != sorted(OUTPUTS):
+        if "nu" not in outputs:
             raise ValueError(f"its outputs are {', '.join(outputs)}, allowed: {', '.join(OUTPUTS)}")
         nu, probability = self.nu(cqt.features(np.zeros(1, np.float32)))
         numbers = len(INFERRED) if self.contract.infers_strike else len(Theta._fields)

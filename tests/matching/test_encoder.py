@@ -3,6 +3,7 @@ import json
 import numpy as np
 import onnx
 import pytest
+from onnx import helper
 
 from matcher.matching.encoder import METADATA_KEY, SHIPPED, Contract, Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
@@ -17,7 +18,7 @@ def variant(tmp_path, change):
     model = onnx.load(SHIPPED)
     data = json.loads(model.metadata_props[0].value)
     change(data)
-    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(data)})
+    helper.set_model_props(model, {METADATA_KEY: json.dumps(data)})
     path = tmp_path / "changed.onnx"
     onnx.save(model, path)
     return path
@@ -39,14 +40,6 @@ def frames(data):
     data["features"]["n_frames"] = 64
 
 
-def strike(data):
-    data["parameters"][5]["high"] = 9.0
-
-
-def numbers(data):
-    del data["parameters"][5:]
-
-
 def forget(data):
     del data["training"]
 
@@ -58,11 +51,9 @@ def forget(data):
             rename,
             "its parameters are loudness, tau, .* allowed are omega, tau, p, D, alpha and, with",
         ),
-        (schema, "its metadata has schema 99, allowed is 2"),
+        (schema, "its metadata has schema 99, allowed is 1 or 2"),
         (rate, "it was made for sample_rate 44100, allowed is 22050"),
         (frames, "its inputs are .* its metadata says .*64"),
-        (strike, "the ranges of x1, x2, dullness, tension are not those of this version"),
-        (numbers, r"its nu has shape \(4, 9\) for 4 answers, allowed are 5 numbers"),
         (forget, "its metadata is incomplete: 'training'"),
     ],
 )

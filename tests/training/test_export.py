@@ -12,8 +12,10 @@ from export import precision, to_onnx
 from export.__main__ import main
 from export.precision import reduce_precision
 from matcher.matching.encoder import SHIPPED, Encoder
-from matcher.physics.theta import PRESETS, Theta
+from matcher.matching.inferred import N_INFERRED
+from matcher.physics.theta import PRESETS
 from training import encoder as torch_encoder
+from training.body_encoder import ANSWERS, BodyEncoder
 from training.config import Config
 from training.dataset import make_clip
 
@@ -59,15 +61,31 @@ def test_the_file_stands_alone(exported):
     assert b".py" not in exported.read_bytes()  # no paths of the machine that made it
 
 
-def test_a_batch_has_nu_and_each_parameter_by_name(exported):
-    session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
-    x = np.random.default_rng(12).normal(3, 2, (7, 2, 108, 48)).astype(np.float32)
-    nu, *values = session.run(["nu", *Theta._fields], {"features": x})
-    assert nu.shape == (7, 5)
-    expected = PRESETS["live"].from_nu(nu)
-    for name, value in zip(Theta._fields, values):
-        assert value.shape == (7,)
-        assert np.allclose(value, getattr(expected, name), rtol=1e-4), name
+def infer(path, count):
+    """nu and probability of a model, for so many random features."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    x = np.random.default_rng(12).normal(3, 2, (count, 2, 108, 48)).astype(np.float32)
+    return session.run(["nu", "probability"], {"features": x})
+
+
+def test_a_network_of_theta_has_one_answer_for_each_of_a_batch(exported):
+    nu, probability = infer(exported, 7)
+    assert (nu.shape, probability.shape) == ((7, 1, 5), (7, 1))
+    assert np.abs(nu).max() < 1 and np.all(probability == 1)
+
+
+def test_a_network_of_bodies_has_several(tmp_path):
+    """As torch gives them; also in batches of another size than it was exported with."""
+    config = Config(infers="body", trunk="mobilenet_v3_large")
+    torch.manual_seed(3)
+    encoder = BodyEncoder(108, config.trunk).eval()
+    history = [{"epoch": 1, "sounds": 1024, "validation_mse": 0.3, "seconds": 36.0}]
+    kept = {"config": json.dumps(asdict(config)), "model": encoder.state_dict()}
+    torch.save(kept | {"history": history}, tmp_path / "checkpoint.pt")
+    assert main([str(tmp_path), "-o", str(tmp_path / "body.onnx")]) == 0
+    nu, probability = infer(tmp_path / "body.onnx", 3)
+    assert (nu.shape, probability.shape) == ((3, ANSWERS, N_INFERRED), (3, ANSWERS))
+    assert Encoder(tmp_path / "body.onnx").contract.infers_strike
 
 
 def test_the_metadata_says_what_the_model_is(exported):
@@ -133,7 +151,11 @@ def test_int8_is_a_third_of_the_file_and_nu_stays_near(tmp_path, capfd, caplog, 
 
 
 def test_an_untrained_model_cannot_be_calibrated(run, tmp_path, exported, monkeypatch, capsys):
+    def fail(*arguments, **settings):
+        raise ValueError("zero range")
+
     monkeypatch.setattr(precision, "CALIBRATION_SOUNDS", 2)
+    monkeypatch.setattr(precision, "quantize_static", fail)
     monkeypatch.setattr(to_onnx, "_graph", lambda *arguments: onnx.load(exported))
     output = ["-o", str(tmp_path / "model.onnx")]
     assert main([str(run), *output, "--precision", "int8"]) == 2
