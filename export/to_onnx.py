@@ -1,7 +1,5 @@
 """Export a run of training.fit as one self-describing ONNX file."""
 
-import io
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,41 +7,47 @@ import onnx
 import torch
 from torch import nn
 
+from export.precision import reduce_precision
 from matcher.matching import encoder as runtime
 from matcher.matching.features import LogCqt
-from matcher.physics.theta import PRESETS, Preset
+from matcher.physics.theta import PRESETS
 from matcher.recording import save_atomically
+from training.body_encoder import BodyEncoder
 from training.config import Config
 from training.dataset import make_clip
 from training.encoder import Encoder
 from training.runs import load_checkpoint, summary
-from training.synth import theta_from_nu
 
-OPSET = 17  # of ONNX; ONNX Runtime reads it from 1.12 on
+OPSET = 18  # of ONNX, the least of torch's exporter; ONNX Runtime reads it from 1.14 on
 LICENCE = "GPL-3.0-or-later"  # of the weights, as of the code
 CHECKED_SOUNDS = 16  # some seconds of work
-TOLERANCE = 1e-4  # nu, between torch and ONNX Runtime in float32; forty times what was measured
+TOLERANCE = {  # nu, between torch and ONNX Runtime
+    "fp32": 1e-4,  # forty times what was measured
+    "fp16": 1e-2,  # five times
+    "int8": 0.5,  # twice
+}
 
 
-class NaturalUnits(nn.Module):
-    """The encoder, and its nu converted to natural units.
+class Answers(nn.Module):
+    """What any encoder infers, as answers with their probabilities.
 
     Args:
-        encoder: Infers nu.
-        preset: The ranges of nu.
+        encoder: Infers theta, as the only answer, or bodies.
     """
 
-    def __init__(self, encoder: Encoder, preset: Preset):
+    def __init__(self, encoder: Encoder | BodyEncoder):
         super().__init__()
-        self.encoder, self.preset = encoder, preset
+        self.encoder = encoder
 
     def forward(self, features: torch.Tensor):
-        """nu (batch, 5), then Theta's fields (batch,), from features (batch, 2, bins, frames)."""
-        nu = self.encoder(features)
-        return nu, *theta_from_nu(nu, self.preset)
+        """nu (batch, answers, numbers), probability (batch, answers) of features of sounds."""
+        if isinstance(self.encoder, BodyEncoder):
+            return self.encoder.answers(features)
+        nu = self.encoder(features)[:, None]
+        return nu, torch.ones_like(nu[..., 0])
 
 
-def load_run(run: Path) -> tuple[Config, Encoder, dict]:
+def load_run(run: Path) -> tuple[Config, Encoder | BodyEncoder, dict]:
     """Read a run.
 
     Args:
@@ -59,8 +63,10 @@ def load_run(run: Path) -> tuple[Config, Encoder, dict]:
     config = Config.from_json(state["config"])
     if config.pitch == "known":
         raise ValueError(f"{run} needs the pitch as an input; allowed is a run with pitch unknown")
-    encoder = Encoder(config.recipe.features.n_bins)
-    encoder.load_state_dict(state["model"])
+    n_bins = config.recipe.features.n_bins
+    of_body = config.infers == "body"
+    encoder = BodyEncoder(n_bins, config.trunk) if of_body else Encoder(n_bins)
+    encoder.load_state_dict(state["model"])  # into float32, whatever it was trained in
     runs = [*state["earlier"], summary(state)]  # each continued from the one before
     training = {
         "sounds": sum(run["sounds"] for run in runs),
@@ -71,24 +77,27 @@ def load_run(run: Path) -> tuple[Config, Encoder, dict]:
     return config, encoder.eval(), training
 
 
-def export(run: Path, path: Path) -> float:
+def export(run: Path, path: Path, precision: str = "fp32", about: dict | None = None) -> float:
     """Write the model of a run, whole or not at all.
 
     Args:
         run: The folder of the run.
         path: The ONNX file to write.
+        precision: One of precision.PRECISIONS.
+        about: More for the "training" of the metadata.
 
     Returns:
         The largest difference in nu between torch and ONNX Runtime on CHECKED_SOUNDS sounds.
 
     Raises:
         ValueError: The folder holds no run that can be exported, or the difference is above
-            TOLERANCE.
+            the TOLERANCE of the precision.
     """
     config, encoder, training = load_run(run)
+    training |= {"precision": precision, **(about or {})}
     preset, cqt = PRESETS[config.recipe.preset], config.recipe.features
-    contract = runtime.Contract(preset, cqt, training, LICENCE)
-    model = onnx.load_from_string(_graph(NaturalUnits(encoder, preset), cqt))
+    contract = runtime.Contract(preset, config.infers == "body", cqt, training, LICENCE)
+    model = reduce_precision(_graph(Answers(encoder), cqt), precision, config.recipe, config.seed)
     onnx.helper.set_model_props(model, {runtime.METADATA_KEY: contract.to_json()})
     onnx.checker.check_model(model, full_check=True)
     difference = 0.0
@@ -97,32 +106,39 @@ def export(run: Path, path: Path) -> float:
         nonlocal difference
         file.write(model.SerializeToString())
         file.flush()
-        difference = check_parity(encoder, runtime.Encoder(file.name), config, CHECKED_SOUNDS)
+        session = runtime.Encoder(file.name)
+        difference = check_parity(encoder, session, config, CHECKED_SOUNDS, TOLERANCE[precision])
 
     save_atomically(path, write_checked)
     return difference
 
 
-def _graph(module: NaturalUnits, cqt: LogCqt) -> bytes:
-    """The ONNX file of a module that takes features, in batches of any size."""
-    names, buffer = (runtime.INPUT, *runtime.OUTPUTS), io.BytesIO()
-    with warnings.catch_warnings():  # torch's newer exporter would need another package
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(
-            module.eval(),
-            (torch.zeros(2, 2, cqt.n_bins, cqt.n_frames),),
-            buffer,
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=names[:1],
-            output_names=names[1:],
-            dynamic_axes={name: {0: "batch"} for name in names},
-        )
-    return buffer.getvalue()
+def _graph(module: Answers, cqt: LogCqt) -> onnx.ModelProto:
+    """The ONNX model of a module that takes features, in batches of any size."""
+    program = torch.onnx.export(
+        module.eval(),
+        (torch.zeros(2, 2, cqt.n_bins, cqt.n_frames),),
+        dynamo=True,
+        opset_version=OPSET,
+        input_names=[runtime.INPUT],
+        output_names=runtime.OUTPUTS,
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        verbose=False,
+    )
+    model = program.model_proto
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output,
+                 *graph.initializer):  # fmt: skip
+        part.ClearField("metadata_props")  # stack traces, with paths of this machine
+    return model
 
 
 def check_parity(
-    encoder: Encoder, session: runtime.Encoder, config: Config, n_sounds: int
+    encoder: Encoder | BodyEncoder,
+    session: runtime.Encoder,
+    config: Config,
+    n_sounds: int,
+    tolerance: float = TOLERANCE["fp32"],
 ) -> float:
     """Compare ONNX Runtime with torch on test sounds.
 
@@ -131,20 +147,22 @@ def check_parity(
         session: The exported model.
         config: The run.
         n_sounds: Sounds.
+        tolerance: The largest difference in nu that is allowed.
 
     Returns:
-        The largest difference in nu.
+        The largest difference in nu or in a probability.
 
     Raises:
-        ValueError: It is above TOLERANCE.
+        ValueError: It is above the tolerance.
     """
-    cqt, worst = config.recipe.features, 0.0
+    cqt, module, worst = config.recipe.features, Answers(encoder), 0.0
     for i in range(n_sounds):
         _, clip = make_clip(config.recipe, config.seed, "test", i)
         x = cqt.features(clip)
         with torch.no_grad():
-            expected = encoder(torch.from_numpy(x[None]))[0].numpy()
-        worst = max(worst, float(np.abs(session.nu(x) - expected).max()))
-    if not worst <= TOLERANCE:
-        raise ValueError(f"ONNX Runtime differs from torch by {worst:g}, allowed is {TOLERANCE:g}")
+            expected = [answer[0].numpy() for answer in module(torch.from_numpy(x[None]))]
+        differences = (np.abs(a - b).max() for a, b in zip(session.nu(x), expected))
+        worst = max(worst, *map(float, differences))
+    if not worst <= tolerance:
+        raise ValueError(f"ONNX Runtime differs from torch by {worst:g}, allowed is {tolerance:g}")
     return worst

@@ -11,7 +11,6 @@ from matcher.matching.hear import Clip, analysed, whole_band
 from matcher.matching.match import Match
 from matcher.matching.task import Refined
 from matcher.physics.drum import Drum
-from matcher.physics.theta import Theta
 
 N_CANDIDATES = 3  # drums that differ, for one hit
 EFFORT = "normal"  # as the command line: the same file gives the same drum
@@ -46,7 +45,7 @@ class Matched:
 
     drum: Drum
     clip: Clip | None = None  # the hit; None: a drum of the kit
-    network_theta: Theta | None = None  # what the network inferred
+    network: Drum | None = None  # what the network inferred
     stages: tuple[Stage, ...] = ()
     hit: int = 0  # the engine's number of the hit; 0: it came from no microphone
     spread: tuple[float, ...] | None = None  # of theta, as matching.confidence defines it
@@ -71,10 +70,10 @@ def of_answer(event: Answered, before: Matched | None) -> Matched:
     stage = Stage(event.stage, event.observed_s, event.distance)
     stages = tuple(s for s in before.stages if s.observed_s <= event.observed_s) if before else ()
     from_network = event.stage == "network"
-    theta = event.drum.theta if from_network else before and before.network_theta
+    network = event.drum if from_network else before and before.network
     spread = before.spread if event.spread is None and before is not None else event.spread
     return Matched(
-        event.drum, event.clip, theta, (*stages, stage), event.hit, spread, event.no_drum_reason,
+        event.drum, event.clip, network, (*stages, stage), event.hit, spread, event.no_drum_reason,
         event.same_drum,
     )  # fmt: skip
 
@@ -84,9 +83,8 @@ def of_match(match: Match) -> Matched:
     first, *later = match.stages
     nearer = [stage for before, stage in zip(match.stages, later) if stage.drum != before.drum]
     stages = tuple(Stage(stage.name, None, stage.distance) for stage in (first, *nearer))
-    theta = match.stages[0].drum.theta
     return Matched(
-        for_pad(match.drum), match.hit, theta, stages, 0, match.spread, match.no_drum_reason
+        for_pad(match.drum), match.hit, first.drum, stages, 0, match.spread, match.no_drum_reason
     )
 
 
@@ -96,7 +94,6 @@ def find_candidates(matched: Matched) -> tuple[Refined, ...]:
     Takes some seconds.
     """
     x, ended = analysed(matched.clip), matched.clip.ended
-    theta = matched.network_theta or matched.drum.theta
-    stages = stages_of(x, theta, matched.drum, ended, matched.spread)
+    stages = stages_of(x, matched.network or matched.drum, matched.drum, ended, matched.spread)
     whole = whole_band(matched.clip)
     return tuple(candidates(x, stages, N_CANDIDATES, ended, EFFORTS[EFFORT], whole))

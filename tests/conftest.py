@@ -37,6 +37,15 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if item not in set(slow)]
 
 
+def pytest_runtest_setup(item):
+    """Skip what needs a GPU where there is none."""
+    if item.get_closest_marker("cuda"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA here")
+
+
 @pytest.fixture(scope="session")
 def hits() -> list[dict]:
     """The rows of tests/data/hits.csv, with the path of each recording."""

@@ -23,7 +23,7 @@ class BatchLogCqt:
         self._edges = put(cqt.edges)
         self._plan = [
             (put(bins), put(take), put(window).to(dtype), put(pool).to(dtype))
-            for bins, take, window, pool in cqt._plan
+            for bins, take, window, pool in cqt.plan
         ]
 
     def observed(self, lengths: torch.Tensor) -> torch.Tensor:

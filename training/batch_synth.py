@@ -37,8 +37,11 @@ class Strokes(NamedTuple):
 
 
 def to_device(array, device, dtype: torch.dtype | None = None) -> torch.Tensor:
-    """A NumPy array as a tensor there; the program does not wait until the device has it."""
-    return torch.as_tensor(array, dtype=dtype).to(device, non_blocking=True)
+    """A NumPy array as a tensor there; the program does not wait until a GPU has it."""
+    tensor = torch.as_tensor(array, dtype=dtype)
+    if torch.device(device).type == "cuda" and not tensor.is_cuda:
+        tensor = tensor.pin_memory()  # from other memory it would wait
+    return tensor.to(device, non_blocking=True)
 
 
 def render(strokes: Strokes, preset: Preset, device, dtype=torch.float32) -> torch.Tensor:

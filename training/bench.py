@@ -19,6 +19,7 @@ from lightning_fabric import Fabric
 
 from matcher.physics.theta import PRESETS
 from training import command, jobs, sound_bench
+from training.batch_synth import to_device
 from training.config import LOSSES, Config
 from training.dataset import Recipe
 from training.jtfs import Phi
@@ -33,7 +34,7 @@ from training.trainer import Trainer
 PRESET = "paper"
 METRIC_SEED = 2**31 - 1  # a seed that no table has, so that its shards can be deleted
 METRIC_SOUNDS = 4 * jobs.ROWS  # sounds; two shards for each of two processes
-PRECISIONS = {"cpu": (torch.float32,), "cuda": (torch.float32, torch.bfloat16)}
+PRECISIONS = {"cpu": ("32-true",), "cuda": ("32-true", "bf16-mixed")}
 
 
 def seconds_per_sound(config: Config, fabric: Fabric, repeats: int = 2) -> float:
@@ -49,14 +50,15 @@ def seconds_per_sound(config: Config, fabric: Fabric, repeats: int = 2) -> float
     """
     trainer = Trainer(replace(config, epochs=1), Path(), fabric)
     trainer.model.train()
-    shard, batch = trainer.train[config.first_shard], np.arange(config.batch_size)
+    shard = [to_device(field, fabric.device) for field in trainer.train[config.first_shard]]
+    batch = np.arange(config.batch_size)
 
     def step():
         trainer.optimiser.zero_grad()
         trainer.backward(config.first_shard, shard, batch)
         trainer.optimiser.step()
 
-    return best(step, repeats) / config.batch_size
+    return best(step, repeats, fabric.device) / config.batch_size
 
 
 @torch.no_grad()
@@ -101,20 +103,19 @@ def metric_rate() -> float:
 
 
 def sounds(device: torch.device) -> str:
-    """Sounds a second, the encoder's as well, and on a GPU how much of the time it trains."""
-    lines = [table([*sound_bench.sound_rows(device), sound_bench.shard_row(device)]), ""]
-    shard = sound_bench.DeviceShards(sound_bench.RECIPE, sound_bench.SEED, "train", device)[0]
+    """Sounds a second, made and trained on, and what a GPU is busy with meanwhile."""
+    parts = [table([*sound_bench.sound_rows(device), sound_bench.shard_row(device)])]
     for precision in PRECISIONS[device.type]:
-        training = sound_bench.Training(device, precision)
-        name = str(precision).removeprefix("torch.")
-        lines.append(
-            f"Encoder, forward and backward, {training.batch} at a time in {name}: "
-            f"{training.rate(shard):.0f} sounds a second"
+        config = sound_bench.settings(device, precision)
+        trainer = Trainer(config, Path(), Fabric(accelerator=device.type, devices=1))
+        alone, both = sound_bench.training_rates(trainer)
+        parts.append(
+            f"Training, {config.batch_size} at a time in {precision}: {alone:.0f} sounds a second "
+            f"where they are there, {both:.0f} while they are made"
         )
         if device.type == "cuda":
-            share = sound_bench.busy_share(training)
-            lines.append(f"It trains {share:.0%} of the time while a stream makes its sounds")
-    return "\n".join(lines)
+            parts.append(table(sound_bench.profile_rows(trainer)))
+    return "\n\n".join(parts)
 
 
 @command.entry_point("training.bench")

@@ -32,6 +32,8 @@ HIT_CODE = (  # what a recording's own spectra depend on
 JUDGING_CODE = ("judges.py", "auditory_image.py", "mel.py", "distances.py", "jobs.py")
 WITHOUT_TWINS = ("yardsticks",)  # kinds of row that depend on recordings alone
 TRAINING_CODE = {  # kind of row: the modules of training that make it
+    "answers": ("answers.py",),
+    "network": ("network_evaluation.py", "lines.py"),
     "confidence": ("confidence.py", "dataset.py", "augment.py", "jobs.py"),
     "recordings": (
         "recordings.py",

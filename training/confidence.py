@@ -67,8 +67,8 @@ def _refine(task: Task) -> dict:
 def _match(task: Task) -> dict:
     recipe = Recipe(augmented=float(task.augmented))
     nu, clip = make_clip(recipe, SEED, "test", task.index)
-    theta = Encoder(task.model)(clip)
-    stages = refine.refine(clip, theta, len(clip) < WHOLE * N_SAMPLES, EFFORTS[EFFORT])
+    first = Encoder(task.model)(clip)
+    stages = refine.refine(clip, first, len(clip) < WHOLE * N_SAMPLES, EFFORTS[EFFORT])
     row = {"nu": nu.tolist(), "distances": [stage.distance for stage in stages]}
     row |= {s.name: np.clip(LIVE.to_nu(s.drum.theta), -1, 1).tolist() for s in stages}
     deviation = stages[-1].deviation

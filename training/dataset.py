@@ -8,14 +8,14 @@ import hashlib
 import json
 import os
 import zipfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 
 import numpy as np
 import platformdirs
 from threadpoolctl import threadpool_limits
 
-from matcher.matching.features import BINS_PER_OCTAVE, N_SAMPLES, SAMPLE_RATE, LogCqt, stack
+from matcher.matching.features import BINS_PER_OCTAVE, N_SAMPLES, SAMPLE_RATE, LogCqt
 from matcher.physics import attack, drum
 from matcher.physics.drum import Drum
 from matcher.physics.theta import PRESETS, Theta
@@ -73,13 +73,18 @@ def make_clip(recipe: Recipe, seed: int, split: str, index: int):
     Returns:
         nu (5,) and the clip (samples,) float32 at SAMPLE_RATE from the onset.
     """
+    return nu_of(seed, split, index), make_stroke(recipe, seed, split, index)[1]
+
+
+def make_stroke(recipe: Recipe, seed: int, split: str, index: int) -> tuple[Drum, np.ndarray]:
+    """The drum of a sound, and its clip; arguments as `make_clip`."""
     rng = np.random.default_rng([seed, SPLITS[split], index])
     nu = rng.uniform(-1, 1, 5)  # drawn first, as in nu_of
     augmented = rng.random() < recipe.augmented
     theta = PRESETS[recipe.preset].from_nu(nu)
     struck = _any_strike(theta, rng) if augmented else Drum(theta)
     x = drum.render(struck, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
-    return nu, augment(x, rng) if augmented else x
+    return struck, augment(x, rng) if augmented else x
 
 
 def _any_strike(theta: Theta, rng: np.random.Generator) -> Drum:
@@ -132,8 +137,51 @@ def nu_of(seed: int, split: str, index: int) -> np.ndarray:
     return np.random.default_rng([seed, SPLITS[split], index]).uniform(-1, 1, 5)
 
 
+class ShardCache:
+    """A sequence of shards that are kept on disk while the cache has room.
+
+    A subclass is a dataclass with `recipe`, `split` and `cache_bytes`; it says by `about` what its
+    shards depend on, and makes them.
+    """
+
+    @property
+    def about(self) -> tuple:
+        """What the shards depend on, beside the split."""
+        raise NotImplementedError
+
+    def make(self, index: int) -> tuple[np.ndarray, ...]:
+        """The arrays of a shard."""
+        raise NotImplementedError
+
+    def kept(self, index: int) -> tuple[np.ndarray, ...]:
+        """The arrays of a shard, from the cache or made."""
+        path = self.folder / f"{index:06d}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as kept:
+                return tuple(kept[name] for name in kept.files)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            pass  # missing or damaged: made again
+        shard = self.make(index)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        size = sum(array.nbytes for array in shard)
+        if _folder_bytes(self.folder.parent.parent) + size <= self.cache_bytes:
+            save_atomically(path, lambda f: np.savez(f, *shard))
+        return shard
+
+    @property
+    def folder(self) -> Path:
+        """Where this split is cached; its name depends on all that the sounds depend on."""
+        key = json.dumps([VERSION, *map(_plain, self.about)], sort_keys=True)
+        name = f"{self.recipe.preset}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+        return cache_folder() / "shards" / name / self.split
+
+
+def _plain(value):
+    return asdict(value) if is_dataclass(value) else value
+
+
 @dataclass(frozen=True)
-class Shards:
+class Shards(ShardCache):
     """A split as a sequence of shards: shards[i] is (nu, log_cqt, observed).
 
     nu: (SHARD, 5) float32. log_cqt: (SHARD, bins, frames) float16. observed: (SHARD, frames)
@@ -151,30 +199,16 @@ class Shards:
     split: str
     cache_bytes: int = 4 * 10**9
 
-    def __getitem__(self, index: int):
-        path = self.folder / f"{index:06d}.npz"
-        try:
-            with np.load(path, allow_pickle=False) as kept:
-                return kept["nu"], kept["log_cqt"], kept["observed"]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-            pass  # missing or damaged: made again
-        shard = self._make(index)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        size = sum(array.nbytes for array in shard)
-        if _folder_bytes(self.folder.parent.parent) + size <= self.cache_bytes:
-            save_atomically(
-                path, lambda f: np.savez(f, nu=shard[0], log_cqt=shard[1], observed=shard[2])
-            )
-        return shard
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        return self.kept(index)
 
     @property
-    def folder(self) -> Path:
-        """Where this split is cached; its name depends on all that the sounds depend on."""
-        key = json.dumps([VERSION, asdict(self.recipe), self.seed], sort_keys=True)
-        name = f"{self.recipe.preset}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-        return cache_folder() / "shards" / name / self.split
+    def about(self) -> tuple:
+        """What the shards depend on."""
+        return self.recipe, self.seed
 
-    def _make(self, index: int):
+    def make(self, index: int) -> tuple[np.ndarray, ...]:
+        """Make a shard."""
         cqt = self.recipe.features
         nu = np.empty((SHARD, 5), np.float32)
         log_cqt = np.empty((SHARD, cqt.n_bins, cqt.n_frames), np.float16)
@@ -184,19 +218,6 @@ class Shards:
                 nu[i], x = make_clip(self.recipe, self.seed, self.split, index * SHARD + i)
                 log_cqt[i], observed[i] = cqt(x), cqt.observed(len(x))
         return nu, log_cqt, observed
-
-
-def channels(log_cqt: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """The input of the encoder.
-
-    Args:
-        log_cqt: (sounds, bins, frames) float16, from a shard.
-        observed: (sounds, frames) float16, from a shard.
-
-    Returns:
-        (sounds, 2, bins, frames) float32.
-    """
-    return stack(log_cqt.astype(np.float32), observed.astype(np.float32))
 
 
 def _folder_bytes(folder: Path) -> int:

@@ -30,12 +30,9 @@ def sound_distances(
         {name: (sounds,)} for each of NAMES, as jtfs_distance and stft_distance define them.
     """
     chunks = [slice(i, i + CHUNK) for i in range(0, len(nu), CHUNK)]
-    with jobs.executor(workers) as pool:
-        done = pool.map(
-            _distances, [nu_hat[c] for c in chunks], [nu[c] for c in chunks],
-            [preset.name] * len(chunks),
-        )  # fmt: skip
-        return dict(zip(NAMES, np.concatenate(list(done), axis=1)))
+    tasks = [(nu_hat[c], nu[c], preset.name) for c in chunks]
+    done = jobs.each(_distances, tasks, workers, "distances")
+    return dict(zip(NAMES, np.concatenate(done, axis=1)))
 
 
 def mean_and_error(values: np.ndarray) -> dict[str, float]:
@@ -75,10 +72,9 @@ def stft_distance(*, guess: np.ndarray, truth: np.ndarray) -> float:
 
 
 @torch.no_grad()
-def _distances(nu_hat: np.ndarray, nu: np.ndarray, preset: str) -> np.ndarray:
-    """Distances (len(NAMES), sounds) of some sounds, on one thread."""
-    torch.set_num_threads(1)
-    rows = []
+def _distances(task: tuple[np.ndarray, np.ndarray, str]) -> np.ndarray:
+    """Distances (len(NAMES), sounds) of some sounds: nu_hat, nu and the preset."""
+    (nu_hat, nu, preset), rows = task, []
     for pair in zip(nu_hat, nu):
         guess, truth = (
             render(torch.from_numpy(n).float()[None], PRESETS[preset])[0].numpy() for n in pair

@@ -4,6 +4,7 @@
     python -m training.evaluate --model mine.onnx --count 500
     python -m training.evaluate --folder recordings      real drums, after each stage of matching
     python -m training.evaluate --folder recordings --part apart --count 120     a sample of a part
+    python -m training.evaluate --folder recordings --network        of the network alone
     python -m training.evaluate --folder recordings --strokes        strokes on one drum agree?
     python -m training.evaluate --folder recordings --patience 10000     and beside CMA-ES
 
@@ -26,7 +27,7 @@ from rich.progress import track
 from matcher.matching.effort import EFFORTS
 from matcher.matching.encoder import Encoder
 from matcher.physics.theta import Preset, Theta
-from training import command, folder_evaluation, hits
+from training import command, folder_evaluation, hits, network_evaluation
 from training.dataset import Recipe, make_clip
 from training.distances import mean_and_error, sound_distances
 from training.markdown import table
@@ -72,7 +73,7 @@ def infer_sounds(encoder: Encoder, count: int, augmented: bool) -> tuple[np.ndar
     truth, guess = np.empty((count, 5)), np.empty((count, 5))
     for i in track(range(count), label, console=Console(stderr=True)):
         truth[i], clip = make_clip(recipe, SEED, "test", i)
-        guess[i] = encoder.nu(contract.cqt.features(clip))
+        guess[i] = contract.preset.to_nu(encoder(clip).theta)
     return guess, truth
 
 
@@ -109,6 +110,14 @@ def main(argv=None) -> None:
     """The command line."""
     arguments = _parse(argv)
     if arguments.folder:
+        if arguments.network:
+            print(
+                network_evaluation.evaluate(
+                    arguments.folder, arguments.part, arguments.count, arguments.model,
+                    arguments.workers,
+                )
+            )  # fmt: skip
+            return
         settings = folder_evaluation.Settings(
             folder=arguments.folder, model=arguments.model, effort=arguments.effort,
             part=arguments.part, count=arguments.count, patience=arguments.patience,
@@ -155,6 +164,7 @@ def _parse(argv) -> argparse.Namespace:
         help="of the folder: the drums that matching is developed on, those apart; default all",
     )
     parser.add_argument("--strokes", action="store_true", help="of the folder: equal strokes")
+    parser.add_argument("--network", action="store_true", help="of the folder: the network alone")
     parser.add_argument("--jtfs", action="store_true", help="judge by JTFS, some 10 s a recording")
     command.add_workers(parser)
     arguments = parser.parse_args(argv)

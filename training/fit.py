@@ -5,7 +5,11 @@
     python -m training.fit --run mine --preset paper --epochs 20
     python -m training.fit --run mine --resume
     python -m training.fit --run better --warm-start mine --loss pnp --power 1 --clip 0.1
-    python -m training.fit --run big --devices 4 --precision bf16-mixed
+    python -m training.fit --run big --precision bf16-mixed --batch-size 1024      on a GPU
+    python -m training.fit --run big --resume
+
+Settings that are not given have the values of the shipped model's. On a GPU --sounds auto measures
+once, as the run begins, whether batches on the device or the cores make sounds faster.
 
 A run is a folder: config.json, checkpoint.pt (after each epoch, written whole or not at all) and
 log.csv. --resume continues a killed run from its last epoch, and it ends with the same numbers.
@@ -23,7 +27,8 @@ from lightning_fabric import Fabric
 from matcher.physics.theta import PRESETS
 from matcher.recording import save_atomically
 from training import command
-from training.config import Config, basic_type
+from training.body_trainer import BodyTrainer
+from training.config import CHOICES, HASHES, Config, basic_type
 from training.memory import keep_freed_memory
 from training.objective import Objective
 from training.runs import load_checkpoint, run_folder
@@ -40,15 +45,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--smoke", action="store_true", help=f"a tiny run: {SMOKE}")
     parser.add_argument("--config", type=Path, help="JSON file with any fields of config.json")
     for f in fields(Config):
-        if f.name != "recipe":
+        if f.name not in ("recipe", *HASHES):
+            choices = ", ".join(map(str, CHOICES.get(f.name, ())))
             parser.add_argument(f"--{f.name.replace('_', '-')}", type=basic_type(f), dest=f.name,
-                                help=f"default {getattr(default, f.name)}")  # fmt: skip
+                                help=f"{choices and f'one of {choices}; '}default "
+                                     f"{getattr(default, f.name)}")  # fmt: skip
     parser.add_argument("--preset", help=f"one of {', '.join(PRESETS)}; default live")
     parser.add_argument("--augmented", type=float, help="share of sounds; default 0.6")
-    parser.add_argument("--accelerator", default="auto", help="cpu, cuda, ...; default auto")
-    parser.add_argument("--devices", type=int, default=1, help="processes, each with its device")
-    parser.add_argument("--precision", default="32-true", help="of Fabric, such as bf16-mixed")
-    parser.add_argument("--workers", type=int, default=1, help="processes that render sounds")
+    parser.add_argument("--workers", type=int, help="processes that make sounds one by one; "
+                        "default the number of cores")  # fmt: skip
     parser.add_argument("--cache-gb", type=float, default=4.0, help="disk for shards; default 4")
     return parser
 
@@ -65,7 +70,8 @@ def _config(arguments) -> Config:
     smoke = SMOKE if arguments.smoke else {}
     config = replace(config, recipe=replace(config.recipe, **recipe), **{**smoke, **own})
     start = config.warm_start and str(run_folder(config.warm_start).resolve())
-    files = {k: str(Path(v).resolve()) for k in ("table", "network") if (v := getattr(config, k))}
+    names = ("table", "network", "answers")
+    files = {k: str(Path(v).resolve()) for k in names if (v := getattr(config, k))}
     return replace(config, warm_start=start, **files)
 
 
@@ -94,19 +100,22 @@ def main(argv=None) -> int:
             config = Config.from_json(load_checkpoint(run)["config"])
         elif (run / "checkpoint.pt").exists() and (arguments.run or not arguments.smoke):
             raise ValueError(f"{run} holds a run already; --resume it or name another with --run")
-        if arguments.workers < 0:
+        if (arguments.workers or 0) < 0:
             raise ValueError(f"workers is {arguments.workers}, allowed is 0 or more")
-        fabric = _fabric(config, arguments)
-        trainer = Trainer(config, run, fabric, arguments.cache_gb)
+        fabric = _fabric(config)
+        kind = BodyTrainer if config.infers == "body" else Trainer
+        trainer = kind(config, run, fabric, arguments.cache_gb)
         if arguments.resume:
             trainer.resume()
         elif config.warm_start:
             trainer.warm_start()
+        trainer.decide_sounds()
         run.mkdir(parents=True, exist_ok=True)
         if not fabric.global_rank:
-            text = json.dumps(asdict(config), indent=2)
+            text = json.dumps(asdict(trainer.config), indent=2)
             save_atomically(run / "config.json", lambda file: file.write(text.encode()))
-            print(f"run {run} on {fabric.device}", file=sys.stderr)
+            way = trainer.config.sounds
+            print(f"run {run} on {fabric.device}, sounds by {way}", file=sys.stderr)
     except (OSError, ValueError, RuntimeError) as error:
         print(f"training.fit: {error}", file=sys.stderr)
         return 2
@@ -118,23 +127,17 @@ def main(argv=None) -> int:
     return 0
 
 
-def _fabric(config: Config, arguments) -> Fabric:
+def _fabric(config: Config) -> Fabric:
     """Start the processes on their devices; ValueError where the machine lacks them."""
     keep_freed_memory()
-    n = arguments.devices
-    if n < 1 or config.shards_per_epoch % n or config.batch_size % n or config.batch_size < 2 * n:
-        raise ValueError(
-            f"devices is {n}, allowed is a divisor of shards_per_epoch ({config.shards_per_epoch}) "
-            f"and of half the batch_size ({config.batch_size})"
-        )
+    n = config.devices
     if n > 1:
         Objective(
             config, torch.device("cpu")
         )  # a missing file is reported once, not by each process
     try:
-        fabric = Fabric(accelerator=arguments.accelerator, devices=n,
-                        strategy="ddp" if n > 1 else "auto",
-                        precision=arguments.precision)  # fmt: skip
+        fabric = Fabric(accelerator=config.accelerator, devices=n,
+                        strategy="ddp" if n > 1 else "auto")  # fmt: skip
         fabric.launch()
     except Exception as error:  # Fabric raises several types for what a machine lacks
         raise ValueError(f"Fabric cannot start: {error}") from error

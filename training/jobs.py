@@ -1,25 +1,14 @@
 """Numbers computed for each of many sounds: by several processes or a cluster, in kept shards.
 
 A killed job continues where it was: shards of ROWS sounds are in the cache folder, each written
-whole or not at all.
+whole or not at all. Workers that die in between are survived, see training/workers.py.
 """
 
 import argparse
-import os
 from collections.abc import Callable
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    CancelledError,
-    ProcessPoolExecutor,
-    wait,
-)
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from multiprocessing import get_context, parent_process
 from pathlib import Path
-from threading import Thread
 from typing import ClassVar
 
 import numpy as np
@@ -34,10 +23,9 @@ from training import command
 from training.dataset import cache_folder, nu_of
 from training.jtfs import Phi, shared_phi
 from training.progress import progress
+from training.workers import as_done, executor
 
 ROWS = 64  # sounds in a shard; half a minute of work, which is all that a kill loses
-CONNECT_S = 10  # s to wait for a cluster's scheduler
-LOST = "a worker died; the same command continues where it was"
 
 
 @dataclass(frozen=True)
@@ -82,40 +70,48 @@ def run(job: Job, count: int, executor) -> np.ndarray:
     Args:
         job: The job.
         count: Sounds.
-        executor: Computes the shards that the cache lacks.
+        executor: As `executor` gives it; computes the shards that the cache lacks.
 
     Returns:
         (count, numbers) float32.
+
+    Raises:
+        OSError: Workers die again and again.
     """
     folder = job.folder
     paths = [folder / f"{i:06d}.npy" for i in range(-(-count // ROWS))]
-    kept = {i: rows for i, path in enumerate(paths) if (rows := _read(path)) is not None}
+    missing = [i for i, path in enumerate(paths) if _read(path) is None]
     folder.mkdir(parents=True, exist_ok=True)
     with progress("sounds/min", 60) as bar:
         task = bar.add_task(folder.name, total=len(paths) * ROWS)
-        bar.update(task, completed=len(kept) * ROWS)
-        missing = [i for i in range(len(paths)) if i not in kept]
-        todo = {executor.submit(_make_shard, job, i * ROWS, ROWS): i for i in missing}
-        while todo:
-            for future in wait(todo, return_when=FIRST_COMPLETED).done:
-                i, rows = todo.pop(future), future.result()
-                save_atomically(paths[i], partial(np.save, arr=rows))
-                kept[i] = rows
-                bar.advance(task, ROWS)
-    return np.concatenate([kept[i] for i in range(len(paths))])[:count]
+        bar.update(task, completed=(len(paths) - len(missing)) * ROWS)
+        first = [i * ROWS for i in missing]
+        for at, rows in as_done(executor, partial(_make_shard, job, ROWS), first, "sounds from"):
+            save_atomically(paths[missing[at]], partial(np.save, arr=rows))
+            bar.advance(task, ROWS)
+    return _gather(paths)[:count]
 
 
-def sounds(job: Job, count: int) -> np.ndarray:
-    """nu (count, 5) of a job's first sounds, in the order of `run`'s rows."""
-    return np.array([nu_of(job.seed, job.split, i) for i in range(count)])
+def sounds(job: Job, count: int, first: int = 0) -> np.ndarray:
+    """nu (count, 5) of a job's sounds from `first` on, in the order of `run`'s rows."""
+    return np.array([nu_of(job.seed, job.split, first + i) for i in range(count)])
 
 
-def _make_shard(job: Job, first: int, count: int) -> np.ndarray:
+def _make_shard(job: Job, count: int, first: int) -> np.ndarray:
     """Rows (count, numbers), on one thread: the same numbers whichever worker computes them."""
     torch.set_num_threads(1)
     with torch.no_grad():
-        nu = sounds(job, first + count)[first:]
-        return np.stack([job.row(torch.from_numpy(n).float()[None], job.phi()) for n in nu])
+        phi, nu = job.phi(), torch.from_numpy(sounds(job, count, first)).float()
+        return np.stack([job.row(n[None], phi) for n in nu])
+
+
+def _gather(paths: list[Path]) -> np.ndarray:
+    """Rows (sounds, numbers) of all shards; one at a time is held beside the result."""
+    shard = _read(paths[0])
+    rows = np.empty((len(paths), *shard.shape), shard.dtype)
+    for i, path in enumerate(paths):
+        rows[i] = _read(path)
+    return rows.reshape(-1, shard.shape[1])
 
 
 def _read(path: Path):
@@ -137,73 +133,22 @@ def each(work: Callable, tasks: list, workers: int, label: str) -> list:
 
     Returns:
         The results, in the order of the tasks.
+
+    Raises:
+        OSError: Workers die again and again.
     """
+    results = [None] * len(tasks)
     with executor(workers) as pool:
-        results = pool.map(partial(_on_one_thread, work), tasks)
-        return list(track(results, label, len(tasks), console=Console(stderr=True)))
+        done = as_done(pool, partial(_on_one_thread, work), tasks, label)
+        for i, result in track(done, label, len(tasks), console=Console(stderr=True)):
+            results[i] = result
+    return results
 
 
 def _on_one_thread(work: Callable, task):
     torch.set_num_threads(1)
     with threadpool_limits(1):
         return work(task)
-
-
-@contextmanager
-def executor(workers: int, scheduler: str | None = None):
-    """An executor of processes here, or of a dask.distributed cluster.
-
-    Work that is still queued at an error or at Ctrl-C is dropped.
-
-    Args:
-        workers: Processes, unless there is a scheduler.
-        scheduler: Address of the cluster's scheduler.
-
-    Raises:
-        OSError: A worker was lost for good.
-        ValueError: There is no scheduler at the address.
-    """
-    if scheduler:
-        with _cluster(scheduler) as pool:
-            yield pool
-        return
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=end_with_parent)
-    try:
-        yield pool
-    except BrokenExecutor as error:
-        raise OSError(LOST) from error
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def end_with_parent(worker: int = 0) -> None:
-    """Make this worker process end when the process that it works for was killed.
-
-    Args:
-        worker: Not used; a DataLoader passes it.
-    """
-    parent = parent_process()
-    Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
-
-
-@contextmanager
-def _cluster(scheduler: str):
-    from dask.distributed import Client, KilledWorker
-
-    try:
-        client = Client(scheduler, timeout=CONNECT_S)
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"no dask.distributed scheduler at {scheduler}; give an address like tcp://host:8786"
-        ) from error
-    pool = client.get_executor(retries=3)
-    try:
-        yield pool
-    except (KilledWorker, CancelledError) as error:
-        raise OSError(LOST) from error
-    finally:
-        pool.shutdown(wait=False)
-        client.close()
 
 
 def add_arguments(parser: argparse.ArgumentParser, count: int) -> None:

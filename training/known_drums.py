@@ -71,7 +71,7 @@ def _refined(task: Task, known: KnownDrum | None) -> refine.Refined:
     found = match_file(task.path, MatchOptions(encoder=_encoder(task.model)))
     hit, clip = found.hit, analysed(found.hit)
     return refine.refine(
-        clip, found.theta, hit.ended, EFFORTS[task.effort], lambda: task.only_recognised,
+        clip, found.stages[0].drum, hit.ended, EFFORTS[task.effort], lambda: task.only_recognised,
         whole=whole_band(hit), known=known,
     )[-1]  # fmt: skip
 

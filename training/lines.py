@@ -11,6 +11,7 @@ FALL_S = 0.5  # s of the window's fall: long enough to tell tones apart, while m
 SHORTEST_S = 0.04  # s behind FROM_S that there have to be
 LOW_HZ, HIGH_HZ = 28.0, 7000.0  # Hz, where lines are looked for
 APART_CENTS = 60.0  # cents between two lines that count as two
+LOW_PARTIAL_HZ = 1500.0  # Hz: the highest pitch of the preset live
 FFT_SAMPLES = 2**17  # samples, zero-padded: lines 0.17 Hz apart before interpolation
 OUT_DB = 20.0  # dB above the octaves around it by which a partial stands out of noise
 N_LINES = 5  # strongest lines of the recording ...
@@ -38,7 +39,7 @@ def spectrum(x: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     return hz, 10 * np.log10(power + 1e-20)
 
 
-def strongest(x: np.ndarray, count: int) -> list[float]:
+def strongest(x: np.ndarray, count: int, high_hz: float = HIGH_HZ) -> list[float]:
     """The strongest lines of a hit, strongest first.
 
     A line is a local maximum of the spectrum at least APART_CENTS from every stronger line.
@@ -46,6 +47,7 @@ def strongest(x: np.ndarray, count: int) -> list[float]:
     Args:
         x: (samples,) at SAMPLE_RATE from the onset.
         count: Lines.
+        high_hz: Up to which they are looked for.
 
     Returns:
         Hz, at most `count`; none where the hit is too short.
@@ -54,7 +56,7 @@ def strongest(x: np.ndarray, count: int) -> list[float]:
     if found is None:
         return []
     hz, level = found
-    inside = np.flatnonzero((hz >= LOW_HZ) & (hz <= HIGH_HZ))
+    inside = np.flatnonzero((hz >= LOW_HZ) & (hz <= high_hz))
     peaks = inside[(level[inside] > level[inside - 1]) & (level[inside] >= level[inside + 1])]
     left = peaks[np.argsort(-level[peaks], kind="stable")]
     lines = []
@@ -66,12 +68,24 @@ def strongest(x: np.ndarray, count: int) -> list[float]:
 
 def stands_out(x: np.ndarray) -> bool:
     """Whether the strongest line of a hit is OUT_DB above the median of the octaves around it."""
-    found, lines = spectrum(x), strongest(x, 1)
-    if not lines:
-        return False
-    hz, level = found
-    around = level[(hz >= lines[0] / 2) & (hz <= 2 * lines[0])]
-    return bool(level[np.argmin(np.abs(hz - lines[0]))] - np.median(around) >= OUT_DB)
+    lines = strongest(x, 1)
+    return bool(lines) and _is_out(*spectrum(x), lines[0])
+
+
+def low_partial(x: np.ndarray) -> float | None:
+    """Hz of the strongest of a hit's lines up to LOW_PARTIAL_HZ; None where it does not stand out.
+
+    Args:
+        x: (samples,) at SAMPLE_RATE from the onset.
+    """
+    low = strongest(x, 1, LOW_PARTIAL_HZ)
+    return low[0] if low and _is_out(*spectrum(x), low[0]) else None
+
+
+def _is_out(hz: np.ndarray, level: np.ndarray, line: float) -> bool:
+    """Whether a line (Hz) of a spectrum (Hz and dB) is OUT_DB above the octaves around it."""
+    around = level[(hz >= line / 2) & (hz <= 2 * line)]
+    return bool(level[np.argmin(np.abs(hz - line))] - np.median(around) >= OUT_DB)
 
 
 def share_found(recording: list[float], twin: list[float]) -> float:

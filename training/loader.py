@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch.utils.data import DataLoader
 
 from training.dataset import Shards
-from training.jobs import end_with_parent
+from training.workers import end_with_parent
 
 AHEAD = 2  # shards that each process holds ready
 
@@ -16,8 +17,9 @@ def shard_loader(shards: Shards, order: Sequence[int], workers: int) -> DataLoad
     Args:
         shards: Where they come from.
         order: Indices of the shards.
-        workers: Processes that render sounds; 0 renders in this one.
+        workers: Processes that render sounds, at most; 0 renders in this one.
     """
+    workers = min(workers, len(order))
     return DataLoader(
         _Numbered(shards),
         batch_size=None,
@@ -26,6 +28,7 @@ def shard_loader(shards: Shards, order: Sequence[int], workers: int) -> DataLoad
         collate_fn=_as_is,
         worker_init_fn=end_with_parent,
         prefetch_factor=AHEAD if workers else None,
+        generator=torch.Generator(),  # or it would draw from what orders the sounds of an epoch
     )
 
 

@@ -28,6 +28,7 @@ class Objective:
         self.config, self.device = config, device
         self.preset = PRESETS[config.recipe.preset]
         self.damping = losses.Damping("constant", 1.0)
+        self.of_shard = None  # what to compute of nu of a whole shard: a GPU is waited for
         self.n_shards = None  # shards whose sounds have a metric; None: any sound has one
         if config.loss == "pnp":
             self._prepare_metric()
@@ -37,16 +38,20 @@ class Objective:
             self.network = PhiNetwork.load(config.network, self.preset).to(device)
             self.damping = self._damping(largest=0.0)
 
-    def __call__(self, nu_hat, nu, index) -> torch.Tensor:
+    def __call__(self, nu_hat, nu, index, metric=None) -> torch.Tensor:
         """The loss, a scalar.
 
         Args:
             nu_hat: What the encoder infers, (batch, 5).
             nu: The truth, (batch, 5).
             index: Of the sounds in the training split, (batch,).
+            metric: What `of_shard` gave for them, (batch, 5, 5), where it was asked before.
         """
         if self.config.loss == "pnp":
-            M = self.table[index] if self.config.metric == "table" else self._learned_metric(nu)
+            if self.of_shard is None:
+                M = self.table[index]
+            else:
+                M = self.of_shard(nu) if metric is None else metric
             return self._pnp_loss(nu_hat, nu, M, self.damping.value)
         if self.config.loss == "mss":
             with torch.no_grad():
@@ -99,6 +104,7 @@ class Objective:
         self.table, self.validation = map(self._clipped, (table.R, table.validation))
         if config.metric == "network":
             self.network = MetricNetwork.load(config.network, self.preset).to(self.device)
+            self.of_shard = self._learned_metric
         else:
             self.n_shards = len(table.R) // SHARD
         self.damping = self._damping(1.0 if config.damping_matrix == "diagonal" else self.highest)

@@ -75,7 +75,7 @@ def _match(task: Task) -> dict:
         },
     }
     if task.patience:
-        start = search_space.start_of(found.theta)
+        start = search_space.start_of(found.stages[0].drum)
         inputs = [file_digest(task.path), file_digest(task.model), task.patience]
         row |= cached_row("patience", inputs, lambda: search(clip, start, task.patience))
     return row
@@ -84,7 +84,7 @@ def _match(task: Task) -> dict:
 def _stages(found: Match, clip, task: Task) -> list[Refined]:
     hit = found.hit
     whole, effort = whole_band(hit), EFFORTS[task.effort]
-    return refine.refine(clip, found.theta, hit.ended, effort, whole=whole)
+    return refine.refine(clip, found.stages[0].drum, hit.ended, effort, whole=whole)
 
 
 def _judged(stage: Refined, reference: Sound, task: Task) -> dict:

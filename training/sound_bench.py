@@ -1,6 +1,6 @@
 """How fast a device makes training sounds, beside matcher's code, and trains on them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -10,14 +10,18 @@ from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.physics import attack, drum
 from matcher.physics.drum import Drum
 from matcher.physics.theta import PRESETS
+from training import dataset
 from training.augment import augment, log_uniform
 from training.batch_augment import Draws, augment_all
 from training.batch_cqt import BatchLogCqt
-from training.batch_sounds import CHUNK, DeviceShards, draw_strokes
+from training.batch_sounds import CHUNK, draw_strokes
 from training.batch_synth import Strokes, render, render_attacks, render_bodies, to_device
-from training.dataset import SHARD, TENSION_RANGE, Recipe, make_clip
-from training.encoder import Encoder
+from training.config import Config
+from training.dataset import TENSION_RANGE, Recipe
+from training.device_profile import busy_rows, kernels_of
+from training.sound_source import batched_rate, one_by_one_rate, stream
 from training.timing import best
+from training.trainer import Trainer
 
 RECIPE = Recipe()
 PRESET = PRESETS[RECIPE.preset]
@@ -95,68 +99,52 @@ def _single(strokes: Strokes, clips) -> dict[str, Callable]:
 
 def shard_row(device: torch.device) -> dict:
     """Table row, as those of sound_rows: shards of the recipe, all parts together."""
-    shards = DeviceShards(RECIPE, SEED, "train", device)
-    rate = SHARD / best(lambda: shards[0], 1, device)
-
-    def one_by_one():
-        for i in range(2 * ALONE):
-            RECIPE.features(make_clip(RECIPE, SEED, "train", i)[1])
-
-    with threadpool_limits(1):
-        alone = 2 * ALONE / best(one_by_one, 1)
-    return {"sounds a second": "shards of all parts", device.type: rate, "one process": alone}
+    rates = {device.type: batched_rate(RECIPE, device), "one process": one_by_one_rate(RECIPE)}
+    return {"sounds a second": "shards of all parts"} | rates
 
 
-class Training:
-    """Steps of an untrained encoder on sounds of a shard, as a run by P-loss makes them.
+def settings(device: torch.device, precision: str) -> Config:
+    """A run by P-loss that makes its sounds on the device.
 
     Args:
         device: Where it trains.
-        precision: torch.float32, or torch.bfloat16 for a mixed one.
+        precision: As in Config.
     """
-
-    def __init__(self, device: torch.device, precision: torch.dtype = torch.float32):
-        self.device, self.precision = device, precision
-        model = Encoder(RECIPE.features.n_bins).train()
-        self.model = model.to(device, memory_format=torch.channels_last)
-        self.batch = BATCH[device.type]
-
-    def step(self, nu, log_cqt, observed) -> None:
-        """Forward and backward pass of a batch, fields of a shard."""
-        log_cqt, observed = log_cqt.float(), observed.float()
-        features = torch.stack([log_cqt, observed[:, None].expand_as(log_cqt)], dim=1)
-        with torch.autocast(self.device.type, self.precision, self.precision != torch.float32):
-            loss = (self.model(features) - nu).square().mean()
-        self.model.zero_grad()
-        loss.backward()
-
-    def shard(self, shard) -> None:
-        """Steps through a whole shard."""
-        for batch in zip(*(field.split(self.batch) for field in shard)):
-            self.step(*batch)
-
-    def rate(self, shard) -> float:
-        """Sounds a second of a step."""
-        batch = [field[: self.batch] for field in shard]
-        return self.batch / best(lambda: self.step(*batch), REPEATS, self.device)
+    batch = BATCH[device.type]
+    return Config(recipe=RECIPE, batch_size=batch, sounds="device", precision=precision)
 
 
-def busy_share(training: Training) -> float:
-    """Share of its time that a GPU trains, while a stream beside makes the next shard."""
-    shards = DeviceShards(RECIPE, SEED, "train", training.device)
-    here, beside = torch.cuda.current_stream(), torch.cuda.Stream()
-    first = shards[0]
+def train(trainer: Trainer, order: Sequence[int]) -> None:
+    """Train a run on shards, each made while it trains on the one before."""
+    device = trainer.fabric.device
+    for index, shard, _ in stream(trainer.train, order, trainer.config.sounds, 0, device):
+        train_shard(trainer, index, shard)
 
-    def both():
-        ready = first
-        for i in range(SHARDS):
-            with torch.cuda.stream(beside):
-                following = shards[1 + i]
-            training.shard(ready)
-            here.wait_stream(beside)
-            for field in following:
-                field.record_stream(here)
-            ready = following
 
-    alone = best(lambda: training.shard(first), REPEATS, training.device)
-    return SHARDS * alone / best(both, 1, training.device)
+def train_shard(trainer: Trainer, index: int, shard) -> None:
+    """Train a run on a shard, as its `fit` does but for the rate."""
+    for batch in np.arange(dataset.SHARD).reshape(-1, trainer.config.batch_size):
+        trainer.optimiser.zero_grad()
+        trainer.backward(index, shard, batch)
+        trainer.optimiser.step()
+
+
+def training_rates(trainer: Trainer) -> tuple[float, float]:
+    """Sounds a second of a run: on a shard that is there, and while the next ones are made."""
+    trainer.model.train()
+    device = trainer.fabric.device
+    ((index, shard, _),) = stream(trainer.train, [0], trainer.config.sounds, 0, device)
+    alone = best(lambda: train_shard(trainer, index, shard), REPEATS, device)
+    both = best(lambda: train(trainer, range(SHARDS)), 1, device)
+    return dataset.SHARD / alone, SHARDS * dataset.SHARD / both
+
+
+def profile_rows(trainer: Trainer) -> list[dict]:
+    """Table rows: what the GPU is busy with while a run trains and its sounds are made."""
+
+    def work():
+        train(trainer, range(SHARDS))
+        torch.cuda.synchronize(trainer.fabric.device)
+
+    work()  # what is made once does not count
+    return busy_rows(kernels_of(work))

@@ -33,3 +33,20 @@ def best(function: Callable, repeats: int = REPEATS, device: torch.device = CPU)
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def moment(device: torch.device) -> float | torch.cuda.Event:
+    """When a device has done all that it was given so far; it is not waited for."""
+    if device.type != "cuda":
+        return time.perf_counter()
+    event = torch.cuda.Event(enable_timing=True)
+    event.record(torch.cuda.current_stream(device))
+    return event
+
+
+def seconds_between(start, end) -> float:
+    """Time between two moments, s; waits for the second one."""
+    if isinstance(start, float):
+        return end - start
+    end.synchronize()
+    return start.elapsed_time(end) / 1000  # from ms

@@ -73,7 +73,7 @@ def run() -> dict:
         },
         "matched_ms": _matched_ms(),
         "features_ms": _times(lambda: encoder.contract.cqt.features(clip), 200, 1e3),
-        "encoder_ms": _times(lambda: encoder.infer(features), 200, 1e3),
+        "encoder_ms": _times(lambda: encoder.answers(features), 200, 1e3),
         "theta_latency_ms": {
             stage: _times(_inference(encoder, seconds), 100, 1e3)
             for stage, seconds in (("first", PARTS_S[0]), ("full", PARTS_S[-1]))
@@ -230,7 +230,7 @@ def _matched_ms() -> dict:
     )
     with threadpool_limits(1):
         near = tom._replace(omega=1.03 * tom.omega, tau=0.5)
-        stages = refine.refine(x, near, effort=EFFORTS["patient"])
+        stages = refine.refine(x, Drum(near), effort=EFFORTS["patient"])
     return {stage.name: stage.elapsed_ms for stage in stages[1:]}
 
 
@@ -241,7 +241,7 @@ def _inference(encoder: Encoder, seconds: float) -> Callable:
     program = np.zeros(1, programs.PROGRAM)[0]
 
     def infer_and_write():
-        drum = for_pad(Drum(hear(Clip(clip, RATE, seconds, True), encoder).theta))
+        drum = for_pad(hear(Clip(clip, RATE, seconds, True), encoder).drum)
         programs.write_program(program, drum, 1.0, RATE)
 
     return infer_and_write

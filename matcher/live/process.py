@@ -51,7 +51,6 @@ from matcher.live.protocol import (
 from matcher.live.worker import Answer, Worker
 from matcher.matching.encoder import Encoder
 from matcher.matching.hear import Clip, hear
-from matcher.physics.drum import Drum
 
 TURN_S = 0.001  # s: between two steps
 SNAPSHOT_S = 0.05  # s: between two snapshots
@@ -225,7 +224,7 @@ class EngineProcess:
         rate = 48000
         silence = np.zeros(round(PARTS_S[0] * rate), np.float32)
         heard = hear(Clip(silence, rate, PARTS_S[0], False), self.encoder)
-        programs.write_program(np.zeros(1, programs.PROGRAM)[0], Drum(heard.theta), 1.0, rate)
+        programs.write_program(np.zeros(1, programs.PROGRAM)[0], heard.drum, 1.0, rate)
         native.make_callback()
 
     # hits

@@ -129,12 +129,12 @@ def drums_for(
     """
     clip = job.clip
     heard = hear(clip, encoder)
-    first = for_pad(Drum(heard.theta))
+    first = for_pad(heard.drum)
     drums.infers(job, first)
     yield Answer(job, first, STAGES[0], None, None, heard.no_drum_reason)
     before = best()
     stages = refine.refine(
-        heard.x, heard.theta, clip.ended, EFFORT, stopped, before and before.drum, heard.whole,
+        heard.x, heard.drum, clip.ended, EFFORT, stopped, before and before.drum, heard.whole,
         drums.before(job),
     )  # fmt: skip
     found = stages[-1]

@@ -13,20 +13,20 @@ from matcher.matching.search_space import index, start_of, to_drum
 from matcher.matching.target import Target
 from matcher.matching.task import STAGES, Refined, bounds, stage_of, task_of
 from matcher.physics.drum import Drum
-from matcher.physics.theta import LIVE, Theta
+from matcher.physics.theta import LIVE
 
 DIFFERENT_CENTS = 70.0  # cents of pitch between candidates: less is one drum in another tuning
 DIFFERENT = 0.5  # nu between candidates in another of theta: a quarter of its range
 
 
 def stages_of(
-    clip: np.ndarray, theta: Theta, drum_: Drum, ends_in_hit: bool = False, spread=None
+    clip: np.ndarray, first: Drum, drum_: Drum, ends_in_hit: bool = False, spread=None
 ) -> list[Refined]:
     """A finished match as the stages that `candidates` takes.
 
     Args:
         clip: (samples,) at SAMPLE_RATE from its onset.
-        theta: What the network inferred.
+        first: What the network inferred.
         drum_: What that was refined to.
         ends_in_hit: As in `refine`.
         spread: Of the drum's theta, as confidence.spread; None: not known.
@@ -35,9 +35,8 @@ def stages_of(
         The first and the last stage.
     """
     target = Target.of_clip(clip, ends_in_hit)
-    network = Drum(theta)
     return [
-        Refined(network, target.distance(network), STAGES[0]),
+        Refined(first, target.distance(first), STAGES[0]),
         Refined(drum_, target.distance(drum_), stage_of(drum_), spread=spread),
     ]
 
@@ -69,10 +68,10 @@ def candidates(
     if count == 1 or effort.body <= 0:
         return found
     prepare()
-    work, theta = Work(), stages[0].drum.theta
+    work, network = Work(), stages[0].drum
     target = Target.of_clip(clip, ends_in_hit)
-    task = task_of(target, theta, effort, work, whole)
-    cost = Cost.of_start(target, start_of(theta), BODY_FLOORS)
+    task = task_of(target, network, effort, work, whole)
+    cost = Cost.of_start(target, start_of(network), BODY_FLOORS)
     points = starts.other_pitches(cost, work)
     cost = cost.with_prior(PRIOR * cost.value(points[0]))
     pitches = [*task.found.pitches, *(to_drum(p.vector).theta.pitch_hz for p in points)]
@@ -81,12 +80,12 @@ def candidates(
         if len(found) == count or left <= 0 or work.limited:
             break
         read = task.found.at(pitch_hz)
-        drum_ = recorded.membrane_of(Drum(theta), read, None)
+        drum_ = recorded.membrane_of(network, read, None)
         if not all(differ(drum_, other.drum) for other in found):
             continue
         work = Work()
         own_task = replace(task, work=work, found=read)
-        start, low, high = bounds(start_of(theta), own_task)
+        start, low, high = bounds(start_of(network), own_task)
         own_cost = cost.with_start(start).within(low, high)
         first = Refined(drum_, target.distance(drum_), STAGES[0])
         last = descend_stages(first, iter([own_cost.point(start)]), own_cost, own_task)[-1]

@@ -1,23 +1,28 @@
-"""The encoder: features -> theta, run by ONNX Runtime; the model's metadata is its contract."""
+"""The encoder: features -> drums, run by ONNX Runtime; the model's metadata is its contract."""
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
 
 from matcher.matching import features
+from matcher.matching.confirm import first_confirmed
 from matcher.matching.features import LogCqt
-from matcher.physics.parameters import PARAMETERS
+from matcher.matching.inferred import INFERRED, STRUCK, drum_of_nu
+from matcher.physics.drum import Drum
 from matcher.physics.theta import Preset, Theta
 
-SCHEMA = 1  # version of the metadata
+SCHEMA = 2  # version of the metadata
+READABLE = (1, 2)  # a model of schema 1 has a single answer, its nu (batch, 5)
 METADATA_KEY = "drum_matcher"
 SHIPPED = Path(__file__).parent.parent / "models" / "live.onnx"
 INPUT = "features"
-OUTPUTS = ("nu", *Theta._fields)
+OUTPUTS = ("nu", "probability")  # (batch, answers, numbers) and (batch, answers)
+LEAST_PROBABILITY = 0.02  # of an answer that is looked at
 # constants of the analysis, the same for all models: a model made for other values is refused
 CONSTANTS = {
     "sample_rate": features.SAMPLE_RATE,
@@ -27,20 +32,29 @@ CONSTANTS = {
 }
 
 
+class Answer(NamedTuple):
+    """What a sound may be."""
+
+    drum: Drum  # without an attack
+    probability: float
+
+
 @dataclass(frozen=True)
 class Contract:
     """A model's description of itself, stored in its metadata."""
 
-    preset: Preset  # names, units and ranges of its outputs
+    preset: Preset  # names, units and ranges of theta, the first numbers of each answer
+    infers_strike: bool  # whether the other numbers of `inferred` follow
     cqt: LogCqt  # transform that makes its input
     training: dict  # what it was trained on
     licence: str  # licence of the weights
 
     def to_json(self) -> str:
         """The contract as the metadata string."""
+        struck = [INFERRED[name] for name in STRUCK] if self.infers_strike else []
         rows = [
             {key: getattr(row, key) for key in ("name", "unit", "low", "high", "scale")}
-            for row in self.preset.parameters
+            for row in (*self.preset.parameters, *struck)
         ]
         return json.dumps(
             {
@@ -63,19 +77,26 @@ class Contract:
         """
         try:
             data = json.loads(text)
-            if data["schema"] != SCHEMA:
-                raise ValueError(f"its metadata has schema {data['schema']}, allowed is {SCHEMA}")
+            if data["schema"] not in READABLE:
+                allowed = " or ".join(map(str, READABLE))
+                raise ValueError(f"its metadata has schema {data['schema']}, allowed is {allowed}")
             for key, value in CONSTANTS.items():
                 if data[key] != value:
                     raise ValueError(f"it was made for {key} {data[key]}, allowed is {value}")
-            names = [row["name"] for row in data["parameters"]]
-            if sorted(names) != sorted(Theta._fields):
-                expected = ", ".join(Theta._fields)
-                raise ValueError(f"its parameters are {', '.join(names)}, allowed are {expected}")
-            rows = tuple(replace(PARAMETERS[row["name"]], **row) for row in data["parameters"])
+            rows = data["parameters"]
+            names = [row["name"] for row in rows]
+            if names not in ([*Theta._fields], [*INFERRED]):
+                raise ValueError(
+                    f"its parameters are {', '.join(names)}, allowed are "
+                    f"{', '.join(Theta._fields)} and, with all of them, {', '.join(STRUCK)}"
+                )
+            ranged = [replace(INFERRED[row["name"]], **row) for row in rows]
+            theta, struck = ranged[: len(Theta._fields)], ranged[len(Theta._fields) :]
+            if any(row != INFERRED[row.name] for row in struck):
+                raise ValueError(f"the ranges of {', '.join(STRUCK)} are not those of this version")
             settings = {k: v for k, v in data["features"].items() if k != "channels"}
-            preset = Preset(data["preset"], rows)
-            return cls(preset, LogCqt(**settings), data["training"], data["licence"])
+            preset = Preset(data["preset"], tuple(theta))
+            return cls(preset, bool(struck), LogCqt(**settings), data["training"], data["licence"])
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"its metadata is incomplete: {error}") from error
 
@@ -109,34 +130,66 @@ class Encoder:
         except ValueError as error:
             raise ValueError(f"model {path} cannot be used: {error}") from error
 
-    def __call__(self, clip: np.ndarray) -> Theta:
-        """Clip (samples,) float32 at features.SAMPLE_RATE, from the onset -> Theta of floats."""
-        return self.infer(self.contract.cqt.features(clip))
+    def __call__(self, clip: np.ndarray) -> Drum:
+        """The drum of a clip (samples,) float32 at features.SAMPLE_RATE, from the onset."""
+        x = self.contract.cqt.features(clip)
+        return self.first(x, self.answers(x))
 
-    def infer(self, x: np.ndarray) -> Theta:
-        """Features (2, bins, frames) float32 -> Theta of floats."""
-        values = self._session.run(Theta._fields, {INPUT: x[None]})
-        return Theta(*(float(value[0]) for value in values))
+    def answers(self, x: np.ndarray) -> list[Answer]:
+        """What a sound may be, the likeliest first.
 
-    def nu(self, x: np.ndarray) -> np.ndarray:
-        """Features (2, bins, frames) float32 -> nu (5,), in the order of Theta's fields."""
-        return self._session.run(["nu"], {INPUT: x[None]})[0][0]
+        Args:
+            x: Features (2, bins, frames) float32.
+
+        Raises:
+            ValueError: The model gives numbers that are NaN or infinite.
+        """
+        nu, probability = self.nu(x)
+        if not (np.all(np.isfinite(nu)) and np.all(np.isfinite(probability))):
+            raise ValueError("the model gave numbers that are NaN or infinite; use another model")
+        rows = zip(nu, probability.tolist())
+        some = [Answer(self._drum(n), p) for n, p in rows if p >= LEAST_PROBABILITY]
+        return some or [Answer(self._drum(nu[0]), float(probability[0]))]
+
+    def first(self, x: np.ndarray, answers: list[Answer]) -> Drum:
+        """The likeliest of the answers that the features confirm; arguments as `answers` has it."""
+        return first_confirmed([answer.drum for answer in answers], x, self.contract.cqt)
+
+    def nu(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Features (2, bins, frames) -> nu (answers, numbers) and probabilities (answers,)."""
+        if not self._has_answers:
+            return self._session.run(["nu"], {INPUT: x[None]})[0], np.ones(1)
+        nu, probability = self._session.run(OUTPUTS, {INPUT: x[None]})
+        return nu[0], probability[0]
+
+    @property
+    def _has_answers(self) -> bool:
+        return any(output.name == "probability" for output in self._session.get_outputs())
+
+    def _drum(self, nu: np.ndarray) -> Drum:
+        theta = self.contract.preset.from_nu(nu[: len(Theta._fields)].astype(float))
+        theta = Theta(*(float(value) for value in theta))
+        if not self.contract.infers_strike:
+            return Drum(theta)
+        return drum_of_nu(nu.astype(float))._replace(theta=theta)
 
     def _check(self) -> None:
-        """Check that the graph has the names, shapes, units and ranges of the metadata."""
+        """Check that the graph has the names and shapes of the metadata."""
         cqt = self.contract.cqt
         inputs = {i.name: i.shape[1:] for i in self._session.get_inputs()}
         expected = {INPUT: [2, cqt.n_bins, cqt.n_frames]}
         if inputs != expected:
             raise ValueError(f"its inputs are {inputs}, its metadata says {expected}")
         outputs = [o.name for o in self._session.get_outputs()]
-        if sorted(outputs) != sorted(OUTPUTS):
+        if "nu" not in outputs:
             raise ValueError(f"its outputs are {', '.join(outputs)}, allowed: {', '.join(OUTPUTS)}")
-        silence = cqt.features(np.zeros(1, np.float32))  # also prepares the transform
-        nu, *values = self._session.run(OUTPUTS, {INPUT: silence[None]})
-        for name, column, value in zip(Theta._fields, np.moveaxis(nu, -1, 0), values):
-            if not np.allclose(self.contract.preset[name].from_nu(column), value, rtol=1e-3):
-                raise ValueError(f"its output {name} is not in the unit and range of its metadata")
+        nu, probability = self.nu(cqt.features(np.zeros(1, np.float32)))
+        numbers = len(INFERRED) if self.contract.infers_strike else len(Theta._fields)
+        if nu.shape != (len(probability), numbers) or not np.all(np.abs(nu) <= 1 + 1e-3):
+            raise ValueError(
+                f"its nu has shape {nu.shape} for {len(probability)} answers, "
+                f"allowed are {numbers} numbers between -1 and 1 for each"
+            )
 
 
 def _open(model: bytes, path: Path, cuda: bool) -> onnxruntime.InferenceSession:

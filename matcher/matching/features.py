@@ -69,7 +69,7 @@ class LogCqt:
         padded[:, : min(x.shape[-1], self.n_samples)] = clips[:, : self.n_samples]
         spectra = scipy.fft.rfft(padded, axis=-1)
         power = np.empty((len(clips), self.n_bins, self.n_frames), np.float32)
-        for bins, take, window, pool in self._plan:
+        for bins, take, window, pool in self.plan:
             rows, size = len(clips) * len(bins), take.shape[1]
             band = np.empty((rows + _missing(rows), size), np.complex64)
             band[rows:] = 0
@@ -100,7 +100,7 @@ class LogCqt:
         return stack(self(x), self.observed(len(x)))
 
     @cached_property
-    def _plan(self) -> list:
+    def plan(self) -> list:
         """Rows of (bins, FFT indices, windows, pooling matrix), one per size of band."""
         length = self.n_samples + self.padding
         hz = self.sample_rate / length  # distance of two lines of the FFT

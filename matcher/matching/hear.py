@@ -1,4 +1,4 @@
-"""Inference from a clip of a hit: clip -> features -> theta, the same offline and live."""
+"""Inference from a clip of a hit: clip -> features -> drum, the same offline and live."""
 
 import time
 from dataclasses import dataclass, field
@@ -9,9 +9,10 @@ import soxr
 
 from matcher.matching.attack_fit import CQT, RATE
 from matcher.matching.blas import one_blas_thread
-from matcher.matching.encoder import Encoder
+from matcher.matching.encoder import Answer, Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.matching.plausibility import no_drum_reason
+from matcher.physics.drum import Drum
 from matcher.physics.theta import Theta
 
 PADDING = 256  # samples: more than half the length of the resampler's filter
@@ -36,10 +37,16 @@ class Heard:
 
     clip: Clip
     x: np.ndarray = field(repr=False)  # (samples,) at SAMPLE_RATE, the observed part
-    theta: Theta
+    drum: Drum  # the likeliest answer that the sound confirms
+    answers: list[Answer]  # the likeliest first
     no_drum_reason: str  # why the sound may not be a drum; empty if it is plausible
     features_ms: float
     encoder_ms: float
+
+    @property
+    def theta(self) -> Theta:
+        """Theta of the drum."""
+        return self.drum.theta
 
     @cached_property
     def whole(self) -> np.ndarray:
@@ -49,27 +56,27 @@ class Heard:
 
 @one_blas_thread
 def hear(clip: Clip, encoder: Encoder) -> Heard:
-    """Infer theta from a clip: clip -> features -> theta.
+    """Infer a drum from a clip: clip -> features -> drum.
 
     Args:
         clip: the clip.
         encoder: the network.
 
     Returns:
-        Theta with the analysed clip, its plausibility, and how long each step took.
+        The drum with the analysed clip, its plausibility, and how long each step took.
 
     Raises:
-        ValueError: if the network gives NaN or infinite parameters.
+        ValueError: if the network gives NaN or infinite numbers.
     """
     x = analysed(clip)
     began = time.perf_counter()
     features = encoder.contract.cqt.features(x)
     made = time.perf_counter()
-    theta = encoder.infer(features)
+    answers = encoder.answers(features)
+    drum_ = encoder.first(features, answers)
     inferred = time.perf_counter()
-    if not np.all(np.isfinite(theta)):
-        raise ValueError("the model gave parameters that are NaN or infinite; use another model")
-    return Heard(clip, x, theta, no_drum_reason(x), 1e3 * (made - began), 1e3 * (inferred - made))
+    reason = no_drum_reason(x)
+    return Heard(clip, x, drum_, answers, reason, 1e3 * (made - began), 1e3 * (inferred - made))
 
 
 def analysed(clip: Clip) -> np.ndarray:

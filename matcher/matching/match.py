@@ -206,7 +206,7 @@ def match_file(path: str | Path, options: MatchOptions = DEFAULTS) -> Match:
 
 @one_blas_thread
 def _match(blocks, read, sample_rate: int, options: MatchOptions) -> Match:
-    """The offline signal path: recording -> clip -> features -> theta -> refined drum -> twin."""
+    """The offline signal path: recording -> clip -> features -> drum -> refined drum -> twin."""
     encoder = options.encoder or shipped_encoder()
     clock = [time.perf_counter()]
     x, start, ends_in_hit = _cut_hit(blocks, read, sample_rate, options.hit)
@@ -217,7 +217,7 @@ def _match(blocks, read, sample_rate: int, options: MatchOptions) -> Match:
     effort = effort_named(options.effort)
     known, strokes = _known_drum(heard, ends_in_hit, options)
     stages = refine.refine(
-        heard.x, heard.theta, ends_in_hit, effort, whole=heard.whole, known=known
+        heard.x, heard.drum, ends_in_hit, effort, whole=heard.whole, known=known
     )  # fmt: skip
     if known and not stages[-1].same_drum:
         strokes = dict.fromkeys(strokes, False)
@@ -263,7 +263,7 @@ def _known_drum(
     if not options.strokes:
         return None, {}
     alone = partials.analyse(Stroke(heard.x, ends_in_hit)).alone
-    own, known, strokes = KnownDrum(Drum(heard.theta), alone), None, {}
+    own, known, strokes = KnownDrum(heard.drum, alone), None, {}
     encoder, effort = options.encoder or shipped_encoder(), effort_named(options.effort)
     for path in options.strokes:
         clip = match_file(path, MatchOptions(encoder=encoder)).hit
@@ -271,7 +271,7 @@ def _known_drum(
         same = own.in_stroke(partials.analyse(Stroke(there.x, clip.ended))) is not None
         if same:
             last = refine.refine(
-                there.x, there.theta, clip.ended, effort, whole=there.whole, known=known
+                there.x, there.drum, clip.ended, effort, whole=there.whole, known=known
             )[-1]
             same = last.same_drum is not False
         if same:

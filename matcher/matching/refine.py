@@ -1,4 +1,4 @@
-"""Theta -> a drum that is nearer to the user's own sound, by descents from many starts.
+"""A network's drum -> one that is nearer to the user's own sound, by descents from many starts.
 
 In three stages: first the body, which is theta, strike point, mallet and tension; then body and
 attack together; then the recording's own partials on the modes of that body, with an attack on the
@@ -32,7 +32,7 @@ from matcher.matching.target import WINDOWS, Target, unit_attack_power
 from matcher.matching.task import STAGES, Refined, Task, bounds, task_of
 from matcher.physics import attack, drum, modal
 from matcher.physics.drum import Drum
-from matcher.physics.theta import LIVE, Theta
+from matcher.physics.theta import LIVE
 
 N_ROUGH = 2  # starts of each kind that first go downhill on ROUGH_FLOORS
 ROUGH_FLOORS = (0.02,)  # amplitude over the peak: of the loud part alone, with fewer local minima
@@ -66,7 +66,7 @@ def prepare() -> None:
 
 @one_blas_thread
 def refine(
-    clip: np.ndarray, theta: Theta, ends_in_hit: bool = False,
+    clip: np.ndarray, first: Drum, ends_in_hit: bool = False,
     effort: Effort = EFFORTS["normal"], stopped: Callable[[], bool] = lambda: False,
     before: Drum | None = None, whole: np.ndarray | None = None, known: KnownDrum | None = None,
 ) -> list[Refined]:  # fmt: skip
@@ -74,9 +74,9 @@ def refine(
 
     Args:
         clip: (samples,) at SAMPLE_RATE from its onset.
-        theta: What the network inferred.
+        first: What the network inferred, without an attack.
         ends_in_hit: Whether the next hit cuts the clip off; otherwise it dies away.
-        effort: How much to do; without any for the body, theta alone is the result.
+        effort: How much to do; without any for the body, `first` alone is the result.
         stopped: Asked between two steps; once it says True, what was found so far is returned.
         before: What a part of the clip was matched to: one more start, and the last stage where
             nothing nearer is found.
@@ -84,7 +84,7 @@ def refine(
         known: A drum that this may be another stroke on. Where it is, its body is kept.
 
     Returns:
-        A stage for each of STAGES that was reached, theta itself first; none is farther from the
+        A stage for each of STAGES that was reached, `first` itself first; none is farther from the
         clip than the one before.
 
     Raises:
@@ -95,20 +95,20 @@ def refine(
     if effort.body > 0:
         prepare()
     work = Work(stopped)
-    target, start = Target.of_clip(clip, ends_in_hit), start_of(theta)
-    stages = [Refined(Drum(theta), target.distance(Drum(theta)), STAGES[0])]
+    target, start = Target.of_clip(clip, ends_in_hit), start_of(first)
+    stages = [Refined(first, target.distance(first), STAGES[0])]
     if effort.body <= 0:
         return stages
-    task = task_of(target, theta, effort, work, whole, known)
+    task = task_of(target, first, effort, work, whole, known)
     start, low, high = bounds(start, task)
     cost = Cost.of_start(target.beginning, start, ROUGH_FLOORS).within(low, high)
     task.allow(ROUGH_SHARE * effort.body)
-    first, later, cost = _rough_starts(cost, work)
+    best, later, cost = _rough_starts(cost, work)
     cost = cost.with_target(target, BODY_FLOORS)
-    first = list(_rendered(first, cost, work))
+    best = list(_rendered(best, cost, work))
     if before is not None:
-        first.append(cost.point(np.clip(of_drum(before), cost.low, cost.high)))
-    points = chain(sorted(first, key=cost.value), _rendered(later, cost, work))
+        best.append(cost.point(np.clip(of_drum(before), cost.low, cost.high)))
+    points = chain(sorted(best, key=cost.value), _rendered(later, cost, work))
     stages += descend_stages(stages[0], points, cost, task)
     if before is not None:
         stages.append(task.next(stages[-1], before, stages[-1].name))

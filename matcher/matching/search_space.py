@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matcher.physics import ftm
 from matcher.physics.drum import Drum
 from matcher.physics.parameters import HARD_HZ, PARAMETERS
 from matcher.physics.theta import LIVE, Theta
@@ -22,7 +21,7 @@ class Searched(NamedTuple):
     low: float
     high: float
     difference: float  # step of numerical derivatives
-    first: float | None = None  # where a search begins; None: where the network says
+    least_first: float = -np.inf  # where a search begins at least
 
 
 SEARCHED = (
@@ -33,18 +32,17 @@ SEARCHED = (
     Searched("D", -1, 1, 1e-2),
     Searched("alpha", -1, 1, 1e-2),
     # strike point, as a share of each side: half of each, as the membrane is symmetric
-    Searched("x1", 0.02, 0.5, 5e-3, ftm.STRIKE[0]),
-    Searched("x2", 0.02, 0.5, 5e-3, ftm.STRIKE[1]),
+    Searched("x1", 0.02, 0.5, 5e-3),
+    Searched("x2", 0.02, 0.5, 5e-3),
     # dullness of the mallet, (pitch / mallet_hz)^2: 0 is a hard one
     Searched("dullness", 0, 1, 1e-3, 1e-3),
     Searched("tension", PARAMETERS["tension"].low, PARAMETERS["tension"].high, 1e-2, 0.03),
 )
 NAMES = tuple(row.name for row in SEARCHED)
-LOW, HIGH, DIFFERENCE = (
+LOW, HIGH, DIFFERENCE, LEAST_FIRST = (
     np.array([getattr(row, column) for row in SEARCHED], float)
-    for column in ("low", "high", "difference")
+    for column in ("low", "high", "difference", "least_first")
 )  # (parameters,) each
-FIRST = tuple(row.first for row in SEARCHED if row.first is not None)
 
 
 def index(name: str) -> int:
@@ -60,19 +58,6 @@ def indices(*names: str) -> list[int]:
 THETA = indices(*Theta._fields)
 
 
-def start_of(theta: Theta) -> np.ndarray:
-    """What a search begins with.
-
-    Args:
-        theta: What the network inferred; outside of LIVE its nearest value inside is taken.
-
-    Returns:
-        Vector (parameters,).
-    """
-    nu = np.clip(LIVE.to_nu(theta), -1, 1)
-    return np.r_[nu, FIRST]
-
-
 def of_drum(drum_: Drum) -> np.ndarray:
     """A drum's body as a vector (parameters,), each clipped to its range."""
     dullness = 0.0
@@ -80,6 +65,16 @@ def of_drum(drum_: Drum) -> np.ndarray:
         dullness = (drum_.theta.pitch_hz / drum_.mallet_hz) ** 2
     vector = np.r_[LIVE.to_nu(drum_.theta), drum_.strike, dullness, drum_.tension]
     return np.clip(vector, LOW, HIGH)
+
+
+def start_of(drum_: Drum) -> np.ndarray:
+    """What a search begins with, as a vector (parameters,).
+
+    Args:
+        drum_: What the network inferred. Where it has no dullness or tension, or next to none, the
+            search begins with a little: at 0 there would be no slope to go by.
+    """
+    return np.maximum(of_drum(drum_), LEAST_FIRST)
 
 
 def to_drum(vector: np.ndarray, attack_powers=None) -> Drum:

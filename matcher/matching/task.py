@@ -87,7 +87,7 @@ def stage_of(drum_: Drum) -> str:
 
 
 def task_of(
-    target: Target, theta: Theta, effort: Effort, work: Work, whole, known: KnownDrum | None = None
+    target: Target, first: Drum, effort: Effort, work: Work, whole, known: KnownDrum | None = None
 ) -> Task:
     """A task, for which the clip's partials are analysed."""
     clip = Stroke(target.clip, target.ends_in_hit)
@@ -105,8 +105,7 @@ def task_of(
     else:
         whole = whole / target.peak
     band = WholeBand(whole[: attack_fit.CQT.n_samples], target.ends_in_hit)
-    nu = start_of(theta)[THETA]
-    return Task(target, nu, effort, work, stroke, found, band, body, same_drum)
+    return Task(target, start_of(first)[THETA], effort, work, stroke, found, band, body, same_drum)
 
 
 def bounds(start: np.ndarray, task: Task) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

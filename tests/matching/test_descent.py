@@ -41,7 +41,7 @@ def same(one: descent.Descent, other: descent.Descent) -> bool:
 @pytest.mark.parametrize("floors", [refine.ROUGH_FLOORS, refine.ALL_FLOORS])
 def test_derivatives_by_gain_and_attack_powers_are_those_of_the_model(floors):
     rng = np.random.default_rng(3)
-    start = search_space.start_of(TOM)
+    start = search_space.start_of(Drum(TOM))
     cost = Cost.of_start(Target.of_clip(sound(Drum(TOM)), False), start, floors)
     usable, gain = cost.target.usable, 0.1
     attack_powers = np.zeros(attack.N_BANDS * attack.N_DECAYS)
@@ -105,7 +105,7 @@ def test_a_drum_and_its_vector_are_the_same():
     assert vector[search_space.index("dullness")] == pytest.approx((110 / 800) ** 2)
     hard = search_space.of_drum(Drum(TOM))
     assert hard[search_space.index("dullness")] == 0
-    start = search_space.start_of(TOM)
+    start = search_space.start_of(Drum(TOM))
     assert all(start >= search_space.LOW) and all(start <= search_space.HIGH)
 
 

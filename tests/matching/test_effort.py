@@ -16,6 +16,7 @@ from matcher.matching.effort import EFFORTS, Work, effort_named
 from matcher.matching.hear import analysed
 from matcher.matching.match import MatchOptions
 from matcher.matching.task import Refined
+from matcher.physics.drum import Drum
 from tests.conftest import DATA, TOM, near, sound
 
 ALIKE = 1e-3  # log-CQT: where two searches end in the same valley, chance says which is nearer
@@ -69,7 +70,7 @@ def test_a_slow_machine_finds_the_same_until_the_time_limit_is_met(monkeypatch, 
     clip = analysed(match.hit)
 
     def refined(how):
-        return refine.refine(clip, match.theta, match.hit.ended, how)
+        return refine.refine(clip, match.stages[0].drum, match.hit.ended, how)
 
     whole = refined(UNLIMITED["live"])
     set_clock(monkeypatch, 5.0)
@@ -99,7 +100,9 @@ def test_more_effort_finds_nearer_bodies_and_any_effort_nearer_drums(matches):
     chosen = list(matches.values())[::3]
     bodies, drums = [], []
     for how in UNLIMITED.values():
-        stages = [refine.refine(analysed(m.hit), m.theta, m.hit.ended, how) for m in chosen]
+        stages = [
+            refine.refine(analysed(m.hit), m.stages[0].drum, m.hit.ended, how) for m in chosen
+        ]
         bodies.append(np.mean([found[min(1, len(found) - 1)].distance for found in stages]))
         drums.append(np.mean([found[-1].distance for found in stages]))
     for less, more in itertools.pairwise(bodies):
@@ -121,7 +124,7 @@ def test_efforts_are_in_the_order_of_what_they_do():
 
 def test_work_does_not_go_far_beyond_what_is_allowed():
     how = UNLIMITED["live"]
-    stages = refine.refine(sound(refine.Drum(TOM)), near(TOM, 0.3), effort=how)
+    stages = refine.refine(sound(Drum(TOM)), Drum(near(TOM, 0.3)), effort=how)
     step = 40  # units, of a step that is tried TRIES times
     assert stages[1].units < how.body + step
     assert stages[2].units < how.body + how.attack + step

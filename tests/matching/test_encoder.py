@@ -3,6 +3,7 @@ import json
 import numpy as np
 import onnx
 import pytest
+from onnx import helper
 
 from matcher.matching.encoder import METADATA_KEY, SHIPPED, Contract, Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
@@ -17,7 +18,7 @@ def variant(tmp_path, change):
     model = onnx.load(SHIPPED)
     data = json.loads(model.metadata_props[0].value)
     change(data)
-    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(data)})
+    helper.set_model_props(model, {METADATA_KEY: json.dumps(data)})
     path = tmp_path / "changed.onnx"
     onnx.save(model, path)
     return path
@@ -39,10 +40,6 @@ def frames(data):
     data["features"]["n_frames"] = 64
 
 
-def unit(data):
-    data["parameters"][1]["high"] = 9.0
-
-
 def forget(data):
     del data["training"]
 
@@ -50,11 +47,13 @@ def forget(data):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (rename, "its parameters are loudness, tau, p, D, alpha, allowed are omega, tau, p, D, al"),
-        (schema, "its metadata has schema 99, allowed is 1"),
+        (
+            rename,
+            "its parameters are loudness, tau, .* allowed are omega, tau, p, D, alpha and, with",
+        ),
+        (schema, "its metadata has schema 99, allowed is 1 or 2"),
         (rate, "it was made for sample_rate 44100, allowed is 22050"),
         (frames, "its inputs are .* its metadata says .*64"),
-        (unit, "its output tau is not in the unit and range of its metadata"),
         (forget, "its metadata is incomplete: 'training'"),
     ],
 )
@@ -105,7 +104,7 @@ def test_the_shipped_model_infers_theta():
     guesses = []
     for i in range(100):
         x = drum.render(one(thetas, i), SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
-        guesses.append(shipped_encoder()(x))
+        guesses.append(shipped_encoder()(x).theta)
     guess = Theta(*map(np.array, zip(*guesses)))
     assert np.median(np.abs(1200 * np.log2(guess.omega / thetas.omega))) < 75
     assert np.median(np.abs(guess.tau / thetas.tau - 1)) < 0.10

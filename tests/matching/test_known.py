@@ -75,7 +75,7 @@ def test_so_many_strokes_are_kept():
 
 
 def test_a_drum_of_a_kit_is_known_by_its_partials():
-    first = refine.refine(stroke(1).stroke.x, A_TOM)[-1].drum
+    first = refine.refine(stroke(1).stroke.x, Drum(A_TOM))[-1].drum
     assert KnownDrum.of_kit(Drum(A_TOM)) is None
     known = KnownDrum.of_kit(first)
     for hz in HZ:
@@ -85,24 +85,24 @@ def test_a_drum_of_a_kit_is_known_by_its_partials():
 
 def test_the_body_of_a_known_drum_is_kept_and_the_strike_is_new():
     first, again = stroke(1), stroke(2)
-    stages = refine.refine(first.stroke.x, A_TOM)
+    stages = refine.refine(first.stroke.x, Drum(A_TOM))
     known = KnownDrum(stages[-1].drum, stages[-1].found, (first,))
-    found = refine.refine(again.stroke.x, A_TOM, known=known)[-1]
+    found = refine.refine(again.stroke.x, Drum(A_TOM), known=known)[-1]
     assert found.same_drum and stages[-1].same_drum is None
     assert found.drum.theta == pytest.approx(stages[-1].drum.theta, rel=1e-9)
     assert found.drum.partials != stages[-1].drum.partials
-    alone = refine.refine(again.stroke.x, A_TOM)[-1]
+    alone = refine.refine(again.stroke.x, Drum(A_TOM))[-1]
     assert found.distance < 1.3 * alone.distance  # one body for both costs little
     elsewhere = stroke(3, HZ * np.array([1.3, 0.9, 1.2, 0.85, 1.1]))
-    other = refine.refine(elsewhere.stroke.x, A_TOM, known=known)[-1]
+    other = refine.refine(elsewhere.stroke.x, Drum(A_TOM), known=known)[-1]
     assert other.same_drum is False
     assert (
-        other.drum == refine.refine(elsewhere.stroke.x, A_TOM)[-1].drum
+        other.drum == refine.refine(elsewhere.stroke.x, Drum(A_TOM))[-1].drum
     )  # as if nothing was known
 
 
 def test_a_pitch_turned_on_the_pad_moves_the_partials_that_are_known():
-    first = refine.refine(stroke(1).stroke.x, A_TOM)[-1].drum
+    first = refine.refine(stroke(1).stroke.x, Drum(A_TOM))[-1].drum
     higher = first.with_value("omega", 1.25 * first.theta.omega)
     ratio = KnownDrum.of_kit(higher).found.hz / KnownDrum.of_kit(first).found.hz
     np.testing.assert_allclose(ratio, 1.25, rtol=1e-9)

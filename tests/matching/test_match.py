@@ -228,7 +228,8 @@ def test_live_and_offline_inference_agree():
 
 def test_a_network_that_gives_nan_is_reported(monkeypatch):
     encoder = shipped_encoder()
-    monkeypatch.setattr(encoder, "infer", lambda x: Theta(float("nan"), 1, 1, 1, 1))
+    nan = np.full((1, 9), np.nan), np.ones(1)
+    monkeypatch.setattr(encoder, "nu", lambda x: nan)
     x, rate = soundfile.read(DATA / "tom_low.flac")
     with pytest.raises(ValueError, match="NaN or infinite; use another model"):
         matcher.match(x, rate)

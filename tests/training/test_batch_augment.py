@@ -13,7 +13,6 @@ from training.batch_augment import Clips, Draws
 
 COUNT = 6
 ALLOWED = 5e-6  # float32: transforms of 77,000 samples, and exponentials in float64 there
-CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +181,7 @@ def test_steps_come_as_often_and_levels_are_as_wide_as_in_augment(sounds):
         assert np.quantile(own, share) == pytest.approx(np.quantile(peaks, share), abs=6)
 
 
-@CUDA
+@pytest.mark.cuda
 def test_on_a_gpu(sounds, rng):
     white = rng.standard_normal((COUNT, augment.ROOM_SAMPLES), np.float32)
     drawn = (

@@ -14,7 +14,6 @@ RECIPE = Recipe().features
 POWER = 4e-6  # of the largest
 ALLOWED = 1e-3
 SILENT, ALLOWED_THERE = 0.1, 0.03
-CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +63,7 @@ def test_features_hold_what_was_observed(clips):
         np.testing.assert_allclose(one[1, 0], RECIPE.observed(len(clip)), rtol=0, atol=1e-6)
 
 
-@CUDA
+@pytest.mark.cuda
 def test_on_a_gpu(clips):
     x = padded(clips, torch.float32)
     there = BatchLogCqt(RECIPE, "cuda")(x.cuda()).cpu()

@@ -14,7 +14,6 @@ from training.batch_sounds import DeviceShards, draw_strokes
 from training.dataset import Recipe, Shards, nu_of
 
 TINY = Recipe(features=LogCqt(f_min=40.0, n_bins=24, bandwidth=0.85, n_frames=8, growth=1.3))
-CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
 
 
 @pytest.fixture
@@ -123,7 +122,7 @@ def test_augmented_sounds_are_distributed_as_those_of_the_numpy_path(tmp_path, m
         assert ks_2samp(mine, theirs[name]).pvalue > 1e-3, name  # all quantiles
 
 
-@CUDA
+@pytest.mark.cuda
 def test_on_a_gpu(small):
     plain = replace(TINY, augmented=0.0)
     for here, there in zip(made(plain), made(plain, device="cuda")):

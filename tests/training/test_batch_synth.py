@@ -11,7 +11,6 @@ from training.batch_sounds import draw_strokes
 from training.batch_synth import Strokes
 
 COUNT = 12
-CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +95,7 @@ def test_silence_stays_silent(strokes):
     assert (batch_synth.render(silent, LIVE, "cpu") == 0).all()
 
 
-@CUDA
+@pytest.mark.cuda
 def test_on_a_gpu(strokes):
     there = batch_synth.render(strokes, LIVE, "cuda").cpu()
     torch.testing.assert_close(there, batch_synth.render(strokes, LIVE, "cpu"), rtol=0, atol=5e-5)

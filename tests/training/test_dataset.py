@@ -28,7 +28,7 @@ def test_a_shard_from_the_cache_is_the_shard_made_anew():
     made, kept = shards[3], shards[3]
     assert (shards.folder / "000003.npz").exists()
     assert same(made, kept)
-    assert same(made, shards._make(3))
+    assert same(made, shards.make(3))
     nu, log_cqt, observed = made
     assert (nu.shape, log_cqt.shape, observed.shape) == ((16, 5), (16, 24, 8), (16, 8))
     assert np.abs(nu).max() <= 1

@@ -201,7 +201,7 @@ def test_learning_rate_rises_then_falls_to_nothing():
     config = Config()
     rates = [learning_rate(config, step) for step in range(config.steps)]
     top = int(np.argmax(rates))
-    assert max(rates) == pytest.approx(config.learning_rate, rel=1e-3)
+    assert max(rates) == pytest.approx(config.peak_rate, rel=1e-3)
     assert (np.diff(rates[:top]) > 0).all()
     assert (np.diff(rates[top:]) <= 0).all()
     assert rates[-1] == pytest.approx(0, abs=1e-9)
@@ -209,7 +209,7 @@ def test_learning_rate_rises_then_falls_to_nothing():
 
 def test_a_constant_learning_rate_is_constant():
     config = Config(schedule="constant")
-    assert {learning_rate(config, step) for step in range(config.steps)} == {config.learning_rate}
+    assert {learning_rate(config, step) for step in range(config.steps)} == {config.peak_rate}
 
 
 def test_adam_has_one_rate_and_no_weight_decay(tmp_path, monkeypatch):
@@ -228,7 +228,9 @@ def drawn(tmp_path, model_seed, epoch):
     trainer = Trainer(config, tmp_path, Fabric(accelerator="cpu", devices=1))
     sounds = [np.zeros((2048, 5))]
     batches = []
-    trainer.backward = lambda index, shard, batch: batches.append((index, batch)) or 0.0
+    trainer.backward = lambda index, shard, batch, metric: (
+        batches.append((index, batch)) or torch.zeros(())
+    )
     trainer._train_epoch(epoch, sounds, lambda n: None)
     assert [index for index, _ in batches] == [0, 0]
     return np.concatenate([batch for _, batch in batches])
@@ -399,7 +401,8 @@ def half_batches_gradient(folder, result):
     os.environ["DRUM_MATCHER_CACHE"] = str(folder)
     torch.set_num_threads(1)
     fabric = Fabric(accelerator="cpu", strategy="ddp", devices=2)
-    config = Config.from_dict(TINY | {"warm_start": str(folder / "whole")})
+    two = {"warm_start": str(folder / "whole"), "devices": 2, "shards_per_epoch": 2}
+    config = Config.from_dict(TINY | two)
     fabric.launch()
     trainer = Trainer(config, folder / "ddp", fabric)
     trainer.warm_start()

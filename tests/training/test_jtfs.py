@@ -121,7 +121,7 @@ def test_the_scale_is_one_over_the_median(jtfs):
     assert 1 / S[:, 1:].median().item() == pytest.approx(SCALE, rel=0.25)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
+@pytest.mark.cuda
 def test_on_a_gpu(jtfs, reference):
     x = torch.from_numpy(reference["low_tom_x"])[None].expand(4, -1)
     torch.testing.assert_close(JTFS().cuda()(x.cuda()).cpu(), jtfs[24](x), rtol=1e-3, atol=1e-9)

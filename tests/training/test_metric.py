@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from matcher.physics.theta import PRESETS
-from training import jobs, metric
+from training import jobs, metric, workers
 from training.dataset import SHARD
 from training.jtfs import Phi, shared_phi
 from training.metric import Metric, factor, jacobian, load_table, make_table, secants
@@ -184,7 +184,7 @@ def test_the_shipped_tables(preset, phi64):
 )
 def test_wrong_arguments(arguments, sentence, capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("DRUM_MATCHER_CACHE", str(tmp_path))
-    monkeypatch.setattr(jobs, "CONNECT_S", 0.5)
+    monkeypatch.setattr(workers, "CONNECT_S", 0.5)
     assert metric.main(["-o", str(tmp_path / "table.npz"), *arguments]) == 2
     assert f"training.metric: {sentence}" in capsys.readouterr().err
 

@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import pytest
 import torch
+from lightning_fabric import Fabric
 
-from training import dataset, sound_bench
-from training.batch_sounds import DeviceShards
+from training import config, dataset, sound_bench, sound_source
+from training.trainer import Trainer
 
 CPU = torch.device("cpu")
 
@@ -10,8 +13,9 @@ CPU = torch.device("cpu")
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     monkeypatch.setattr(sound_bench, "REPEATS", 1)
-    monkeypatch.setattr(sound_bench, "ALONE", 2)
-    for module in (dataset, sound_bench):
+    for module in (sound_bench, sound_source):
+        monkeypatch.setattr(module, "ALONE", 2)
+    for module in (dataset, config):
         monkeypatch.setattr(module, "SHARD", 8)
 
 
@@ -23,17 +27,26 @@ def test_every_part_has_a_rate_in_batches_and_one_by_one():
         assert row["cpu"] > 0 and row["one process"] > 0
 
 
-def test_a_step_of_training_has_gradients(monkeypatch):
+def trainer_of(device, precision="32-true"):
+    config = sound_bench.settings(torch.device(device), precision)
+    return Trainer(config, Path(), Fabric(accelerator=device, devices=1))
+
+
+def test_training_has_a_rate_alone_and_beside_the_sounds(monkeypatch):
     monkeypatch.setitem(sound_bench.BATCH, "cpu", 4)
-    training = sound_bench.Training(CPU)
-    shard = DeviceShards(sound_bench.RECIPE, 0, "train", CPU)[0]
-    assert training.rate(shard) > 0
-    assert all(torch.isfinite(p.grad).all() for p in training.model.parameters())
+    monkeypatch.setattr(sound_bench, "SHARDS", 2)
+    trainer = trainer_of("cpu")
+    assert all(rate > 0 for rate in sound_bench.training_rates(trainer))
+    assert all(torch.isfinite(p).all() for p in trainer.model.parameters())
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
-def test_a_gpu_trains_while_it_makes_sounds():
+@pytest.mark.cuda
+def test_a_gpu_trains_while_it_makes_sounds(monkeypatch):
+    monkeypatch.setitem(sound_bench.BATCH, "cuda", 4)
     device = torch.device("cuda")
     rows = sound_bench.sound_rows(device, count=8)
     assert all(row["cuda"] > 0 for row in rows)
-    assert sound_bench.busy_share(sound_bench.Training(device, torch.bfloat16)) > 0
+    trainer = trainer_of("cuda", "bf16-mixed")
+    assert all(rate > 0 for rate in sound_bench.training_rates(trainer))
+    kinds = {row["GPU"] for row in sound_bench.profile_rows(trainer)}
+    assert {"convolutions", "Fourier transforms", "idle"} <= kinds

@@ -67,7 +67,7 @@ def test_where_no_mode_is_struck_there_is_silence():
     assert (x == 0).all()
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
+@pytest.mark.cuda
 def test_on_a_gpu():
     nu, preset = torch.from_numpy(draw(4, seed=54)), PRESETS["live"]
     there = synth.render(nu.cuda(), preset).cpu()

@@ -187,7 +187,7 @@ def complete(trainer: Trainer, count: int, workers: int) -> None:
         trainer.warm_start()
     if len(trainer.history) < trainer.config.epochs:
         print(f"study: {run.name}", file=sys.stderr)
-        trainer.fit()
+        trainer.fit(workers)
     if not (run / "test.npz").exists():
         nu_hat, nu = predict(trainer, count)
         distances = sound_distances(nu_hat, nu, trainer.objective.preset, workers)

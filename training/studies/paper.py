@@ -5,8 +5,6 @@ by what comes out. As there, every seed trains on the same sounds: it is the see
 the order of the sounds and of dropout, and the runs of one seed make a pair.
 """
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ from training import jobs
 from training.config import Config
 from training.dataset import SHARD, Recipe
 from training.evaluate import SEED
+from training.how import undecided
 from training.memory import keep_freed_memory
 from training.metric import Metric, full, load_table, make_table
 from training.runs import load_checkpoint
@@ -151,8 +150,8 @@ class PaperStudy:
         if config.loss == "pnp":
             self.make_table()
         if (run / "checkpoint.pt").exists():
-            kept = json.loads(load_checkpoint(run)["config"])
-            if kept != json.loads(json.dumps(asdict(config))):
+            kept = Config.from_json(load_checkpoint(run)["config"])
+            if undecided(kept) != undecided(config):
                 raise ValueError(f"{run} was begun with other settings; remove it to begin anew")
         run.mkdir(exist_ok=True)
         complete(Trainer(config, run, one_device(), CACHE_GB), TEST_SOUNDS, self.workers)
