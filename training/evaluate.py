@@ -105,6 +105,22 @@ def distance_rows(guess: np.ndarray, truth: np.ndarray, preset: Preset, workers:
     return [{"distance": name} | mean_and_error(values) for name, values in distances.items()]
 
 
+def side_by_side(rows: dict[str, list[dict]], common: tuple[str, ...]) -> list[dict]:
+    """Rows of several kinds of sounds as one table.
+
+    Args:
+        rows: For each kind, the same rows.
+        common: Columns that do not depend on the kind.
+    """
+    joined = []
+    for group in zip(*rows.values()):
+        row = {name: group[0][name] for name in common}
+        for kind, of_kind in zip(rows, group):
+            row |= {f"{name}, {kind}": v for name, v in of_kind.items() if name not in common}
+        joined.append(row)
+    return joined
+
+
 @command.entry_point("training.evaluate")
 def main(argv=None) -> None:
     """The command line."""
@@ -128,14 +144,15 @@ def main(argv=None) -> None:
         )
         print(evaluate(settings))
         return
-    encoder = Encoder(arguments.model)
-    count = arguments.count or COUNT
-    for augmented in (False, True):
+    encoder, count = Encoder(arguments.model), arguments.count or COUNT
+    preset, parameters, distances = encoder.contract.preset, {}, {}
+    for kind, augmented in (("clean", False), ("augmented", True)):
         guess, truth = infer_sounds(encoder, count, augmented)
-        preset = encoder.contract.preset
-        print(f"{count} {'augmented' if augmented else 'clean'} sounds\n")
-        print(table(parameter_rows(guess, truth, preset)), end="\n\n")
-        print(table(distance_rows(guess, truth, preset, arguments.workers)), end="\n\n")
+        parameters[kind] = parameter_rows(guess, truth, preset)
+        distances[kind] = distance_rows(guess, truth, preset, arguments.workers)
+    print(f"{count} sounds of each kind\n")
+    print(table(side_by_side(parameters, ("parameter", "unit"))), end="\n\n")
+    print(table(side_by_side(distances, ("distance",))))
 
 
 def _parse(argv) -> argparse.Namespace:

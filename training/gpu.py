@@ -1,8 +1,9 @@
 """All that waits for a GPU, in one command of half an hour.
 
-    python -m training.gpu                     tests, paces, the paper's recipe, the shipped network
-    python -m training.gpu --minutes 120       the same with more time for each step
-    python -m training.gpu --only bench        one step
+    python -m training.gpu --recordings FOLDER    tests, bench, the paper's recipe, the network for
+                                                  real drums, which learns from these recordings
+    python -m training.gpu --minutes 120 ...      the same with more time for each step
+    python -m training.gpu --only bench           one step
 
 Each step has its share of the time; what it leaves goes to the next ones. Its output is in a folder
 of the cache, which the command names. What is done is not done again: the same command goes on with
@@ -35,7 +36,6 @@ MINUTES = 30.0  # min; of all steps
 STEPS = {"tests": 4, "bench": 3, "paper": 12, "ship": 11}  # shares of the time, in this order
 PAPER_MODELS = ("P", "PNP")
 PAPER_RUNS = 2 * len(PAPER_MODELS)  # with pitch known and unknown
-SHIP = ("-m", "training.ship")  # with its options
 GRACE_S = 20  # s that a step has to end by itself
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 
@@ -48,6 +48,7 @@ class Steps:
         folder: Made if missing.
         minutes: Of all steps.
         scale: Of the paper's recipe; None for the largest that its time allows.
+        recordings: What the network for real drums learns from; only the last step needs them.
 
     Raises:
         ValueError: The scale is not allowed.
@@ -56,6 +57,7 @@ class Steps:
     folder: Path
     minutes: float
     scale: float | None = None
+    recordings: Path | None = None
 
     def __post_init__(self):
         if self.scale is not None and not SMALLEST <= self.scale <= 1:
@@ -73,7 +75,8 @@ class Steps:
         if name == "bench":
             return [["-m", "training.bench", "--device", device]]
         if name == "ship":
-            return [list(SHIP)]
+            model = self.folder / "live.onnx"
+            return [["-m", "training.ship", "--recordings", f"{self.recordings}", "-o", f"{model}"]]
         study = ["-m", "training.study", "--paper", "--scale", f"{self.paper_scale():g}"]
         study += ["--workers", str(cores())]
         return [[*study, "--model", model] for model in PAPER_MODELS]
@@ -181,14 +184,18 @@ def main(argv=None) -> None:
     parser = command.parser("training.gpu", __doc__)
     parser.add_argument("--minutes", type=float, default=MINUTES, help="of all; default 30")
     parser.add_argument("--scale", type=float, help="of the paper's recipe; default by its time")
+    parser.add_argument("--recordings", type=Path, help="folder that the network learns from")
     parser.add_argument("--only", choices=STEPS, help="run this step alone")
     parser.add_argument("--folder", type=Path, help="default: gpu in the cache folder")
     arguments = parser.parse_args(argv)
     if not arguments.minutes > 0:
         raise ValueError(f"minutes is {arguments.minutes}, allowed is above 0")
+    names = (arguments.only,) if arguments.only else tuple(STEPS)
+    if "ship" in names and arguments.recordings is None:
+        raise ValueError("the step ship needs --recordings FOLDER; or choose another with --only")
     folder = arguments.folder or cache_folder() / "gpu"
-    steps = Steps(folder, arguments.minutes, arguments.scale)
-    rows = run_all(steps, (arguments.only,) if arguments.only else tuple(STEPS))
+    steps = Steps(folder, arguments.minutes, arguments.scale, arguments.recordings)
+    rows = run_all(steps, names)
     print(f"\n{table(rows)}")
     if unfinished := [row["step"] for row in rows if not row["result"].startswith("done")]:
         raise ValueError(f"not done: {', '.join(unfinished)}; the same command goes on with them")

@@ -35,7 +35,7 @@ def table(monkeypatch):
 def test_what_is_done_is_not_done_again(table, tmp_path, monkeypatch, capsys):
     shares = {"paper": 1, "tests": 10, "bench": 10, "ship": 9}
     monkeypatch.setattr(gpu, "STEPS", shares)  # the endless one has a second
-    arguments = ["--folder", str(tmp_path), "--minutes", "0.5"]
+    arguments = ["--folder", str(tmp_path), "--minutes", "0.5", "--recordings", "drums"]
     assert gpu.main(arguments) == 2
     out, err = capsys.readouterr()
     assert [line.split("|")[2].strip() for line in out.splitlines()[-4:]] == [
@@ -71,7 +71,7 @@ from pathlib import Path
 from training import gpu
 gpu.Steps.commands = lambda self, name: [["-c", "import os, time; print(os.getpid(), flush=True); "
                                           "time.sleep(1000)"]]
-gpu.main(["--only", "ship", "--folder", sys.argv[1]])
+gpu.main(["--only", "ship", "--recordings", "drums", "--folder", sys.argv[1]])
 """
 
 
@@ -88,7 +88,7 @@ def test_a_killed_command_leaves_no_step_behind(table, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not psutil.wait_procs([step], timeout=20)[1]
-    assert gpu.main(["--only", "ship", "--folder", str(tmp_path)]) == 0
+    assert gpu.main(["--only", "ship", "--recordings", "drums", "--folder", str(tmp_path)]) == 0
     assert printed(tmp_path, "ship").endswith("made\n")
 
 
@@ -100,7 +100,7 @@ def test_a_killed_command_leaves_no_step_behind(table, tmp_path):
     ],
 )
 def test_a_wrong_option_is_one_sentence(arguments, sentence, tmp_path, capsys):
-    assert gpu.main([*arguments, "--folder", str(tmp_path / "gpu")]) == 2
+    assert gpu.main([*arguments, "--recordings", "drums", "--folder", str(tmp_path / "gpu")]) == 2
     assert capsys.readouterr().err == f"training.gpu: {sentence}\n"
     assert not (tmp_path / "gpu").exists()
 
@@ -129,3 +129,8 @@ def test_paces_are_measured(monkeypatch, tmp_path):
     monkeypatch.setattr(paper_scale, "BATCH", 4)
     study = PaperStudy(SMALLEST, tmp_path, workers=2)
     assert all(0 < seconds < 60 for seconds in paper_scale.measure(study, one_device("cpu")))
+
+
+def test_the_network_needs_recordings(capsys):
+    assert gpu.main(["--only", "ship"]) == 2
+    assert "the step ship needs --recordings FOLDER" in capsys.readouterr().err
