@@ -167,6 +167,15 @@ def test_each_way_to_degrade_has_a_strength_that_changes_nothing_much(curve):
     assert max(changes) > (1e-6 if curve.degrade is robustness.level else 0.01)
 
 
+def test_clean_and_augmented_stand_side_by_side():
+    rows = {
+        k: [{"parameter": "tau", "unit": "%", "MSE": m}] for k, m in (("clean", 1), ("dull", 2))
+    }
+    assert evaluate.side_by_side(rows, ("parameter", "unit")) == [
+        {"parameter": "tau", "unit": "%", "MSE, clean": 1, "MSE, dull": 2}
+    ]
+
+
 def test_what_refining_gains_on_sounds_whose_theta_is_known(
     tmp_path, capsys, monkeypatch, in_process
 ):
