@@ -121,11 +121,11 @@ def test_an_answer_for_a_kit_that_is_gone_is_dropped(process):
 
 
 def test_a_hit_that_cannot_be_matched_is_reported_and_the_next_one_is_matched(process):
-    def infer(features, network=process.encoder.infer):
-        process.encoder.infer = network  # only the first call fails
-        return TOM._replace(tau=float("nan"))
+    def nu(features, network=process.encoder.nu):
+        process.encoder.nu = network  # only the first call fails
+        return np.full((1, 5), np.nan), np.ones(1)
 
-    process.encoder.infer = infer
+    process.encoder.nu = nu
     clip = Clip(np.sin(np.arange(9600) / 40).astype(np.float32), 48000, 0.2, True)
     for hit in (1, 2):
         process.worker.submit(Job(hit, PAD, 0, "full", clip, time.monotonic()))

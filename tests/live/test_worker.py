@@ -146,13 +146,13 @@ def test_silence_is_reported_and_the_next_hit_is_matched(start):
 def test_each_job_fails_alone(start, monkeypatch, wrong):
     encoder = shipped_encoder()
 
-    def infer(features, network=encoder.infer):
-        monkeypatch.setattr(encoder, "infer", network)
+    def nu(features, network=encoder.nu):
+        monkeypatch.setattr(encoder, "nu", network)
         if isinstance(wrong, Exception):
             raise wrong
-        return TOM._replace(tau=wrong)
+        return np.full((1, 5), wrong), np.ones(1)
 
-    monkeypatch.setattr(encoder, "infer", infer)
+    monkeypatch.setattr(encoder, "nu", nu)
     worker, answers = start()
     worker.submit(job(0.1))
     failure = answers.get(timeout=60)

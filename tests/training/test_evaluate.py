@@ -183,11 +183,7 @@ def test_what_refining_gains_on_sounds_whose_theta_is_known(
     monkeypatch.setattr(confidence, "EFFORT", "live")
     assert confidence.main(["--count", "8", "--workers", "1"]) == 0
     output = capsys.readouterr().out
-    assert "8 sounds of each kind" in output
-    assert (
-        "| parameter | unit | median error, clean | MSE, clean | median error, augmented |"
-        in output
-    )
+    assert "8 clean sounds" in output and "8 augmented sounds" in output
     assert output.count("| omega | cents |") == 2
     assert len(list((tmp_path / "confidence").iterdir())) == 16
     assert confidence.main(["--count", "1"]) == 2
