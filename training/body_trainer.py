@@ -10,9 +10,9 @@ from training.batch_synth import to_device
 from training.bodies import Bodies, BodyShards
 from training.body_encoder import BodyEncoder
 from training.body_objective import BodyObjective
-from training.dataset import SHARD, ShardCache
+from training.dataset import ShardCache
 from training.mixed_shards import MixedShards
-from training.trainer import EVALUATION_BATCH, Trainer
+from training.trainer import Trainer
 
 
 class BodyTrainer(Trainer):
@@ -44,22 +44,11 @@ class BodyTrainer(Trainer):
         self.fabric.backward(loss)
         return loss.detach()
 
-    @torch.no_grad()
-    def evaluate(self, shard) -> torch.Tensor:
-        """Mean squared error in nu of the likeliest answers on a validation shard, and the loss.
-
-        Each process takes its part of the sounds, and gets the result of all: (2,), on the device.
-        """
-        self.model.eval()
-        rank, world, rows = self.fabric.global_rank, self.fabric.world_size, []
-        for batch in np.arange(SHARD).reshape(-1, EVALUATION_BATCH):
-            batch = to_device(batch[rank::world], self.fabric.device)
-            x, _, nu = self.inputs(shard, batch)
-            answers, _ = self.model.module.answers(x)
-            rows.append(
-                torch.stack([(answers[:, 0] - nu).square().mean(), self._loss(shard, batch)])
-            )
-        return self.fabric.all_reduce(torch.stack(rows).mean(0), reduce_op="mean")
+    def measure(self, shard, batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean squared error in nu of the likeliest answers for some sounds (batch,); the loss."""
+        x, _, nu = self.inputs(shard, batch)
+        answers, _ = self.model.module.answers(x)
+        return (answers[:, 0] - nu).square().mean(), self._loss(shard, batch)
 
     def _loss(self, shard, batch) -> torch.Tensor:
         """The loss of some sounds (batch,) of a shard."""

@@ -131,7 +131,7 @@ def _fabric(config: Config) -> Fabric:
     """Start the processes on their devices; ValueError where the machine lacks them."""
     keep_freed_memory()
     n = config.devices
-    if n > 1:
+    if n > 1 and config.infers == "theta":
         Objective(
             config, torch.device("cpu")
         )  # a missing file is reported once, not by each process

@@ -8,22 +8,18 @@ d^T M d is then the square of the log-CQT distance, to first order.
 import numpy as np
 import torch
 
-from matcher.matching.cost import EARLY, SMALLEST_PEAK
-from matcher.matching.features import DISTANCE, FLOOR, SAMPLE_RATE
+from matcher.matching.confirm import log_cqt_of_body
+from matcher.matching.cost import SMALLEST_PEAK
+from matcher.matching.features import DISTANCE
 from matcher.matching.inferred import N_INFERRED, drum_of_nu
-from matcher.matching.mode_power import mode_power
-from matcher.physics import drum
 
 STEP = 0.03  # nu, of secants
 UPPER = np.triu_indices(N_INFERRED)  # the order of the numbers of a triangle
 
 
-def log_cqt_of_body(nu: np.ndarray) -> np.ndarray:
-    """Log-CQT of a body (N_INFERRED,) with a peak of 1, by the power of its modes, (cells,)."""
-    drum_ = drum_of_nu(nu)
-    peak = np.abs(drum.render_body(drum_, SAMPLE_RATE, EARLY)).max()
-    power = mode_power(drum_, DISTANCE, DISTANCE.n_frames).ravel()
-    return np.log1p(np.sqrt(power) / (FLOOR * max(float(peak), SMALLEST_PEAK)))
+def log_cqt_at(nu: np.ndarray) -> np.ndarray:
+    """Log-CQT of a body (N_INFERRED,), estimated, (cells,)."""
+    return log_cqt_of_body(drum_of_nu(nu), DISTANCE, DISTANCE.n_frames).ravel()
 
 
 def metric_factor(nu: np.ndarray) -> np.ndarray:
@@ -35,13 +31,13 @@ def metric_factor(nu: np.ndarray) -> np.ndarray:
     Returns:
         In the order of UPPER, (45,) float32; zeros where nothing sounds.
     """
-    here = log_cqt_of_body(nu)
+    here = log_cqt_at(nu)
     columns = []
     for i in range(N_INFERRED):
         step = STEP if nu[i] + STEP <= 1 else -STEP
         there = np.array(nu, float)
         there[i] += step
-        columns.append((log_cqt_of_body(there) - here) / step)
+        columns.append((log_cqt_at(there) - here) / step)
     J = np.array(columns).T / max(float(np.linalg.norm(here)), SMALLEST_PEAK)  # (cells, 9)
     return np.linalg.qr(J, mode="r")[UPPER].astype(np.float32)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from matcher.matching.encoder import Encoder
-from matcher.matching.features import SAMPLE_RATE
 from matcher.matching.hear import Clip, analysed, hear
 from matcher.matching.match import match_file, twin_distance
 from training import hits, jobs, lines
@@ -78,7 +77,6 @@ def _hear(task: Task) -> dict:
     row["partial"] = lines.low_partial(x)
     row["answers"] = [(float(a.drum.theta.pitch_hz), a.probability) for a in heard.answers]
     row["first"] = next(i for i, a in enumerate(heard.answers) if a.drum == heard.drum)
-    row["samples"] = len(x) / SAMPLE_RATE
     return row
 
 

@@ -247,20 +247,23 @@ class Trainer:
 
     @torch.no_grad()
     def evaluate(self, shard) -> torch.Tensor:
-        """Mean squared error in nu on a validation shard; the undamped loss if DAMPED, else 0.
+        """What `measure` says of a validation shard, (2,) on the device.
 
-        Each process takes its part of the sounds, and gets the result of all: (2,), on the device.
+        Each process takes its part of the sounds, and gets the result of all.
         """
         self.model.eval()
         rank, world, rows = self.fabric.global_rank, self.fabric.world_size, []
         for batch in np.arange(SHARD).reshape(-1, EVALUATION_BATCH):
             batch = to_device(batch[rank::world], self.fabric.device)
-            nu_hat, nu = self.predict(shard, batch)
-            mse = (nu_hat - nu).square().mean()
-            damped = self.config.loss in DAMPED
-            loss = self.objective.watch(nu_hat, nu, batch) if damped else torch.zeros_like(mse)
-            rows.append(torch.stack([mse, loss]))
+            rows.append(torch.stack(self.measure(shard, batch)))
         return self.fabric.all_reduce(torch.stack(rows).mean(0), reduce_op="mean")
+
+    def measure(self, shard, batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean squared error in nu of some sounds (batch,); the undamped loss if DAMPED, else 0."""
+        nu_hat, nu = self.predict(shard, batch)
+        mse = (nu_hat - nu).square().mean()
+        damped = self.config.loss in DAMPED
+        return mse, self.objective.watch(nu_hat, nu, batch) if damped else torch.zeros_like(mse)
 
     def predict(self, shard, batch) -> tuple[torch.Tensor, torch.Tensor]:
         """What the encoder infers from sounds of a shard.

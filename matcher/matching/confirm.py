@@ -24,11 +24,11 @@ def first_confirmed(drums: list[Drum], x: np.ndarray, cqt: LogCqt) -> Drum:
     log_cqt, observed = x
     n_frames = int(np.count_nonzero(observed[0]))
     truth = log_cqt[:, :n_frames]
-    distances = [np.linalg.norm(_sketch(d, cqt, n_frames) - truth) for d in drums]
+    distances = [np.linalg.norm(log_cqt_of_body(d, cqt, n_frames) - truth) for d in drums]
     return drums[int(np.argmax(np.array(distances) <= LEEWAY * min(distances)))]
 
 
-def _sketch(drum_: Drum, cqt: LogCqt, n_frames: int) -> np.ndarray:
+def log_cqt_of_body(drum_: Drum, cqt: LogCqt, n_frames: int) -> np.ndarray:
     """Log-CQT of a drum's body with a peak of 1, by the power of its modes, (bins, n_frames)."""
     peak = np.abs(drum.render_body(drum_, SAMPLE_RATE, EARLY)).max()
     power = mode_power(drum_, cqt, n_frames)

@@ -53,14 +53,8 @@ def nu_of_drum(drum_: Drum) -> np.ndarray:
     return np.r_[vector[: len(Theta._fields)], struck]
 
 
-def drum_of_nu(nu: np.ndarray, theta: Theta | None = None) -> Drum:
-    """The drum of nu (N_INFERRED,), without an attack.
-
-    Args:
-        nu: (N_INFERRED,).
-        theta: In place of that of nu: what another preset's ranges make of its first five.
-    """
+def drum_of_nu(nu: np.ndarray) -> Drum:
+    """The drum of nu (N_INFERRED,), without an attack."""
     struck = [row.from_nu(value) for row, value in zip(STRUCK_ROWS, nu[len(Theta._fields) :])]
     vector = np.r_[nu[: len(Theta._fields)], struck]
-    drum_ = to_drum(np.clip(vector, LOW, HIGH))
-    return drum_ if theta is None else drum_._replace(theta=theta)
+    return to_drum(np.clip(vector, LOW, HIGH))

@@ -11,7 +11,7 @@ from training import mixed_shards
 from training.answers import Answers, find_answers, weight_of
 from training.bodies import BodyShards
 from training.dataset import Recipe, Shards, make_stroke
-from training.log_cqt_metric import full, log_cqt_of_body, metric_factor
+from training.log_cqt_metric import full, log_cqt_at, metric_factor
 from training.mixed_shards import MixedShards, variant
 
 BODY = nu_of_drum(Drum(TOM, (0.3, 0.2), 900.0, 0.1))
@@ -41,10 +41,10 @@ def test_a_shard_holds_the_bodies_of_its_sounds(few):
 def test_the_metric_predicts_how_far_the_log_cqt_moves():
     """Secants of 0.03, so that a step of that size along one number is predicted well."""
     M = full(torch.from_numpy(metric_factor(BODY)[None]))[0].numpy()
-    here = log_cqt_of_body(BODY)
+    here = log_cqt_at(BODY)
     for i in range(9):
         there = BODY + 0.03 * np.eye(9)[i]
-        moved = np.linalg.norm(log_cqt_of_body(there) - here) / np.linalg.norm(here)
+        moved = np.linalg.norm(log_cqt_at(there) - here) / np.linalg.norm(here)
         assert np.sqrt(0.03**2 * M[i, i]) == pytest.approx(moved, rel=1e-3)
 
 
