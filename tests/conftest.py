@@ -11,6 +11,7 @@ from matcher.physics import drum
 from matcher.physics.drum import Drum
 from matcher.physics.theta import LIVE, PRESETS, Theta
 
+SOUND = ("live", "e2e")  # folders of tests that start sound servers, one at a time
 DATA = Path(__file__).parent / "data"
 TOM = Theta(2 * np.pi * 110, 0.3, 0.05, 0.03, 0.7)
 
@@ -28,7 +29,11 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave the slow tests out, unless all are wanted or files are named."""
+    """Keep together what shares fixtures or a sound server; leave the slow tests out, mostly."""
+    for item in items:
+        folder = item.path.parent.name
+        group = "sound" if folder in SOUND else f"{folder}/{item.path.name}"
+        item.add_marker(pytest.mark.xdist_group(group))
     named = any(Path(argument.split("::")[0]).is_file() for argument in config.args)
     if config.getoption("--all") or config.getoption("--long") or named:
         return

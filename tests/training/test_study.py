@@ -71,7 +71,7 @@ def test_results_of_what_is_there(small):
 
 def test_figures_of_what_is_there(small, tmp_path):
     finish(small, "P", np.linspace(1, 3, 100))
-    finish(small, "PNP", np.linspace(1, 2, 100))
+    finish(small, "clipped PNP", np.linspace(1, 2, 100))
     quantiles = {
         name: [[0.5, 1, 2, 0.3]] * len(metric_quality.STEPS) for name in metric_quality.METRICS
     }
@@ -84,9 +84,12 @@ def test_figures_of_what_is_there(small, tmp_path):
 
 
 def test_the_distances_of_a_figure_are_those_measured():
-    measured = {"unknown": {"P": (2.0, 0.1), "PNP": (1.5, 0.05)}, "known": {"PNP": (1.0, 0.02)}}
+    measured = {
+        "unknown": {"P": (2.0, 0.1), "clipped PNP": (1.5, 0.05)},
+        "known": {"clipped PNP": (1.0, 0.02)},
+    }
     (axes,) = figures.distances(measured, "JTFS").axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["P", "PNP"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["P", "clipped PNP"]
     drawn = [container.lines[0].get_xdata().tolist() for container in axes.containers]
     assert drawn == [[2.0, 1.5], [1.0]]
     (bars,) = axes.containers[0].lines[2]
