@@ -8,7 +8,7 @@ from matcher.matching.mode_power import mode_power
 from matcher.physics import drum
 from matcher.physics.drum import Drum
 
-LEEWAY = 1.1  # times the nearest answer's distance: what counts as confirmed
+LEEWAY = 1.2  # times the nearest answer's distance: what counts as confirmed
 
 
 def first_confirmed(drums: list[Drum], x: np.ndarray, cqt: LogCqt) -> Drum:
