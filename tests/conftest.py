@@ -28,6 +28,7 @@ def pytest_addoption(parser):
     parser.addoption("--drums", type=Path, default=DATA, help="folder of recordings with hits.csv")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config, items):
     """Keep together what shares fixtures or a sound server; leave the slow tests out, mostly."""
     for item in items:
