@@ -11,7 +11,7 @@ from matcher.physics import drum
 from matcher.physics.drum import Drum
 from matcher.physics.theta import LIVE, PRESETS, Theta
 
-SOUND = ("live", "e2e")  # folders of tests that start sound servers, one at a time
+SOUND = ("tests/live/", "tests/e2e/")  # of tests that start sound servers, one at a time
 DATA = Path(__file__).parent / "data"
 TOM = Theta(2 * np.pi * 110, 0.3, 0.05, 0.03, 0.7)
 
@@ -28,13 +28,21 @@ def pytest_addoption(parser):
     parser.addoption("--drums", type=Path, default=DATA, help="folder of recordings with hits.csv")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With several processes, one of them takes all tests of a file, and all that start servers."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.split("::")[0]
+            return "sound" if file.startswith(SOUND) else file
+
+    return ByFile(config, log)
+
+
 def pytest_collection_modifyitems(config, items):
-    """Keep together what shares fixtures or a sound server; leave the slow tests out, mostly."""
-    for item in items:
-        folder = item.path.parent.name
-        group = "sound" if folder in SOUND else f"{folder}/{item.path.name}"
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Leave the slow tests out, unless all are wanted or files are named."""
     named = any(Path(argument.split("::")[0]).is_file() for argument in config.args)
     if config.getoption("--all") or config.getoption("--long") or named:
         return
