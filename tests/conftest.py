@@ -44,11 +44,12 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_collection_modifyitems(config, items):
     """Leave the slow tests out, unless all are wanted or files are named."""
     named = any(Path(argument.split("::")[0]).is_file() for argument in config.args)
-    if config.getoption("--all") or config.getoption("--long") or named:
+    if config.getoption("--long"):
         return
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    config.hook.pytest_deselected(items=slow)
-    items[:] = [item for item in items if item not in set(slow)]
+    skipped = ["long"] if config.getoption("--all") or named else ["long", "slow"]
+    left_out = [item for item in items if any(map(item.get_closest_marker, skipped))]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
 
 
 def pytest_runtest_setup(item):
@@ -58,6 +59,12 @@ def pytest_runtest_setup(item):
 
         if not torch.cuda.is_available():
             pytest.skip("no CUDA here")
+
+
+@pytest.fixture
+def kills(request) -> int:
+    """How often a process is killed in one test."""
+    return 5 if request.config.getoption("--long") else 2
 
 
 @pytest.fixture(scope="session")

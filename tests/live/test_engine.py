@@ -32,7 +32,7 @@ from matcher.physics.parameters import PARAMETERS
 from tests.conftest import TOM
 
 
-def wait_for(engine, kind, seconds: float = 20.0):
+def wait_for(engine, kind, seconds: float = 60.0):
     """The next event of a class."""
     end = time.monotonic() + seconds
     while True:

@@ -62,14 +62,14 @@ def uninterrupted(cache):
 
 
 @pytest.mark.slow
-def test_killed_five_times_and_resumed_it_ends_the_same(cache, uninterrupted):
+def test_killed_some_times_and_resumed_it_ends_the_same(cache, uninterrupted, kills):
     environment = os.environ | {"DRUM_MATCHER_CACHE": str(cache)}
     run, dice = cache / "killed", random.Random(10)
-    for kill in range(6):
+    for kill in range(kills + 1):
         done = epochs(run)
         arguments = ["--resume"] if done else ["--config", cache / "tiny.json"]
         process = subprocess.Popen(command(run, *arguments), env=environment)
-        if kill == 5:
+        if kill == kills:
             assert process.wait() == 0
         else:
             while epochs(run) == done:

@@ -51,7 +51,7 @@ def test_coefficients_are_those_of_the_reference(jtfs, reference, signal, F, nam
             assert error <= allowed
 
 
-@pytest.mark.parametrize("count", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [2, pytest.param(20, marks=pytest.mark.long)])
 def test_tangents_are_slopes(phi64, count):
     nu, preset = sounds("paper", count, seed=40)
     worst = 0.0

@@ -63,9 +63,9 @@ def table_of(folder) -> bytes:
 
 
 @pytest.mark.slow
-def test_killed_five_times_the_table_is_the_same(uninterrupted, tmp_path):
+def test_killed_some_times_the_table_is_the_same(uninterrupted, tmp_path, kills):
     dice, kept = random.Random(3), {}
-    for _ in range(5):
+    for _ in range(kills):
         process = make(tmp_path, wait=False)
         while process.poll() is None and len(shards(tmp_path)) <= len(kept):
             time.sleep(0.05)
@@ -104,7 +104,7 @@ def test_a_damaged_shard_is_made_again_and_no_other(uninterrupted, tmp_path):
     assert table_of(tmp_path) == table_of(uninterrupted)
 
 
-@pytest.mark.parametrize("count", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [2, pytest.param(20, marks=pytest.mark.long)])
 def test_m_is_that_of_differences(phi64, count):
     preset, worst = PRESETS["paper"], 0.0
     for nu in draw(count, seed=70):
