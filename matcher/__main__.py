@@ -2,12 +2,16 @@
 
 import json
 import os
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 # read when numpy loads: on a busy machine a second thread costs a match far more than it gains
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the rest loads: no traceback
 
 from matcher.checks import check_range
 from matcher.command_line import make_parser
@@ -233,4 +237,6 @@ def main(argv=None) -> int:
 
 
 if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())
