@@ -46,7 +46,7 @@ LOSSES = {
     "clipped PNP, table": PNP,
     "P, and the metric's time": FRESH,
 }
-# Runs at unknown pitch alone: PNP and the network of Phi with one setting changed.
+# Runs at unknown pitch alone: clipped PNP and the network of Phi with one setting changed.
 VARIANTS = {
     "clipped PNP, constant lambda": PNP
     | ANY_SOUND
