@@ -54,7 +54,7 @@ STAGES = (
     Stage("pnp", BODY | {"loss": "pnp", "learning_rate": 3e-4, "epochs": 12}, after="p"),
     Stage(
         "recordings",
-        BODY | {"loss": "pnp", "learning_rate": 3e-4, "epochs": 24, "answers": FOUND},
+        BODY | {"loss": "pnp", "learning_rate": 3e-4, "epochs": 8, "answers": FOUND},
         after="pnp",
     ),
 )
