@@ -10,7 +10,7 @@ from PyQt6.QtCore import QLockFile, QStandardPaths
 
 from gui.theme import CHOICES, TEXT_SCALES
 from matcher.live.detector import Settings
-from matcher.live.devices import check_block
+from matcher.live.devices import check_block, check_channel
 from matcher.live.protocol import MODES, Setup
 from matcher.physics.parameters import find
 from matcher.recording import save_atomically
@@ -21,7 +21,7 @@ COPIES = 9  # processes that may run at once, each with its own recovery file
 
 @dataclass(frozen=True)
 class Preferences:
-    """All that is remembered. Devices are names; "" is the system's own."""
+    """All that is remembered. Devices are keys (devices.Device.key); "" is the system's own."""
 
     theme: str = "system"
     text_scale: int = 100  # percent
@@ -29,6 +29,10 @@ class Preferences:
     output: str = ""
     midi_in: tuple[str, ...] = ()  # parts of names; every port where there is none
     block: int = 0
+    input_channel: int = 0  # from 0
+    output_channel: int = 0  # the left one of two, from 0
+    exclusive: bool = False  # as of Setup, as is the next one
+    asio: bool = True
     mode: str = "match"
     master_db: float = -6.0
     input_gain_db: float = 0.0
@@ -46,6 +50,8 @@ class Preferences:
                 detection[name] = getattr(Settings(**{name: value}), name)
         changes = {
             "input": self.input or None, "output": self.output or None, "block": self.block,
+            "input_channel": self.input_channel, "output_channel": self.output_channel,
+            "exclusive": self.exclusive, "asio": self.asio,
             "midi_in": tuple(self.midi_in), "mode": self.mode, "output_gain_db": self.master_db,
             "input_gain_db": self.input_gain_db, "settings": Settings(**detection),
             "controllers": _controllers(self.controllers),
@@ -119,9 +125,9 @@ def _allowed(name: str, value) -> bool:
         return value in MODES
     if name == "text_scale":
         return TEXT_SCALES[0] <= value <= TEXT_SCALES[1]
-    if name == "block":
+    if name in ("block", "input_channel", "output_channel"):
         with contextlib.suppress(ValueError):
-            check_block(value)
+            check_block(value) if name == "block" else check_channel(name, value)
             return True
         return False
     if name in ("midi_in", "recent"):

@@ -50,6 +50,10 @@ DEMO = Path(__file__).parent / "demo.drumkit"
 AUTOSAVE_MS = 300  # ms after an edit that it is written: not at each step of a knob
 WAV_RATE = 44100  # Hz of exported sounds, which every sampler takes
 WAV_PEAK = 0.99  # of full scale: loud, and nothing clips
+# fields of Preferences that choose devices, and are those of Setup
+DEVICES = (
+    "input", "output", "input_channel", "output_channel", "block", "exclusive", "asio", "midi_in",
+)  # fmt: skip
 CANDIDATE_VELOCITY = 0.8  # velocity at which a picked drum is played: a firm hit
 
 
@@ -73,7 +77,7 @@ class Session(QObject):
         self.editor, self.link, self.preferences = editor, link, remembered
         self.document = editor.document
         self.learning = ""  # what the next controller or note is for
-        self._missing = {"audio": "", "midi": ""}  # a sentence for each, or none
+        self._missing = {"audio": "", "input": "", "midi": ""}  # a sentence for each, or none
         self._files = Background(self)
         self._files.done.connect(self._take_match)
         self._finding = Background(self, newest_only=True)
@@ -212,8 +216,10 @@ class Session(QObject):
                 self.tell("note", calibrated(event))
                 self._remember_detection()
             case Ready():
+                self._missing["audio"] = ""
                 none = "there is no input: connect a microphone to match drums"
-                self._tell_missing("audio", none if event.input is None else "")
+                none = self._missing["input"] or none
+                self._tell_missing("input", none if event.input is None else "")
             case DeviceChanged():
                 self._tell_device(event)
             case Failed():
@@ -240,12 +246,13 @@ class Session(QObject):
     def _tell_device(self, event: DeviceChanged) -> None:
         if event.state == "lost":
             again = f"{event.name} is gone; it is opened again when it is back"
-            self._tell_missing("audio", again)
+            self._tell_missing(event.system, again)
         else:
-            self._tell_missing(event.system, event.name if event.state == "missing" else "")
+            wrong = event.state in ("missing", "silent")
+            self._tell_missing(event.system, event.name if wrong else "")
 
     def _tell_missing(self, what: str, sentence: str) -> None:
-        """Tell what is missing of audio and MIDI; sentence: empty where `what` is not missing."""
+        """Tell what is missing of output, input and MIDI; sentence: empty where nothing is."""
         self._missing[what] = sentence
         if sentences := [missing for missing in self._missing.values() if missing]:
             rescan = lambda: self.link.send(Rescan())  # noqa: E731
@@ -368,10 +375,14 @@ class Session(QObject):
 
     def apply_preferences(self, wanted: Preferences) -> None:
         """Use the devices chosen, and remember them, the theme and the text size."""
-        names = ("input", "output", "block", "midi_in")
         before = self.preferences
-        self.remember(**{name: getattr(wanted, name) for name in ("theme", "text_scale", *names)})
-        changes = {n: getattr(wanted, n) for n in names if getattr(wanted, n) != getattr(before, n)}
+        if wanted.input != before.input:  # another device has other channels
+            wanted = replace(wanted, input_channel=0)
+        if wanted.output != before.output:
+            wanted = replace(wanted, output_channel=0)
+        self.remember(**{name: getattr(wanted, name) for name in ("theme", "text_scale", *DEVICES)})
+        changes = {n: getattr(wanted, n) for n in DEVICES}
+        changes = {n: value for n, value in changes.items() if value != getattr(before, n)}
         for name in changes.keys() & {"input", "output"}:
             changes[name] = changes[name] or None  # the system's own
         if changes:

@@ -98,9 +98,9 @@ class Window(QMainWindow):
 
     def _device_names(self) -> tuple[list[str], list[str]]:
         found = self.session.link.devices()
-        inputs = dict.fromkeys(d.name for d in found if d.channels_in > 0)
-        outputs = dict.fromkeys(d.name for d in found if d.channels_out > 0)
-        return list(inputs), list(outputs)
+        inputs = [device.key for device in found if device.channels_in > 0]
+        outputs = [device.key for device in found if device.channels_out > 0]
+        return inputs, outputs
 
     def _tell(self, message: Message) -> None:
         """Show a message; a note without a button does not hide an error or what is missing."""
@@ -135,19 +135,22 @@ class Window(QMainWindow):
 
     def _settings(self) -> None:
         dialog = PreferencesDialog(self.session.preferences, self)
-        ports = self.session.link.snapshot().get("midi", [])
-        dialog.show_devices(*self._device_names(), ports)
+        self._offer_devices(dialog)
         dialog.changed.connect(self._apply)
         dialog.rescan.connect(lambda: self.session.link.send(Rescan()))
 
         def look(event):
             if isinstance(event, (Ready, DeviceChanged)):
-                ports = self.session.link.snapshot().get("midi", [])
-                dialog.show_devices(*self._device_names(), ports)
+                self._offer_devices(dialog)
 
         self.session.link.happened.connect(look)
         dialog.exec()
         self.session.link.happened.disconnect(look)
+
+    def _offer_devices(self, dialog: PreferencesDialog) -> None:
+        snapshot = self.session.link.snapshot()
+        dialog.show_devices(*self._device_names(), snapshot.get("midi", []))
+        dialog.show_output_channels(snapshot.get("output_channels", 0))
 
     def _apply(self, wanted: Preferences) -> None:
         before = self.session.preferences
@@ -164,7 +167,10 @@ class Window(QMainWindow):
         self._arrange()
 
     def _choose_input(self, name: str) -> None:
-        self.session.apply_preferences(replace(self.session.preferences, input=name))
+        self._apply(replace(self.session.preferences, input=name))
+
+    def _choose_channel(self, channel: int) -> None:
+        self._apply(replace(self.session.preferences, input_channel=channel))
 
     def _monitor(self) -> None:
         if self.monitor is None:
@@ -238,6 +244,7 @@ class Window(QMainWindow):
         link.failed.connect(self.status.show_no_sound)
         link.snapshots.connect(self._take_snapshots)
         self.input.input_chosen.connect(self._choose_input)
+        self.input.channel_chosen.connect(self._choose_channel)
         self.comparison.play.connect(session.audition)
         self.comparison.find_candidates.connect(session.find_candidates)
         self.comparison.find_candidates.connect(self.comparison.show_finding)

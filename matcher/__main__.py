@@ -128,6 +128,10 @@ def _devices(arguments) -> None:
     from matcher.live import devices, midi
 
     audio, ports, missing = [], [], []
+    devices.use_asio(arguments.asio)
+    if arguments.levels:
+        _levels(arguments)
+        return
     try:
         audio = devices.list_devices()
         if not audio:
@@ -139,20 +143,40 @@ def _devices(arguments) -> None:
     except ValueError as error:
         missing.append(str(error))
     if arguments.json:
-        rows = [device._asdict() for device in audio]
+        rows = [device._asdict() | {"key": device.key} for device in audio]
         print(json.dumps({"audio": rows, "midi_in": ports, "missing": missing}, indent=2))
         return
     for device in audio:
         delays = [device.latency_in_s, device.latency_out_s]
         known = " / ".join("?" if d is None else f"{1e3 * d:.1f}" for d in delays)
         print(
-            f"{device.number:>3}  {device.name} ({device.api}): {device.channels_in} in, "
+            f"{device.number:>3}  {device.key}: {device.channels_in} in, "
             f"{device.channels_out} out, {device.sample_rate:g} Hz, {known} ms in / out"
         )
     for port in ports:
         print(f"MIDI {port}")
     for sentence in missing:
         print(sentence)
+
+
+def _levels(arguments) -> None:
+    """Print the level of each channel of an input."""
+    from math import log10
+
+    from matcher.live import devices
+    from matcher.live.stream import measure_levels
+
+    choice = devices.choose(devices.list_devices(), arguments.input, None)
+    if choice.input is None:
+        raise ValueError(choice.problem or "no input; connect a microphone")
+    peaks = measure_levels(choice.input)
+    if arguments.json:
+        print(json.dumps({"input": choice.input.key, "peaks": peaks}, indent=2))
+        return
+    print(choice.input.key)
+    for number, peak in enumerate(peaks, 1):
+        level = f"{20 * log10(peak):.1f} dB" if peak > 0 else "silent to the last bit"
+        print(f"  channel {number}: {level}")
 
 
 def _live(arguments) -> None:
@@ -168,7 +192,9 @@ def _live(arguments) -> None:
     for problem in dropped:
         print(f"drum-matcher: {arguments.kit}: {problem}", file=sys.stderr)
     setup = protocol.Setup(
-        input=arguments.input, output=arguments.output, midi_in=tuple(arguments.midi_in),
+        input=arguments.input, output=arguments.output,
+        input_channel=arguments.input_channel - 1, output_channel=arguments.output_channel - 1,
+        exclusive=arguments.exclusive, asio=arguments.asio, midi_in=tuple(arguments.midi_in),
         block=arguments.block, model=arguments.model or SHIPPED, mode=arguments.mode,
         armed=arguments.pad - 1, controllers=dict(map(_control, arguments.control)),
         refine=arguments.refine,
@@ -176,9 +202,18 @@ def _live(arguments) -> None:
     with Engine(protocol.State(setup, kit)) as engine, suppress(KeyboardInterrupt):
         while True:
             event = engine.events.get()
-            if isinstance(event, protocol.Ready) and arguments.listen:
+            if arguments.listen and _begins_input(event):
                 engine.send(protocol.Calibrate())
             print(json.dumps(event.to_json()) if arguments.json else sentence(event), flush=True)
+
+
+def _begins_input(event) -> bool:
+    """Whether an event of the engine says that there is an input from now on."""
+    from matcher.live.protocol import DeviceChanged, Ready
+
+    if isinstance(event, DeviceChanged):
+        return event.system == "input" and event.state == "found"
+    return isinstance(event, Ready) and event.input is not None
 
 
 def _control(text: str) -> tuple[int, str]:

@@ -143,8 +143,17 @@ def _add_live(commands) -> argparse.ArgumentParser:
     for name in ("input", "output"):
         live.add_argument(
             f"--{name}", metavar="X",
-            help=f"audio {name}: number or part of the name of a device; default: the system's",
+            help=f"audio {name}: name as `devices` prints it, a part of it, or a device's number; "
+            "default: the system's",
         )  # fmt: skip
+    live.add_argument("--input-channel", type=int, default=1, metavar="N",
+                      help="channel of the input that the drum is on; default 1")  # fmt: skip
+    live.add_argument("--output-channel", type=int, default=1, metavar="N",
+                      help="left one of the two channels of the output to play on; default 1"
+                      )  # fmt: skip
+    live.add_argument("--exclusive", action="store_true",
+                      help="Windows: leave the devices to no other program (WASAPI)")  # fmt: skip
+    _add_asio(live)
     live.add_argument("--midi-in", action="append", default=[], metavar="X",
                       help="part of a MIDI port's name; repeat for more; default: all")  # fmt: skip
     live.add_argument("--block", type=int, default=0, metavar="N",
@@ -174,6 +183,11 @@ def _add_devices(commands) -> argparse.ArgumentParser:
         "devices", help="list audio devices and MIDI inputs",
         description="List audio devices and MIDI inputs.", **_FORM,
     )  # fmt: skip
+    devices.add_argument("--levels", action="store_true",
+                         help="record for 3 s and print the level of each channel of the input: "
+                         "hit the drum meanwhile")  # fmt: skip
+    devices.add_argument("--input", metavar="X", help="input whose levels are wanted, as for live")
+    _add_asio(devices)
     devices.add_argument("--json", action="store_true", help="print them as JSON")
     return devices
 
@@ -186,6 +200,12 @@ def _add_bench(commands) -> argparse.ArgumentParser:
     )  # fmt: skip
     bench.add_argument("--json", action="store_true", help="print the figures as JSON")
     return bench
+
+
+def _add_asio(command) -> None:
+    command.add_argument("--asio", action=argparse.BooleanOptionalAction, default=True,
+                         help="Windows: offer devices with ASIO drivers; default: yes"
+                         )  # fmt: skip
 
 
 def _add_model(command) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -261,6 +262,20 @@ def test_without_audio_one_sentence_says_so_and_the_libraries_are_quiet(monkeypa
     found = json.loads(done.stdout)
     assert set(found) == {"audio", "midi_in", "missing"}
     assert bool(found["audio"]) or any("audio" in sentence for sentence in found["missing"])
+
+
+def test_a_portaudio_that_does_not_start_is_said_in_one_sentence(tmp_path):
+    (tmp_path / "sounddevice.py").write_text(
+        "class PortAudioError(Exception): pass\n"
+        "raise PortAudioError('Error initializing PortAudio: Unanticipated host error', -9999)\n"
+    )
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "matcher", "devices"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": paths}
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no audio: PortAudio does not start: Error initializing PortAudio" in done.stdout
 
 
 @pytest.mark.parametrize("control", ["20", "x=tau", "20=loudness", "=tau"])

@@ -23,6 +23,7 @@ from matcher.live.protocol import (
 GAIN_DB = (-20.0, 40.0)  # dB, least and most: from line level to a quiet microphone
 SYSTEM = "The system's own"
 LISTEN = "Listen: set up for me"
+LEVELS_S = 0.2  # s between two levels of each channel: slow enough to be read
 # name of Settings: word, unit, what it is
 KNOBS = {
     "threshold_db": ("Threshold", "dB", "The level of the quietest hit that counts."),
@@ -32,14 +33,21 @@ KNOBS = {
 }
 
 
+def _channel_text(index: int, peak: float) -> str:
+    level = f"{20 * np.log10(peak):.0f} dB" if peak > 1e-6 else "silent"
+    return f"Input {index + 1}: {level}"
+
+
 class InputPanel(QWidget):
     """Input, level, trace, and the knobs of detection.
 
     Signals:
-        input_chosen: name of a device, "" for the system's own.
+        input_chosen: key of a device, "" for the system's own.
+        channel_chosen: the one of its channels that is recorded, from 0.
     """
 
     input_chosen = pyqtSignal(str)
+    channel_chosen = pyqtSignal(int)
 
     def __init__(self, session: Session):
         super().__init__()
@@ -49,6 +57,13 @@ class InputPanel(QWidget):
         self.source.setToolTip("The microphone or trigger on the drum")
         self.source.setMinimumContentsLength(14)
         self.source.activated.connect(self._choose)
+        self.channel = QComboBox()
+        self.channel.setAccessibleName("Input channel")
+        self.channel.setToolTip("Hit the drum: the channel whose level jumps is the one")
+        self.channel.activated.connect(self.channel_chosen)
+        self.channel.hide()
+        self._levels: list[float] = []  # peak of each channel since they were shown
+        self._next_levels_s = 0.0  # time of a snapshot
         self.meter = Meter("Input level")
         self.set_up = QPushButton(LISTEN)
         self.set_up.setToolTip("Hit the drum four times: gain, threshold, sensitivity and mask "
@@ -90,6 +105,24 @@ class InputPanel(QWidget):
         for snapshot in snapshots:
             if snapshot["running"]:
                 self.trace.extend(snapshot["trace"])
+                self._take_levels(snapshot)
+
+    def _take_levels(self, snapshot: dict) -> None:
+        """Show the level of each channel, where there are several, some times a second."""
+        peaks = snapshot["channel_peaks"]
+        if len(peaks) != len(self._levels):
+            self._levels = [0.0] * len(peaks)
+            self.channel.clear()
+            self.channel.addItems(map(_channel_text, range(len(peaks)), peaks))
+            self.channel.setCurrentIndex(self.session.editor.setup.input_channel)
+            self.channel.setVisible(len(peaks) > 1)
+        self._levels = list(map(max, self._levels, peaks))
+        if snapshot["time_s"] < self._next_levels_s or len(peaks) < 2:
+            return
+        self._next_levels_s = snapshot["time_s"] + LEVELS_S
+        for i, peak in enumerate(self._levels):
+            self.channel.setItemText(i, _channel_text(i, peak))
+        self._levels = [0.0] * len(peaks)
 
     def take(self, event) -> None:
         """Show what an event of the engine says about hits."""
@@ -136,7 +169,13 @@ class InputPanel(QWidget):
         row = QHBoxLayout()
         source = label("IN", of="recorded")
         source.setBuddy(self.source)
-        for widget, stretch in ((source, 0), (self.source, 2), (self.meter, 3), (self.set_up, 0)):
+        for widget, stretch in (
+            (source, 0),
+            (self.source, 2),
+            (self.channel, 1),
+            (self.meter, 3),
+            (self.set_up, 0),
+        ):
             row.addWidget(widget, stretch)
         layout.addLayout(row, 0, 0)
         layout.addWidget(self.trace, 1, 0)

@@ -1,9 +1,11 @@
 """The dialog of devices, theme and text size."""
 
+import sys
 from dataclasses import replace
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
@@ -19,6 +21,7 @@ from gui.panels.input import SYSTEM
 from gui.preferences import Preferences
 from gui.theme import CHOICES, TEXT_SCALES
 
+WINDOWS = sys.platform == "win32"  # where WASAPI and ASIO are on offer
 BLOCKS = (0, 16, 32, 64, 128, 256, 512, 1024, 2048)  # frames on offer; 0: the driver's own
 
 
@@ -37,7 +40,18 @@ class PreferencesDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Settings")
         self.preferences = preferences
-        self.input, self.output, self.block, self.theme = (QComboBox() for _ in range(4))
+        self.input, self.output, self.output_channel, self.block, self.theme = (
+            QComboBox() for _ in range(5)
+        )
+        self.output_channel.setToolTip("The two channels of the output that the pads play on")
+        self.exclusive = self._switch(
+            "exclusive", "Leave the devices to no other program",
+            "Exclusive mode of WASAPI: sound comes sooner, and other programs are silent",
+        )  # fmt: skip
+        self.asio = self._switch(
+            "asio", "Offer devices with ASIO drivers",
+            "Turn it off where a driver disturbs the start; sound begins anew",
+        )  # fmt: skip
         self.text_scale = QSpinBox()
         self.text_scale.setRange(*TEXT_SCALES)
         self.text_scale.setSingleStep(25)
@@ -53,7 +67,7 @@ class PreferencesDialog(QDialog):
             self.theme.addItem(text, choice)
         self.block.setCurrentIndex(max(0, self.block.findData(preferences.block)))
         self.theme.setCurrentIndex(self.theme.findData(preferences.theme))
-        for name in ("input", "output", "block", "theme"):
+        for name in ("input", "output", "output_channel", "block", "theme"):
             box = getattr(self, name)
             box.activated.connect(lambda i, n=name, b=box: self._set(**{n: b.itemData(i)}))
         self.midi = QListWidget()
@@ -67,7 +81,9 @@ class PreferencesDialog(QDialog):
         again.clicked.connect(self.rescan)
         form = QFormLayout()
         for text, widget in (
-            ("Input", self.input), ("Output", self.output), ("Block", self.block),
+            ("Input", self.input), ("Output", self.output),
+            ("Output channels", self.output_channel), ("Block", self.block),
+            *((("WASAPI", self.exclusive), ("ASIO", self.asio)) if WINDOWS else ()),
             ("MIDI inputs", self.midi), ("", again), ("Theme", self.theme),
             ("Text size", self.text_scale),
         ):  # fmt: skip
@@ -101,11 +117,29 @@ class PreferencesDialog(QDialog):
             self.midi.addItem(item)
         self.midi.blockSignals(False)
 
+    def show_output_channels(self, n: int) -> None:
+        """Offer the pairs of an output of n channels; 0: not known."""
+        box, chosen = self.output_channel, self.preferences.output_channel
+        box.clear()
+        for first in range(0, max(n, chosen + 1, 1), 2):
+            alone = first + 1 == n
+            box.addItem(f"{first + 1}" if alone else f"{first + 1} and {first + 2}", first)
+        box.setCurrentIndex(max(0, box.findData(chosen)))
+
+    def _switch(self, name: str, text: str, tip: str) -> QCheckBox:
+        box = QCheckBox(text)
+        box.setToolTip(tip)
+        box.setChecked(getattr(self.preferences, name))
+        box.toggled.connect(lambda on: self._set(**{name: on}))
+        return box
+
     def _choose_midi(self) -> None:
         items = [self.midi.item(i) for i in range(self.midi.count())]
         chosen = [i.text() for i in items if i.checkState() == Qt.CheckState.Checked]
         self._set(midi_in=tuple(chosen))
 
     def _set(self, **changes) -> None:
+        if "output" in changes:  # another device has other channels
+            changes["output_channel"] = 0
         self.preferences = replace(self.preferences, **changes)
         self.changed.emit(self.preferences)

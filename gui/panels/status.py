@@ -15,7 +15,7 @@ from PyQt6.QtWidgets import (
 from gui.controls import em, label, panel_in
 from gui.panels.pad_button import midi_note_name
 from matcher.live.protocol import ControllerMoved, DeviceChanged, NotePlayed, Ready
-from matcher.live.report import turned
+from matcher.live.report import counted, turned
 
 N_MESSAGES = 64  # MIDI messages in the monitor: as many as the engine keeps
 
@@ -161,9 +161,11 @@ class StatusBar(QWidget):
             return
         rate = snapshot["sample_rate"]
         frames = self._block or round(snapshot["seconds"] * rate / max(1, snapshot["blocks"]))
+        drop_outs = snapshot["underflows"] + snapshot["overflows"]
+        wrong = counted(snapshot | {"drop_outs": 0})
         self.numbers.setText(
             f"{frames} frames, {1e3 * frames / rate:.1f} ms   "
             f"load {100 * snapshot['load']:.0f} %   "
-            f"drop-outs {snapshot['underflows'] + snapshot['overflows']}   "
-            f"voices {snapshot['voices']}"
+            f"drop-outs {drop_outs}   voices {snapshot['voices']}"
+            + (f"   {wrong}" if wrong else "")
         )

@@ -190,7 +190,7 @@ def _callback_us(n_voices: int, drum: Drum) -> dict:
     state = native.make_state(RATE, 2, 2)
     record = state[0]
     pool = record["pool"]
-    record["detecting"] = 1
+    record["capture"]["detecting"] = 1
     for i in range(n_voices):
         pad = i % len(pool["pads"])
         slot = pad * programs.SLOTS

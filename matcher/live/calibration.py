@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matcher.live import callback as native
-from matcher.live import detector
+from matcher.live import capture, detector
 from matcher.live.detector import Settings
 from matcher.matching import onset
 
@@ -120,7 +119,7 @@ class Calibration:
         """The input since the calibration began, once it is complete.
 
         Args:
-            record: the callback's STATE.
+            record: the input's CAPTURE.
             sample_rate: of its stream, Hz.
 
         Returns:
@@ -131,9 +130,9 @@ class Calibration:
             return None
         self._next_look = now + self.LOOK_S
         frames = int(record["time"]) - self._began
-        longest = min(self.LONGEST_S * sample_rate, 0.9 * native.INPUT_RING)
+        longest = min(self.LONGEST_S * sample_rate, 0.9 * capture.INPUT_RING)
         gain = float(record["input_gain"])
-        x = native.received(record, self._began, self._began + frames) / gain
+        x = capture.received(record, self._began, self._began + frames) / gain
         onsets = hits_in(x, sample_rate)
         rested = bool(onsets) and len(x) - onsets[-1] > self.REST_S * sample_rate
         return x if frames >= longest or (len(onsets) >= self.HITS and rested) else None

@@ -1,56 +1,50 @@
-"""The native audio callback: PortAudio's C callback in Numba, and the memory it shares with Python.
+"""The native audio callbacks, PortAudio's in Numba, and the memory that they share with Python.
 
 Nothing here waits for the interpreter. What Python wants comes in through a ring of COMMANDs, what
-happened goes out through a ring of EVENTs; each has one writer and one reader, and an index is
-published behind a sequentially consistent fence. The input is kept in a ring that Python copies
-clips from.
+happened goes out through rings of EVENTs; each has one writer and one reader, and an index is
+published behind a sequentially consistent fence.
+
+Where input and output are one device, one callback does both. Where they are two, each has its own,
+which touches its own part of STATE; only triggers cross (matcher.live.triggers).
 """
 
 import ctypes
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 from numba import carray, cfunc, from_dtype, types
 
-from matcher.compiled import fence, memory_fence, native
-from matcher.live import detector, jack_notes, output, voices
-from matcher.live.clock import make_clock
+from matcher.compiled import fence, native
+from matcher.live import capture, detector, events, jack_notes, output, triggers, voices
+from matcher.live.clock import make_clock, make_thread_number
+from matcher.live.denormals import BITS, control, set_control
+from matcher.live.events import EVENTS, QUEUE, REFUSED, STRUCK, Event, tell
+from matcher.live.frame_clock import FRAME_CLOCK, start
 
-INPUT_RING = 2**20  # samples of input that are kept: 22 s at 48 kHz, 5.5 s at 192 kHz
-QUEUE = 1024  # commands or events that can wait: more than a second of the densest MIDI
 AUDITIONED = 2**20  # samples of a recording that is played, at most
-MARKS = 64  # hits and ends of hits in one block: far more than a mask time lets through
 LONGEST_BLOCK = voices.BLOCK  # frames
 GROW_S = 0.0005  # s of the ramp to a velocity that has grown: no click, and no delay
-LOUDEST_IN = 8.0  # of full scale, above which an input sample is taken as an error
 
 STRIKE, PROGRAM, SILENCE, AUDITION, POSITION = range(5)  # commands
-HIT, IGNORED, STRUCK, REFUSED = range(4)  # events
 
 COMMAND = np.dtype(
     [("time", np.int64), ("kind", np.int64), ("pad", np.int64), ("slot", np.int64),
      ("amount", np.float64), ("tag", np.int64)],
     align=True,
 )  # fmt: skip
-EVENT = np.dtype(
-    [("time", np.int64), ("kind", np.int64), ("pad", np.int64), ("reason", np.int64),
-     ("level", np.float64), ("tag", np.int64)],
-    align=True,
-)  # fmt: skip
 STATE = np.dtype(
     [
         ("pool", voices.POOL),
-        ("detector", detector.DETECTOR),
-        ("input", np.float32, INPUT_RING),
+        ("capture", capture.CAPTURE),
         ("commands", COMMAND, QUEUE),
-        ("events", EVENT, QUEUE),
-        *((name, np.int64) for name in ("commands_in", "commands_out", "events_in", "events_out")),
+        ("commands_in", np.int64),
+        ("commands_out", np.int64),
+        *EVENTS,
         # settings
-        *((name, np.int64) for name in ("channels_in", "channels_out", "input_channel")),
-        ("input_gain", np.float64),
+        ("two_clocks", np.int64),  # 1: the input has a stream of its own
+        ("channels_out", np.int64),
+        ("output_channel", np.int64),  # the left one of the two that are played to
         ("output_gain", np.float64),
-        ("detecting", np.int64),  # 1: hits are looked for
         ("armed", np.int64),  # the pad that a hit plays, below 0 none
         ("auditions", np.float32, (2, AUDITIONED)),  # recordings to play: one while one is written
         ("audition_at", np.int64, 2),  # sample of each that comes next
@@ -67,39 +61,33 @@ STATE = np.dtype(
         ("cycle", np.int64),  # JACK's frame at which its cycle began, and frames played since
         ("cycle_played", np.int64),
         ("growing", np.int64),  # voice of a hit whose velocity is not known yet, below 0 none
-        ("own", np.float64),  # power of what we play, for as long as the room may hold it
         ("left", np.float32, LONGEST_BLOCK),
         ("right", np.float32, LONGEST_BLOCK),
-        ("marks", np.int64, (MARKS, 2)),
+        # where there are two clocks, in ns of the monotonic one
+        ("called", np.int64),  # when the callback was called
+        ("frames", FRAME_CLOCK),
+        ("frames_before", np.int64),  # of the block before
+        ("block_at", np.float64),  # when the next frame is due
+        ("longest_block", np.float64),  # of the last blocks
+        ("delay", np.float64),  # from the input of a hit to its sound, without the devices' own
         # counters
         *(
             (name, np.int64)
-            for name in ("blocks", "underflows", "overflows", "dropped", "bad_samples", "limited")
+            for name in ("blocks", "underflows", "overflows", "bad_samples", "limited")
         ),
         ("busy_ns", np.int64),  # spent in the callback
         ("worst_ns", np.int64),  # in its longest call since Python last set it to 0
         ("clock", np.int64, 2),  # memory that the clock works in
-        ("input_peak", np.float64),  # since Python last set it to 0
-        ("output_peak", np.float64),
+        ("thread", np.int64),  # the system's number of the thread that calls it, 0: unknown
+        ("output_peak", np.float64),  # since Python last set it to 0
     ],
     align=True,
 )
 INPUT_UNDERFLOW, INPUT_OVERFLOW, OUTPUT_UNDERFLOW, OUTPUT_OVERFLOW = 1, 2, 4, 8  # of PortAudio
 
 
-class Event(NamedTuple):
-    """What happened in the callback."""
-
-    time: int  # frame of the hit's onset or of the strike, counted from the stream's start
-    kind: int  # HIT, IGNORED, STRUCK or REFUSED
-    pad: int
-    reason: int  # index in detector.REASONS, where it was IGNORED
-    level: float  # peak of a hit, force of a strike
-    tag: int  # that of the command
-
-
 def make_state(sample_rate: float, channels_in: int, channels_out: int, settings=None):
-    """All that the callback needs.
+    """All that the callbacks need.
 
     Args:
         sample_rate: Hz.
@@ -107,16 +95,18 @@ def make_state(sample_rate: float, channels_in: int, channels_out: int, settings
         settings: detector.Settings; None: the default ones.
 
     Returns:
-        (1,) STATE, in which nothing sounds.
+        (1,) STATE, in which nothing sounds. It is that of one stream: where the input gets one of
+        its own, capture.prepare and `two_clocks` say so.
     """
     state = np.zeros(1, STATE)
     record = state[0]
     record["pool"] = voices.make_pool(sample_rate)[0]
-    detector.configure(record["detector"], settings or detector.Settings(), sample_rate)
-    record["channels_in"], record["channels_out"] = channels_in, channels_out
-    record["input_channel"] = record["armed"] = record["growing"] = record["pad_of"] = -1
+    capture.prepare(record["capture"], sample_rate, channels_in, settings or detector.Settings())
+    record["channels_out"] = channels_out
+    record["armed"] = record["growing"] = record["pad_of"] = -1
     record["position_cc"] = record["position"] = -1
-    record["input_gain"] = record["output_gain"] = 1
+    record["output_gain"] = 1
+    start(record["frames"], sample_rate)
     return state
 
 
@@ -146,121 +136,83 @@ def send(state, time, kind, pad, slot, amount, tag):
 
 
 def receive(record) -> list[Event]:
-    """What has happened since the last call, called from Python; record: of STATE."""
-    first, last = int(record["events_out"]), int(record["events_in"])
-    memory_fence()
-    rows = record["events"][np.arange(first, last) % QUEUE]  # a copy
-    memory_fence()
-    record["events_out"] = last
-    return [Event(*row) for row in rows.tolist()]
+    """From Python: what has happened since the last call at the input, then at the output.
 
-
-def received(record, start: int, stop: int) -> np.ndarray:
-    """From Python: a copy of the input from one frame to another, (frames,) after its gain."""
-    return record["input"][np.arange(start, stop) % INPUT_RING]
+    Frames of HIT and IGNORED are those of the input, frames of STRUCK and REFUSED of the output.
+    """
+    return events.receive(record["capture"]) + events.receive(record)
 
 
 @native
 def process(state, x, out):
-    """One block, of any length.
+    """One block of the output, of any length, and of the input where they are one stream.
 
     Args:
-        state: record of STATE.
-        x: (frames, channels_in) float32, the input.
+        state: record of STATE; where there are two clocks, `called` is set.
+        x: (frames, channels) float32, the input; of no channels where it has another stream.
         out: (frames, channels_out) float32, which is written.
     """
     fence()  # the block before is counted before this one reads `midi`: detach_midi relies on it
     midi = state.midi  # once: Python may set it to 0 at any time
     if midi != 0:
         jack_notes.follow_cycle(state, midi)
-    start = 0
-    while start < out.shape[0]:
-        stop = min(start + LONGEST_BLOCK, out.shape[0])
-        _process(state, midi, x[start:stop], out[start:stop])
-        start = stop
+    if state.two_clocks:
+        triggers.begin_block(state, out.shape[0])
+    begin = 0
+    while begin < out.shape[0]:
+        end = min(begin + LONGEST_BLOCK, out.shape[0])
+        if x.shape[1] > 0:
+            capture.take(state.capture, x[begin:end], float(state.time), 1.0)
+        _play(state, midi, out[begin:end])
+        begin = end
     fence()
     state.blocks += 1
 
 
 @native
-def _process(state, midi, x, out):
+def _play(state, midi, out):
     n = out.shape[0]
     left, right = state.left[:n], state.right[:n]
     for t in range(n):
         left[t] = right[t] = 0
-    n_marks = _take_input(state, x) if state.channels_in > 0 else 0
-    at, mark = 0, 0
+    at = 0
     while True:
         due, offset = _next_command(state, n)
         played, strikes = jack_notes.next_note(state, midi, n)
-        hit = state.marks[mark, 0] if mark < n_marks else n
-        until = min(hit, offset, played)
+        hit, triggered = triggers.next_trigger(state, n)
+        until = max(at, min(hit, offset, played))
         if until > at:
             voices.render(state.pool, left[at:until], right[at:until])
             at = until
-        if due and offset == until:
-            _obey(state, offset)
-        elif strikes and played == until:
-            _play_note(state, midi, played)
-        elif mark < n_marks:
-            _grow(state, state.marks[mark, 1], hit)
-            mark += 1
+        if due and offset <= until:
+            _obey(state, until)
+        elif strikes and played <= until:
+            _play_note(state, midi, until)
+        elif triggered:
+            _follow_hit(state, until)
         else:
             break
-    if state.growing >= 0:
-        voices.grow_strike(
-            state.pool, state.growing, _hit_gain(state, state.detector.peak), _ramp(state)
-        )
     output.add_auditions(state, left, right)
     output.write_output(state, left, right, out)
     state.time += n
+    state.block_at += n * state.frames.step
     state.cycle_played += n
 
 
 @native
-def _take_input(state, x):
-    """Keep the input and look for hits; fills marks (offset, kind of detector.feed), returns n."""
-    n_marks, channel, gain = 0, state.input_channel, state.input_gain
-    d = state.detector
-    d.time = state.time  # its own count stands still while no hits are looked for
-    peak = state.input_peak
-    for t in range(x.shape[0]):
-        value = 0.0
-        if channel >= 0:
-            value = float(x[t, channel])
-        else:
-            for c in range(x.shape[1]):
-                value += x[t, c]
-            value /= x.shape[1]
-        value *= gain
-        if not (abs(value) <= LOUDEST_IN):  # NaN as well
-            state.bad_samples += 1
-            value = 0.0
-        peak = max(peak, abs(value))
-        state.input[(state.time + t) % INPUT_RING] = value
-        if state.detecting == 0:
-            continue
-        kind = detector.feed(d, value, state.own)
-        if kind == detector.IGNORED:
-            _tell(state, d.onset, IGNORED, -1, d.reason, d.peak, 0)
-        elif kind != detector.NOTHING and n_marks < MARKS:
-            state.marks[n_marks, 0], state.marks[n_marks, 1] = t, kind
-            n_marks += 1
-            if kind == detector.ENDED:
-                _tell(state, d.onset, HIT, state.armed, 0, d.peak, 0)
-    state.input_peak = peak
-    return n_marks
-
-
-@native
-def _grow(state, kind, offset):
-    """Begin or end the strike that a hit triggers."""
-    gain = _hit_gain(state, state.detector.peak)
-    if kind == detector.BEGAN and state.armed >= 0:
-        state.growing = voices.begin_strike(state.pool, state.armed, gain)
+def _follow_hit(state, offset):
+    """Begin, raise or end the strike that a hit triggers."""
+    kind, peak = triggers.take(state.capture)
+    gain = _hit_gain(state, peak)
+    if kind == triggers.BEGAN:
+        state.growing = -1
+        if state.armed >= 0:
+            state.growing = voices.begin_strike(state.pool, state.armed, gain)
         if state.growing >= 0:
-            _tell(state, state.time + offset, STRUCK, state.armed, 0, gain, -1)
-    elif kind == detector.ENDED and state.growing >= 0:
+            tell(state, state.time + offset, STRUCK, state.armed, 0, gain, -1)
+    elif state.growing >= 0 and kind == triggers.GREW:
+        voices.grow_strike(state.pool, state.growing, gain, _ramp(state))
+    elif state.growing >= 0:
         voices.end_strike(state.pool, state.growing, gain, _ramp(state))
         state.growing = -1
 
@@ -335,41 +287,68 @@ def _strike(state, pad, velocity, offset, tag):
         state.pool.pads[pad].position, state.position = state.position, -1.0
     gain = voices.velocity_to_gain(state.pool.pads[pad].curve, velocity)
     struck = gain > 0 and voices.strike(state.pool, pad, gain)
-    _tell(state, state.time + offset, STRUCK if struck else REFUSED, pad, 0, gain, tag)
-
-
-@native
-def _tell(state, time, kind, pad, reason, level, tag):
-    if state.events_in - state.events_out >= QUEUE:
-        state.dropped += 1
-        return
-    event = state.events[state.events_in % QUEUE]
-    event.time, event.kind, event.pad, event.reason = time, kind, pad, reason
-    event.level, event.tag = level, tag
-    fence()
-    state.events_in += 1
+    tell(state, state.time + offset, STRUCK if struck else REFUSED, pad, 0, gain, tag)
 
 
 @cache
 def make_callback():
-    """PortAudio's callback, compiled once: `address` is the C function, user data one STATE."""
-    now_ns = make_clock()
-    c_long = types.uint64 if ctypes.sizeof(ctypes.c_ulong) == 8 else types.uint32
-    floats = types.CPointer(types.float32)
-    state_type = types.CPointer(from_dtype(STATE))
+    """PortAudio's callback of a stream that plays, compiled once; user data is one STATE.
 
-    @cfunc(types.int32(floats, floats, c_long, types.voidptr, c_long, state_type))
+    Its `address` is the C function.
+    """
+    now_ns, thread_number = make_clock(), make_thread_number()
+
+    @cfunc(types.int32(*_parameters()))
     def callback(inputs, outputs, n, time_info, flags, data):
         state = carray(data, 1)[0]
         began = now_ns(state.clock)
+        before = control()
+        set_control(before | BITS)
+        if state.thread == 0:
+            state.thread = thread_number()
+        state.called = began
         state.underflows += (flags & (INPUT_UNDERFLOW | OUTPUT_UNDERFLOW)) != 0
         state.overflows += (flags & (INPUT_OVERFLOW | OUTPUT_OVERFLOW)) != 0
-        x = carray(inputs, (np.int64(n), state.channels_in))
+        channels = 0 if state.two_clocks else state.capture.channels
+        x = carray(inputs, (np.int64(n), channels))
         out = carray(outputs, (np.int64(n), state.channels_out))
         process(state, x, out)
+        set_control(before)
         took = now_ns(state.clock) - began
         state.busy_ns += took
         state.worst_ns = max(state.worst_ns, took)
         return 0
 
     return callback
+
+
+@cache
+def make_input_callback():
+    """PortAudio's callback of a stream that only records, as `make_callback`."""
+    now_ns, thread_number = make_clock(), make_thread_number()
+
+    @cfunc(types.int32(*_parameters()))
+    def callback(inputs, outputs, n, time_info, flags, data):
+        c = carray(data, 1)[0].capture
+        began = now_ns(c.clock)
+        before = control()
+        set_control(before | BITS)
+        if c.thread == 0:
+            c.thread = thread_number()
+        c.underflows += (flags & INPUT_UNDERFLOW) != 0
+        c.overflows += (flags & INPUT_OVERFLOW) != 0
+        capture.process(c, carray(inputs, (np.int64(n), c.channels)), began)
+        set_control(before)
+        took = now_ns(c.clock) - began
+        c.busy_ns += took
+        c.worst_ns = max(c.worst_ns, took)
+        return 0
+
+    return callback
+
+
+def _parameters() -> tuple:
+    """Types of PaStreamCallback's parameters; its frame count and flags are C unsigned long."""
+    c_long = types.uint64 if ctypes.sizeof(ctypes.c_ulong) == 8 else types.uint32
+    floats = types.CPointer(types.float32)
+    return floats, floats, c_long, types.voidptr, c_long, types.CPointer(from_dtype(STATE))

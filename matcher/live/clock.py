@@ -1,4 +1,4 @@
-"""A monotonic clock that compiled code reads by itself."""
+"""What compiled code asks the system for by itself: a monotonic clock, the number of its thread."""
 
 import ctypes
 import sys
@@ -38,3 +38,21 @@ def _windows_clock() -> Callable:
         return seconds * 1_000_000_000 + ticks * 1_000_000_000 // frequency
 
     return now_ns
+
+
+def make_thread_number() -> Callable:
+    """A compiled function: the system's number of the calling thread, 0 where it is not known."""
+    gettid = getattr(ctypes.CDLL(None), "gettid", None) if sys.platform == "linux" else None
+    if gettid is None:
+        return njit(_no_number)
+    gettid.argtypes, gettid.restype = [], ctypes.c_int
+
+    @njit(error_model="numpy")
+    def thread_number():
+        return gettid()
+
+    return thread_number
+
+
+def _no_number() -> int:
+    return 0

@@ -1,24 +1,32 @@
-"""Audio devices: list them, find them by name, stream by the native callback, notice a loss.
+"""Audio devices: list them, choose two of them, recognise them when they come back.
 
-PortAudio is loaded when first needed; without it everything else of Drum matcher works. Its `stop`
-and `close` hang for ever once a JACK server has died, so a stream is only ever closed in a thread
-that nobody waits for longer than CLOSE_S.
+PortAudio is loaded when first needed; without it everything else of Drum matcher works. Its errors
+become sentences here and in live.stream.
 """
 
-import threading
-import time
+import contextlib
+import os
+import re
+import sys
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
 
-from matcher.live import callback as native
 from matcher.live.quiet_libraries import quiet_libraries
 
 LONGEST_LATENCY_S = 5.0  # s above which PortAudio reports nonsense
-LOST_S = 0.8  # s without a callback after which a stream counts as lost
-CLOSE_S = 1.0  # s after which closing is given up: PortAudio may hang
-APIS = ("ASIO", "JACK", "Core Audio", "WASAPI", "WDM-KS", "ALSA", "DirectSound", "MME")
+APIS = ("JACK", "Core Audio", "ASIO", "WASAPI", "WDM-KS", "ALSA", "DirectSound", "MME")
+ASIO = "ASIO"  # takes an interface for itself alone, so it is used only where it is asked for
 BLOCKS = (0, 16, 2048)  # frames; 0: the driver's own choice, else from 16 to 2048
+CHANNELS = 64  # of a device: as many as can be chosen
+HARDWARE = re.compile(r",? ?\(?hw:\d+(,\d+)*\)?")  # ALSA's numbers change as devices come and go
+LOOPBACK = re.compile(  # inputs that carry what the machine plays
+    r"loopback|monitor of|\.monitor|stereo mix|what u hear|wave out mix|blackhole|soundflower|"
+    r"cable output",
+    re.IGNORECASE,
+)
+BUSY = -9985  # PortAudio's code of a device that another program has
 
 
 class Device(NamedTuple):
@@ -32,12 +40,43 @@ class Device(NamedTuple):
     sample_rate: float  # Hz, its own
     latency_in_s: float | None  # None where unknown
     latency_out_s: float | None
+    is_default_in: bool = False  # its API's own choice
+    is_default_out: bool = False
+    ordinal: int = 1  # among the devices of the same API and plain name
+
+    @property
+    def plain_name(self) -> str:
+        """Its name without the number that the system gave it."""
+        return HARDWARE.sub("", self.name).strip(" -:") or self.name
+
+    @property
+    def key(self) -> str:
+        """What it is remembered by: name, API, and which one it is where there are several."""
+        return f"{self.plain_name} ({self.api})" + f" {self.ordinal}" * (self.ordinal > 1)
 
 
-def _portaudio():
+class Choice(NamedTuple):
+    """The devices to open."""
+
+    input: Device | None
+    output: Device | None
+    problem: str  # why the input that is wanted is not there; empty where there is none or it is
+
+
+def use_asio(wanted: bool) -> None:
+    """Say whether ASIO drivers are loaded on Windows; only before PortAudio is first needed."""
+    if sys.platform == "win32" and wanted:
+        os.environ["SD_ENABLE_ASIO"] = "1"
+    else:
+        os.environ.pop("SD_ENABLE_ASIO", None)
+
+
+def portaudio():
+    """The sounddevice module. Raises ValueError where PortAudio is missing or does not start."""
     quiet_libraries()
     try:
-        import sounddevice
+        with as_sentence("no audio: PortAudio does not start"):
+            import sounddevice
     except (ImportError, OSError) as error:
         raise ValueError(
             "no audio: the PortAudio library is missing; on Debian and Ubuntu it comes with "
@@ -46,152 +85,140 @@ def _portaudio():
     return sounddevice
 
 
+@contextlib.contextmanager
+def as_sentence(what: str):
+    """Raise a PortAudioError of this context as a ValueError that begins with `what`."""
+    try:
+        yield
+    except Exception as error:
+        # where PortAudio does not start, there is no module whose class could be named
+        if type(error).__name__ != "PortAudioError":
+            raise
+        why = str(error.args[0]) if error.args else "an unknown error"
+        if BUSY in error.args:
+            why = "another program is using it, or it was unplugged"
+        raise ValueError(f"{what}: {why}") from error
+
+
 def rescan() -> None:
     """Look for devices again, which PortAudio does not by itself; no stream may be open."""
-    sounddevice = _portaudio()
-    sounddevice._terminate()
-    sounddevice._initialize()
+    sounddevice = portaudio()
+    with as_sentence("no audio: PortAudio does not start again"):
+        while sounddevice._initialized:  # 0 where it failed to start before
+            sounddevice._terminate()
+        sounddevice._initialize()
 
 
 def list_devices() -> list[Device]:
-    """All devices, in PortAudio's order. Raises ValueError where PortAudio is missing."""
-    sounddevice = _portaudio()
-    apis = [api["name"] for api in sounddevice.query_hostapis()]
-    return [
-        Device(
-            number, row["name"], apis[row["hostapi"]],
+    """All devices, in PortAudio's order. Raises ValueError where PortAudio fails."""
+    sounddevice = portaudio()
+    with as_sentence("audio devices cannot be listed"):
+        apis, rows = sounddevice.query_hostapis(), sounddevice.query_devices()
+    found, equals = [], Counter()
+    for number, row in enumerate(rows):
+        api = apis[row["hostapi"]]
+        device = Device(
+            number, row["name"], api["name"],
             row["max_input_channels"], row["max_output_channels"], row["default_samplerate"],
-            _sane(row["default_low_input_latency"]), _sane(row["default_low_output_latency"]),
-        )
-        for number, row in enumerate(sounddevice.query_devices())
-    ]  # fmt: skip
+            sane(row["default_low_input_latency"]), sane(row["default_low_output_latency"]),
+            number == api["default_input_device"], number == api["default_output_device"],
+        )  # fmt: skip
+        equals[device.key] += 1
+        found.append(device._replace(ordinal=equals[device.key]))
+    return found
 
 
-def find_pair(source: str | int | None, output: str | int | None) -> tuple:
-    """Find the input and the output device, both of one sound system.
-
-    Where several systems offer a device, the fastest system is taken.
+def choose(found: list[Device], source: str | int | None, output: str | int | None) -> Choice:
+    """Choose the input and the output, of one API where that is possible.
 
     Args:
-        source: number or part of the name of the input; None: the system's own.
-        output: of the output, likewise.
+        found: all devices.
+        source: the input: its key, its number or a part of its name; None: the system's own, but
+            no loopback.
+        output: the output, likewise.
 
     Returns:
-        Two Devices; None for one that is not named and does not exist.
+        The devices. An input that is not there takes nothing from the output.
 
     Raises:
-        ValueError: no device or several fit; the message names those that exist.
+        ValueError: the output that is wanted is not there, or several fit.
     """
-    found, near = {}, None
-    # what is named decides on which system the other one is
-    for kind, wanted in sorted((("output", output), ("input", source)), key=lambda w: w[1] is None):
-        found[kind] = _find(wanted, kind, near)
-        near = near or (found[kind] and found[kind].api)
-    recorded, played = found["input"], found["output"]
-    if recorded and played and recorded.api != played.api:
-        if source is not None:
-            raise ValueError(
-                f"input {recorded.name} is on {recorded.api} and output {played.name} on "
-                f"{played.api}; choose two of one system"
-            )
-        recorded = None  # nobody asked for it
-    return recorded, played
+    problem, recorded = "", None
+    try:
+        recorded = _find(found, source, "in", None) if source is not None else None
+    except ValueError as error:
+        problem = str(error)
+    near = recorded.api if recorded is not None else None
+    played = _find(found, output, "out", near)
+    if source is None:
+        recorded = _find(found, None, "in", played and played.api)
+    return Choice(recorded, played, problem)
 
 
-def _find(wanted: str | int | None, kind: str, near: str | None) -> Device | None:
-    """The device of a kind that is wanted, of API `near` where there is a choice."""
-    usable = [d for d in list_devices() if getattr(d, f"channels_{kind[:-3]}") > 0]
-    usable.sort(key=lambda d: (d.api != near, _rank(d.api)))
+def better(
+    found: list[Device], opened: list[Device], source: str | int | None, output: str | int | None
+) -> tuple[str, ...]:
+    """What would be opened now in place of what is open: keys, or none where it is fine as it is.
+
+    Args:
+        found: all devices that another process sees, from which those open here may be hidden.
+        opened: the devices that are open here.
+        source, output: as for `choose`.
+    """
+    seen = {device.key for device in found}
+    hidden = [device for device in opened if device.key not in seen]
+    try:
+        choice = choose([*found, *hidden], source, output)
+    except ValueError:
+        return ()
+    keys = {device.key for device in opened}
+    others = []
+    for kind, wanted, device in (("in", source, choice.input), ("out", output, choice.output)):
+        # the system's own may seem to be another one only because it is hidden
+        sure = wanted is not None or not any(getattr(d, f"channels_{kind}") > 0 for d in hidden)
+        if device is not None and device.key not in keys and sure:
+            others.append(device.key)
+    return tuple(others)
+
+
+def _find(found: list[Device], wanted: str | int | None, kind: str, near: str | None):
+    """The device of a kind, "in" or "out", of API `near` where there is a choice; None: none."""
+    usable = [device for device in found if getattr(device, f"channels_{kind}") > 0]
+    usable.sort(key=lambda device: (device.api != near, _rank(device.api)))
     if wanted is None:
-        own = _portaudio().query_hostapis()
-        own = {api["name"]: api[f"default_{kind}_device"] for api in own}
-        usable.sort(key=lambda d: (d.api != near, _rank(d.api), d.number != own[d.api]))
-        return usable[0] if usable else None
-    names = ", ".join(f"{d.number} {d.name}" for d in sorted(usable)) or "none"
-    if isinstance(wanted, int) or str(wanted).isdecimal():
-        fit = [d for d in usable if d.number == int(wanted)]
-    else:
-        fit = [d for d in usable if str(wanted).lower() in d.name.lower()]
-        fit = [d for d in fit if d.name.lower() == str(wanted).lower()] or fit
-        fit = [d for d in fit if d.api == fit[0].api]
+        own = [device for device in usable if kind == "out" or not LOOPBACK.search(device.name)]
+        own.sort(
+            key=lambda device: (
+                device.api != near, ASIO in device.api, _rank(device.api),
+                not getattr(device, f"is_default_{kind}"),
+            )
+        )  # fmt: skip
+        return own[0] if own else None
+    fit = _fitting(usable, str(wanted))
     if len(fit) != 1:
         many = "several devices fit" if fit else "there is no such device"
-        raise ValueError(f"{kind} is {wanted!r}: {many}; allowed is one of: {names}")
+        names = ", ".join(f"{d.number} {d.key}" for d in sorted(usable)) or "none"
+        name = {"in": "input", "out": "output"}[kind]
+        raise ValueError(f"{name} is {wanted!r}: {many}; allowed is one of: {names}")
     return fit[0]
+
+
+def _fitting(usable: list[Device], wanted: str) -> list[Device]:
+    """Those that are meant by a key, a number or a part of a name."""
+    if fit := [device for device in usable if device.key == wanted]:
+        return fit
+    if wanted.isdecimal():
+        return [device for device in usable if device.number == int(wanted)]
+    part, plain = wanted.lower(), HARDWARE.sub("", wanted).strip(" -:").lower()
+    fit = [device for device in usable if part in device.name.lower()]
+    fit = fit or [device for device in usable if plain and plain in device.plain_name.lower()]
+    fit = [d for d in fit if part in (d.name.lower(), d.plain_name.lower())] or fit
+    return [device for device in fit if device.api == fit[0].api]
 
 
 def _rank(api: str) -> int:
     """The place of an API in APIS, which is by how soon they play."""
     return next((i for i, name in enumerate(APIS) if name in api), len(APIS))
-
-
-class Stream:
-    """An open stream whose audio callback runs.
-
-    Args:
-        input_device: None: it only plays.
-        output_device: its rate is that of the stream.
-        block: frames; 0: the driver's own choice.
-
-    Attributes:
-        state: (1,) callback.STATE.
-        sample_rate: Hz.
-
-    Raises:
-        ValueError: the block is not allowed or the devices cannot be opened.
-    """
-
-    def __init__(self, input_device: Device | None, output_device: Device, block: int = 0):
-        check_block(block)
-        sounddevice = _portaudio()
-        self.input, self.output, self.block = input_device, output_device, block
-        self.sample_rate = float(output_device.sample_rate)
-        channels_in = min(input_device.channels_in, 32) if input_device else 0
-        channels_out = min(output_device.channels_out, 2)
-        self.state = native.make_state(self.sample_rate, channels_in, channels_out)
-        self._callback = native.make_callback()
-        ffi = sounddevice._ffi
-        kind, device, channels = "output", output_device.number, channels_out
-        if input_device is not None:
-            kind = "duplex"
-            device, channels = (input_device.number, device), (channels_in, channels)
-        try:
-            self._stream = sounddevice._StreamBase(
-                kind=kind,
-                samplerate=self.sample_rate,
-                blocksize=block,
-                device=device,
-                channels=channels,
-                dtype="float32",
-                latency="low",
-                callback=ffi.cast("PaStreamCallback *", self._callback.address),
-                userdata=ffi.cast("void *", self.state.ctypes.data),
-            )
-            self._stream.start()
-        except sounddevice.PortAudioError as error:
-            raise ValueError(f"{output_device.name} cannot be opened: {error}") from error
-        self._seen, self._seen_at = -1, time.monotonic()
-
-    @property
-    def latency_s(self) -> tuple[float | None, float | None]:
-        """Latency of input and output in s, None where unknown."""
-        latency = self._stream.latency
-        both = latency if isinstance(latency, tuple) else (None, latency)
-        return tuple(_sane(value) for value in both)
-
-    def alive(self) -> bool:
-        """False once no callback has come for LOST_S; to be asked several times a second."""
-        blocks, now = int(self.state["blocks"][0]), time.monotonic()
-        if blocks != self._seen:
-            self._seen, self._seen_at = blocks, now
-        return now - self._seen_at < LOST_S
-
-    def close(self) -> bool:
-        """Stop and close; False where PortAudio hangs: only a new process helps then."""
-        thread = threading.Thread(target=self._stream.close, daemon=True)
-        thread.start()
-        thread.join(CLOSE_S)
-        return not thread.is_alive()
 
 
 def check_block(block: int) -> None:
@@ -201,6 +228,13 @@ def check_block(block: int) -> None:
         raise ValueError(f"block is {block}, allowed is {own} (the driver's) or {low} to {high}")
 
 
-def _sane(latency) -> float | None:
+def check_channel(name: str, channel: int) -> None:
+    """Raise ValueError where a channel, counted from 0, cannot be that of a device."""
+    if not 0 <= channel < CHANNELS:
+        raise ValueError(f"{name} is {channel + 1}, allowed is 1 to {CHANNELS}")
+
+
+def sane(latency) -> float | None:
+    """A latency that PortAudio reports, s; None where it is nonsense."""
     known = latency is not None and np.isfinite(latency) and 0 <= latency <= LONGEST_LATENCY_S
     return float(latency) if known else None

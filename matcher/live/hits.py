@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from matcher.live import callback as native
+from matcher.live import capture
 from matcher.live.worker import Job
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE
 from matcher.matching.hear import Clip
@@ -60,7 +60,7 @@ class Hits:
         """Submit each hit whose next part was received.
 
         Args:
-            record: the callback's STATE.
+            record: the input's CAPTURE.
             sample_rate: of its stream, Hz.
         """
         now = int(record["time"])
@@ -73,7 +73,7 @@ class Hits:
             ended = hit.end is not None and hit.end <= last  # by another hit
             final = ended or hit.part == len(PARTS_S) - 1
             if stop - hit.onset >= SHORTEST * sample_rate:
-                samples = native.received(record, hit.onset, stop)
+                samples = capture.received(record, hit.onset, stop)
                 observed_s = (min(stop, last) - hit.onset) / sample_rate
                 received_at = time.monotonic() - (now - min(stop, last)) / sample_rate
                 part = "full" if final else f"{round(1e3 * PARTS_S[hit.part])} ms"

@@ -40,24 +40,26 @@ def add_auditions(state, left, right):
 
 @native
 def write_output(state, left, right, out):
-    """Limit left and right (samples,) and write them to out (samples, channels).
+    """Limit left and right (samples,) and write them to their channels of out (samples, channels).
 
     The mono sum of a pad in the middle has its full level.
     """
-    gain, peak = state.output_gain, 0.0
+    gain, peak, first = state.output_gain, 0.0, state.output_channel
+    alone = first + 1 >= out.shape[1]  # there is no channel beside it
     for t in range(left.shape[0]):
-        if out.shape[1] == 1:
-            out[t, 0] = _limit(gain * (left[t] + right[t]) * np.sqrt(0.5), state)
-            peak = max(peak, abs(out[t, 0]))
-            continue
-        out[t, 0], out[t, 1] = _limit(gain * left[t], state), _limit(gain * right[t], state)
-        peak = max(peak, abs(out[t, 0]), abs(out[t, 1]))
-        for c in range(2, out.shape[1]):
+        for c in range(out.shape[1]):
             out[t, c] = 0
+        if alone:
+            out[t, first] = _limit(gain * (left[t] + right[t]) * np.sqrt(0.5), state)
+            peak = max(peak, abs(out[t, first]))
+        else:
+            out[t, first] = _limit(gain * left[t], state)
+            out[t, first + 1] = _limit(gain * right[t], state)
+            peak = max(peak, abs(out[t, first]), abs(out[t, first + 1]))
     state.output_peak = max(state.output_peak, peak)
     n = left.shape[0]
     release = np.exp(-2 * n / (OWN_RELEASE_S * state.pool.sample_rate))
-    state.own = max(state.own * release, peak * peak / 2)
+    state.capture.own = max(state.capture.own * release, peak * peak / 2)
 
 
 @native

@@ -1,4 +1,4 @@
-"""The audio stream and what it plays: the pads' programs, strikes and recordings.
+"""The audio streams and what they play: the pads' programs, strikes and recordings.
 
 The worker's threads put drums on pads while the main thread does everything else, so programs and
 the ring of commands have a lock each.
@@ -13,22 +13,22 @@ import soxr
 
 from matcher.kits.kit import N_PADS
 from matcher.live import callback as native
-from matcher.live import detector, devices, programs, voices
+from matcher.live import capture, detector, programs, voices
+from matcher.live.audio import Audio
+from matcher.live.frame_times import FrameTimes
 from matcher.live.load_meter import LoadMeter
-from matcher.live.protocol import DeviceChanged, DeviceList, Ready, State
+from matcher.live.protocol import Ready, State
+from matcher.live.stream import Streams
 
-RETRY_S = 1.0  # s: between two attempts to open a missing device
-CLOCK_S = 0.25  # s: tolerated drift between frames and time.monotonic
+RETRY_S = 1.0  # s: between two attempts to open missing MIDI ports
 TRACE_S = 0.002  # s: length of one peak of the trace
 PROGRAM_S = 1.0  # s: longest wait until the callback has taken a pad's last program
-
-
-class Stuck(Exception):
-    """PortAudio hangs; this process can open no other stream."""
+# counted by both callbacks
+COUNTED = ("underflows", "overflows", "dropped", "bad_samples")
 
 
 class Player:
-    """The stream and what it plays.
+    """The streams and what they play.
 
     Args:
         state: returns the current State.
@@ -43,10 +43,9 @@ class Player:
         self, state: Callable[[], State], say: Callable, publish: Callable,
         closing: Callable[[], None], position_cc: Callable[[], int], began: float,
     ):  # fmt: skip
-        self._state, self._say, self._publish, self._closing = state, say, publish, closing
+        self._state, self._say = state, say
         self._position_cc, self._began = position_cc, began
-        self._stream, self._next_try, self._reported = None, 0.0, None
-        self._load_meter: LoadMeter | None = None
+        self._audio = Audio(state, say, publish, closing, self._begin_output, self._begin_input)
         self._slots = [0] * N_PADS
         self._sent = [-1] * N_PADS  # the command that put a pad's last program
         self._programs_lock = threading.Lock()
@@ -55,83 +54,68 @@ class Player:
         self._traced = 0  # frames whose trace was given
 
     @property
+    def _streams(self) -> Streams | None:
+        return self._audio.streams
+
+    @property
     def running(self) -> bool:
-        """Whether a stream is open."""
-        return self._stream is not None
+        """Whether there is an output."""
+        return self._streams is not None
 
     @property
     def has_input(self) -> bool:
-        """Whether a stream with an input is open."""
-        return self.running and self._stream.input is not None
+        """Whether an input is recorded."""
+        return self.running and self._streams.input is not None
 
     @property
     def plays_on_jack(self) -> bool:
-        """Whether a stream is open on JACK."""
-        return self.running and "JACK" in self._stream.output.api
+        """Whether the output is on JACK."""
+        return self.running and "JACK" in self._streams.output.api
 
     @property
     def record(self):
-        """The callback's STATE, while a stream is open."""
-        return self._stream.state[0]
+        """The callbacks' STATE, while there is an output."""
+        return self._streams.state[0]
+
+    @property
+    def capture(self):
+        """The input's CAPTURE in it."""
+        return self.record["capture"]
 
     @property
     def sample_rate(self) -> float:
-        """Sample rate of the open stream, Hz."""
-        return self._stream.sample_rate
+        """Sample rate of the output, Hz."""
+        return self._streams.sample_rate
+
+    @property
+    def input_rate(self) -> float:
+        """Sample rate of the input, Hz."""
+        return self._streams.input_rate
 
     # devices
 
-    def watch(self) -> bool:
-        """Open a stream if there is none, close one that was lost; True if one was opened."""
-        now = time.monotonic()
-        if self.running:
-            if self._stream.alive():
-                return False
-            name = self._stream.output.name
-            self._say(DeviceChanged, None, system="audio", state="lost", name=name)
-            self._close_stream()
-        if now < self._next_try:
-            return False
-        self._next_try = now + RETRY_S
-        try:
-            if self._reported is not None:
-                devices.rescan()
-            self._open()
-        except ValueError as error:
-            if str(error) != self._reported:
-                self._say(DeviceChanged, None, system="audio", state="missing", name=str(error))
-            self._reported = str(error)
-            return False
-        return True
+    def watch(self) -> str:
+        """Open what is missing, close what was lost, as Audio.watch."""
+        return self._audio.watch()
 
     def rescan(self) -> None:
         """Look for devices again; all sound is cut off. Raises Stuck if PortAudio hangs."""
-        if self.running:
-            self._close_stream()
-        self._next_try, self._reported = 0.0, ""
+        self._audio.rescan()
 
     def close(self) -> bool:
         """Stop; False if PortAudio hangs."""
-        return not self.running or self._stream.close()
+        return self._audio.close()
 
-    def _close_stream(self) -> None:
-        self._closing()
-        if not self._stream.close():
-            raise Stuck(self._stream.output.name)
-        self._stream = None
-
-    def _open(self) -> None:
-        setup = self._state().setup
-        self._publish(DeviceList(devices.list_devices()))
-        source, output = devices.find_pair(setup.input, setup.output)
-        if output is None:
-            raise ValueError("no audio output device; connect one, or start a sound server")
-        self._stream = devices.Stream(source, output, setup.block)
-        self._reported = ""
-        self._stream_began = self._frame_zero()
+    def _begin_output(self) -> None:
+        """After the output was opened: nothing is on its pads."""
+        self._times = FrameTimes(self.sample_rate)
         self._load_meter = LoadMeter(self.sample_rate)
         with self._programs_lock:
             self._slots, self._sent = [0] * N_PADS, [-1] * N_PADS
+
+    def _begin_input(self) -> None:
+        """After an input was opened, or is known to be missing: what follows it begins anew."""
+        self._input_times = FrameTimes(self.input_rate)
         self._traced = 0
         self.configure()
 
@@ -139,28 +123,28 @@ class Player:
         """Put all pads on a stream that was just opened, and publish that it is ready."""
         for i in range(N_PADS):
             self.put_pad(i)
-        stream = self._stream
-        input_latency_s, output_latency_s = stream.latency_s
+        streams = self._streams
+        input_latency_s, output_latency_s = streams.latency_s
         self._say(
-            Ready, None, sample_rate=stream.sample_rate, block=self._state().setup.block,
-            input=stream.input.name if stream.input else None, output=stream.output.name,
+            Ready, None, sample_rate=streams.sample_rate, block=self._state().setup.block,
+            input=streams.input.key if streams.input else None, output=streams.output.key,
             input_latency_s=input_latency_s, output_latency_s=output_latency_s,
         )  # fmt: skip
 
     def configure(self) -> None:
-        """Apply detection, gains and mode of the set-up to the stream."""
-        stream = self._stream  # once: the main thread may close it
-        if stream is None:
+        """Apply detection, gains and mode of the set-up to the streams."""
+        streams = self._streams  # once: the main thread may close it
+        if streams is None:
             return
-        r, state = stream.state[0], self._state()
-        setup, armed = state.setup, state.kit.pads[state.setup.armed]
+        r, state = streams.state[0], self._state()
+        c, setup, armed = r["capture"], state.setup, state.kit.pads[state.setup.armed]
         # a drum that rings longer is cancelled longer
         decay = armed.theta.tau if armed.theta is not None else 0.0
-        detector.configure(r["detector"], setup.settings, stream.sample_rate, decay)
-        r["input_gain"] = 10 ** (setup.input_gain_db / 20)
+        detector.configure(c["detector"], setup.settings, streams.input_rate, decay)
+        c["input_gain"] = 10 ** (setup.input_gain_db / 20)
+        c["detecting"] = 1
         r["output_gain"] = 10 ** (setup.output_gain_db / 20)
         r["armed"] = setup.armed if setup.mode == "trigger" else -1
-        r["detecting"] = 1
         r["position_cc"] = self._position_cc()
 
     # pads
@@ -173,10 +157,10 @@ class Player:
             program: False if its drum is unchanged, and only level, pan, curve or choke changed.
         """
         with self._programs_lock:
-            stream = self._stream  # once: the main thread may close it
-            if stream is None:
+            streams = self._streams  # once: the main thread may close it
+            if streams is None:
                 return
-            r, rate, state = stream.state[0], stream.sample_rate, self._state()
+            r, rate, state = streams.state[0], streams.sample_rate, self._state()
             programs.write_pad(r["pool"]["pads"][i], state.kit.pads[i], rate)
             if not program:
                 return
@@ -238,53 +222,60 @@ class Player:
     # what happened
 
     def receive(self) -> list[native.Event]:
-        """The callback's events since the last call."""
+        """The callbacks' events since the last call."""
         return native.receive(self.record)
 
     def time_of(self, frame: int) -> float:
-        """Time of a frame of the stream, s since the engine's start."""
-        return self._stream_began - self._began + frame / self.sample_rate
+        """Time of a frame of the output, s since the engine's start."""
+        return self._times.at(frame) - self._began
+
+    def input_time_of(self, frame: int) -> float:
+        """Time of a frame of the input, s since the engine's start."""
+        return self._input_times.at(frame) - self._began
 
     def snapshot(self) -> dict:
         """Load and counters; input and output peaks and the trace since the last call."""
         if not self.running:
             return {"running": False}
-        r = self.record
-        names = ("blocks", "underflows", "overflows", "dropped", "bad_samples", "limited")
-        numbers = {name: int(r[name]) for name in names}
+        r, c = self.record, self.capture
+        counted = {name: int(r[name] + c[name]) for name in COUNTED}
         frames, rate = int(r["time"]), self.sample_rate
-        load, worst_us = self._load_meter.update(frames, int(r["busy_ns"]), int(r["worst_ns"]))
-        r["worst_ns"] = 0
-        if abs(self._frame_zero() - self._stream_began) > CLOCK_S:  # drop-outs, or another clock
-            self._stream_began = self._frame_zero()
-        numbers |= {
+        received = int(c["time"])
+        load, worst_us = self._load_meter.update(
+            frames, int(r["busy_ns"] + c["busy_ns"]), int(max(r["worst_ns"], c["worst_ns"]))
+        )
+        self._times.follow(frames)
+        self._input_times.follow(received)
+        values = counted | {
             "running": True,
+            "blocks": int(r["blocks"]),
+            "limited": int(r["limited"]),
+            "clipped": int(c["clipped"]),
             "sample_rate": rate,
             "seconds": frames / rate,
             "time_s": self.time_of(frames),
-            "trace": self._trace(frames),
+            "trace": self._trace(received),
             "load": load,
             "worst_us": worst_us,
             "voices": int(voices.n_sounding(r["pool"])),
-            "input_peak": float(r["input_peak"]),
+            "input_peak": float(c["input_peak"]),
+            "channel_peaks": c["channel_peaks"][: int(c["channels"])].tolist(),
             "output_peak": float(r["output_peak"]),
+            "output_channels": int(self._streams.output.channels_out),
         }
-        r["input_peak"] = r["output_peak"] = 0
-        return numbers
+        r["worst_ns"] = c["worst_ns"] = r["output_peak"] = c["input_peak"] = 0
+        c["channel_peaks"] = 0
+        return values
 
     def _trace(self, frames: int) -> dict:
         """Peaks of the input since the last call, one per step_s; the first is at time_s."""
-        step = max(1, round(TRACE_S * self.sample_rate))
-        first = max(self._traced, frames - native.INPUT_RING // 2)
+        step = max(1, round(TRACE_S * self.input_rate))
+        first = max(self._traced, frames - capture.INPUT_RING // 2)
         n = (frames - first) // step
-        x = native.received(self.record, first, first + n * step)
+        x = capture.received(self.capture, first, first + n * step)
         self._traced = first + n * step
         return {
-            "time_s": self.time_of(first),
-            "step_s": step / self.sample_rate,
+            "time_s": self.input_time_of(first),
+            "step_s": step / self.input_rate,
             "peaks": np.abs(x).reshape(n, step).max(axis=1, initial=0.0),
         }
-
-    def _frame_zero(self) -> float:
-        """time.monotonic at the stream's first frame, estimated from the newest one."""
-        return time.monotonic() - int(self.record["time"]) / self.sample_rate

@@ -20,18 +20,20 @@ from pathlib import Path
 import numpy as np
 
 from matcher.kits.kit import N_PADS
-from matcher.live import calibration, detector, programs
+from matcher.live import calibration, detector, devices, events, programs
 from matcher.live import callback as native
+from matcher.live.audio import OUTPUT, Stuck
 from matcher.live.calibration import Calibration
 from matcher.live.hits import PARTS_S, Hits
 from matcher.live.midi_control import MidiControl
-from matcher.live.player import Player, Stuck
+from matcher.live.player import Player
 from matcher.live.protocol import (
     Answered,
     Audition,
     Calibrate,
     Calibrated,
     ChangeSetup,
+    Counted,
     EditPads,
     Failed,
     HitDetected,
@@ -58,6 +60,9 @@ SAID_S = 0.05  # s: time for the last events to be written to the pipe
 SWITCH_S = 0.0005  # s: interpreter's switch interval, short as MIDI shares it with the worker
 GONE_S = 1.0  # s: after that a process whose client is gone has not ended by itself
 STUCK = 3  # exit status of a process in which PortAudio hangs
+COUNTED_S = 10.0  # s between two events of Counted: a limiter at work counts all the time
+# fields of Setup for which streams are opened anew
+OPENED_ANEW = {"input", "output", "input_channel", "output_channel", "block", "exclusive"}
 
 
 class EngineProcess:
@@ -90,20 +95,23 @@ class EngineProcess:
         self.hits = Hits(self.worker.submit, first=max(state.oldest_hit) + 1)
         self._calibration: Calibration | None = None
         self._later: queue.SimpleQueue = queue.SimpleQueue()  # for the main thread to do
+        self._counted: dict | None = None  # what was said of counters; None: nothing of this stream
+        self._count_at = 0.0  # s since the start, before which nothing is said of them
 
     # the main thread
 
     def step(self) -> None:
         """One turn: devices, MIDI, the callback's events, hits. Raises Stuck if PortAudio hangs."""
-        if self.player.watch():
-            self._begin_stream()
+        opened = self.player.watch()
+        if opened:
+            self._begin_stream(opened)
         while not self._later.empty():
             self._later.get()()
         self.midi.step()
         if self.player.running:
             for event in self.player.receive():
                 self._report(event)
-            self.hits.hand_over(self.player.record, self.player.sample_rate)
+            self.hits.hand_over(self.player.capture, self.player.input_rate)
             self._follow_calibration()
 
     def obey(self, command) -> None:
@@ -138,7 +146,21 @@ class EngineProcess:
 
     def snapshot(self) -> Snapshot:
         """Levels, load, counters and MIDI ports."""
-        return Snapshot(self.player.snapshot() | {"midi": self.midi.names})
+        values = self.player.snapshot()
+        if values["running"]:
+            self._say_counted(values)
+        return Snapshot(values | {"midi": self.midi.names})
+
+    def _say_counted(self, values: dict) -> None:
+        """Say what the callbacks counted, where it is more than the last time; not too often."""
+        counted = {name: values[name] for name in ("dropped", "bad_samples", "clipped", "limited")}
+        counted["drop_outs"] = values["underflows"] + values["overflows"]
+        now = self._now()
+        if self._counted is None:
+            self._counted = dict.fromkeys(counted, 0)
+        if counted != self._counted and now >= self._count_at:
+            self._counted, self._count_at = counted, now + COUNTED_S
+            self.say(Counted, **counted)
 
     def say(self, event: type, time_s: float | None = None, **more) -> None:
         """Publish an Event with these fields; time_s: s since the start, by default now."""
@@ -155,7 +177,9 @@ class EngineProcess:
     def _edit(self, command) -> None:
         self._take(command)
         changed = command.changes.keys() if isinstance(command, ChangeSetup) else ()
-        if {"input", "output", "block"} & set(changed):
+        if "asio" in changed:
+            raise Stuck("ASIO drivers are loaded when a process begins")
+        if OPENED_ANEW & set(changed):
             self._rescan()
         elif "midi_in" in changed:
             self.midi.rescan()
@@ -199,12 +223,14 @@ class EngineProcess:
 
     # streams and models
 
-    def _begin_stream(self) -> None:
+    def _begin_stream(self, opened: str) -> None:
         """Start anew after a stream was opened; MIDI as well, as JACK may have come or gone."""
         self.hits.clear()
         self._calibration = None
-        self.midi.close()
-        self.player.start()
+        if opened == OUTPUT:
+            self._counted = None
+            self.midi.close()
+            self.player.start()
 
     def _rescan(self) -> None:
         self.player.rescan()
@@ -226,13 +252,15 @@ class EngineProcess:
         heard = hear(Clip(silence, rate, PARTS_S[0], False), self.encoder)
         programs.write_program(np.zeros(1, programs.PROGRAM)[0], heard.drum, 1.0, rate)
         native.make_callback()
+        native.make_input_callback()
 
     # hits
 
-    def _report(self, event: native.Event) -> None:
+    def _report(self, event: events.Event) -> None:
         """Publish an event of the callback, and follow hits."""
-        at = self.player.time_of(event.time)
-        if event.kind == native.HIT:
+        if event.kind in (events.HIT, events.IGNORED):
+            at = self.player.input_time_of(event.time)
+        if event.kind == events.HIT:
             setup = self.state.setup
             velocity = int(np.clip(round(127 * event.level), 1, 127))
             self.say(HitDetected, at, onset_s=round(at, 6), velocity=velocity, pad=setup.armed)
@@ -241,7 +269,7 @@ class EngineProcess:
                 self.hits.begin(setup.armed, event.time, self.state.revision, on_pad)
             else:
                 self.hits.end(event.time)
-        elif event.kind == native.IGNORED:
+        elif event.kind == events.IGNORED:
             self.say(HitIgnored, at, reason=detector.REASONS[event.reason])
         else:
             self.midi.report(event)
@@ -249,14 +277,14 @@ class EngineProcess:
     def _calibrate(self) -> None:
         if not self.player.has_input:
             raise ValueError("there is no input to calibrate; connect a microphone")
-        self._calibration = Calibration(int(self.player.record["time"]))
+        self._calibration = Calibration(int(self.player.capture["time"]))
 
     def _follow_calibration(self) -> None:
         """Evaluate a running calibration once its input is complete."""
         if self._calibration is None:
             return
-        rate = self.player.sample_rate
-        x = self._calibration.received(self.player.record, rate)
+        rate = self.player.input_rate
+        x = self._calibration.received(self.player.capture, rate)
         if x is not None:
             self._calibration = None
             arguments = (x, rate, self.state.setup.settings, self.state.revision)
@@ -286,6 +314,7 @@ def serve(pipe, state: State, began: float) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the client, which ends this
     threading.Thread(target=_end_with_client, name="client", daemon=True).start()
     sys.setswitchinterval(SWITCH_S)
+    devices.use_asio(state.setup.asio)
     to_send: queue.SimpleQueue = queue.SimpleQueue()
     try:
         process = EngineProcess(state, to_send.put, began)

@@ -19,7 +19,7 @@ import numpy as np
 
 from matcher.kits.kit import N_PADS, Kit, Sound
 from matcher.live.detector import Settings
-from matcher.live.devices import Device, check_block
+from matcher.live.devices import Device, check_block, check_channel
 from matcher.matching.encoder import SHIPPED
 from matcher.matching.hear import Clip
 from matcher.physics.drum import DRUM_PARAMETERS, Drum
@@ -34,7 +34,8 @@ POSITION = "position"  # target of the controller that sets strike positions
 class Setup:
     """Set-up of the engine.
 
-    Devices are given by their number or a part of their name; None is the system's default.
+    Devices are given by their key (devices.Device.key), their number or a part of their name; None
+    is the system's default.
 
     Raises:
         ValueError: if a field is not allowed; names its value and the allowed ones.
@@ -43,7 +44,11 @@ class Setup:
     input: str | int | None = None
     output: str | int | None = None
     midi_in: tuple[str, ...] = ()  # parts of port names; empty: all ports
+    input_channel: int = 0  # the one of the input that is recorded, from 0
+    output_channel: int = 0  # the left one of the two that are played to, from 0
     block: int = 0  # frames; 0: chosen by the driver
+    exclusive: bool = False  # on WASAPI: leave the devices to no other program
+    asio: bool = True  # on Windows: offer devices with ASIO drivers
     model: Path = SHIPPED
     mode: str = "match"  # match: a hit sets the armed pad's drum; trigger: it plays the pad
     armed: int = 0  # pad, 0 to N_PADS - 1
@@ -66,6 +71,8 @@ class Setup:
         if self.mode not in MODES:
             raise ValueError(f"mode is {self.mode!r}, allowed is one of: {', '.join(MODES)}")
         check_block(self.block)
+        check_channel("input channel", self.input_channel)
+        check_channel("output channel", self.output_channel)
         for name, pads in (("armed", (self.armed,)), ("solo", self.solo)):
             for pad in pads:
                 if not 0 <= pad < N_PADS:
@@ -244,11 +251,11 @@ class Ready(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceChanged(Event):
-    """A device was lost, is missing, or was found."""
+    """A device was lost, is missing, gives nothing but zeros, or was found."""
 
     kind = "device"
-    system: str = _in_json("of")  # "audio" or "midi"
-    state: str  # "lost", "missing" or "found"
+    system: str = _in_json("of")  # "audio" (the output), "input" or "midi"
+    state: str  # "lost", "missing", "silent" or "found"
     name: str  # name of the device, or a sentence on what is missing
 
 
@@ -346,6 +353,18 @@ class ModelLoaded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Counted(Event):
+    """Something went wrong in the audio callbacks: how often, since the stream was opened."""
+
+    kind = "counted"
+    drop_outs: int  # blocks that came too late
+    dropped: int  # reports of hits and strikes that were lost
+    bad_samples: int  # of the input or the voices that were no number, and taken as silence
+    clipped: int  # samples of the input above what is recorded, after its gain
+    limited: int  # samples of the output that the limiter turned down
+
+
+@dataclass(frozen=True, kw_only=True)
 class Failed(Event):
     """Something could not be done."""
 
@@ -360,6 +379,12 @@ class DeviceList(NamedTuple):
     """The audio devices that are present."""
 
     devices: list[Device]
+
+
+class Activity(NamedTuple):
+    """What the engine's main thread is about to do that may take long; empty: nothing."""
+
+    text: str
 
 
 class Snapshot(NamedTuple):

@@ -5,6 +5,7 @@ from matcher.live.protocol import (
     Answered,
     Calibrated,
     ControllerMoved,
+    Counted,
     DeviceChanged,
     Event,
     HitDetected,
@@ -19,6 +20,13 @@ from matcher.physics.theta import describe
 
 SAME_DRUM = "fitted together with earlier hits on this drum"
 ANOTHER_DRUM = "another drum than before"
+COUNTS = {  # fields of Counted in words
+    "drop_outs": "drop-outs",
+    "dropped": "lost reports",
+    "bad_samples": "invalid samples",
+    "clipped": "input samples clipped",
+    "limited": "output samples limited",
+}
 
 
 def sentence(event: Event) -> str:
@@ -53,9 +61,16 @@ def _words(event: Event) -> str:
             return calibrated(event)
         case DeviceChanged():
             return f"{event.state}: {event.name}"
+        case Counted():
+            return "so far " + counted(vars(event))
         case ModelLoaded():
             return f"model {event.path}"
     return event.message  # Failed
+
+
+def counted(numbers: dict) -> str:
+    """What went wrong in the audio callbacks in words; numbers: by the names of Counted."""
+    return ", ".join(f"{numbers[name]:,} {word}" for name, word in COUNTS.items() if numbers[name])
 
 
 def turned(event: ControllerMoved, pad_name: str = "") -> str:

@@ -14,6 +14,8 @@ import sounddevice
 from matcher.kits.kit import Pad
 from matcher.live import callback as native
 from matcher.live import devices, programs
+from matcher.live.protocol import Setup
+from matcher.live.stream import Streams
 from matcher.physics.drum import Drum
 from matcher.physics.theta import Theta
 
@@ -40,9 +42,9 @@ def hold() -> None:
 
 
 def main(kind: str, load_of: str, seconds: float) -> None:
-    _, device = devices.find_pair(None, "system")
+    source, device, _ = devices.choose(devices.list_devices(), None, "system")
     if kind == "native":
-        stream = devices.Stream(device, device, BLOCK)
+        stream = Streams(source, device, Setup(block=BLOCK))
         state, close = stream.state, stream.close
         load(state)
     else:

@@ -70,7 +70,8 @@ def test_the_trace_moves_and_flags_what_was_found(window):
     peaks = np.full(25, 0.5, np.float32)
     snapshot = {"running": True, "input_peak": 0.5, "output_peak": 0.0, "midi": [], "blocks": 10,
                 "sample_rate": 48000.0, "seconds": 1.0, "load": 0.1, "voices": 1, "underflows": 0,
-                "overflows": 0}  # fmt: skip
+                "overflows": 0, "dropped": 0, "bad_samples": 0, "clipped": 0, "limited": 0,
+                "time_s": 1.0, "channel_peaks": [0.5]}  # fmt: skip
     for i in range(4):
         part = {"time_s": 1 + 0.05 * i, "step_s": 0.002, "peaks": peaks * (i + 1) / 4}
         window._take_snapshots([snapshot | {"trace": part}])

@@ -9,7 +9,7 @@ import pytest
 
 from matcher.kits.kit import Pad
 from matcher.live import callback as native
-from matcher.live import programs, voices
+from matcher.live import denormals, events, programs, voices
 from matcher.live.detector import Settings
 from matcher.physics import drum
 from matcher.physics.drum import Drum
@@ -85,8 +85,8 @@ def test_strikes_sound_at_their_frame_at_any_block_size(call, block):
         expected[time:] += amount * np.sqrt(0.5) * drum.render(TOM, RATE, (10000 - time) / RATE)
     assert np.abs(out[:, 0] - expected).max() < 1e-4
     np.testing.assert_array_equal(out[:, 0], out[:, 1])
-    events = native.receive(state[0])
-    assert [(e.time, e.kind, e.tag) for e in events] == [(t, native.STRUCK, t) for t in (100, 2500)]
+    told = native.receive(state[0])
+    assert [(e.time, e.kind, e.tag) for e in told] == [(t, native.STRUCK, t) for t in (100, 2500)]
     assert native.receive(state[0]) == []
 
 
@@ -94,14 +94,15 @@ def test_the_input_is_kept_and_counted(call):
     state = make(channels_in=2)
     x = np.random.default_rng(0).uniform(-0.5, 0.5, (1000, 2)).astype(np.float32)
     call(state, x)
-    np.testing.assert_allclose(state["input"][0, :1000], x.mean(axis=1), atol=1e-7)
-    assert state["time"][0] == 1000
+    np.testing.assert_array_equal(state["capture"]["input"][0, :1000], x[:, 0])
+    np.testing.assert_array_equal(state["capture"]["channel_peaks"][0, :3], [*np.abs(x).max(0), 0])
+    assert state["time"][0] == state["capture"]["time"][0] == 1000
     assert state["blocks"][0] == 16
     assert 0 < state["busy_ns"][0] < 1e9
     assert state["worst_ns"][0] <= state["busy_ns"][0]
-    state["input_channel"] = 1
+    state["capture"]["channel"] = 1
     call(state, x)
-    np.testing.assert_array_equal(state["input"][0, 1000:2000], x[:, 1])
+    np.testing.assert_array_equal(state["capture"]["input"][0, 1000:2000], x[:, 1])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="reads the memory of a POSIX clock")
@@ -115,11 +116,11 @@ def test_time_is_taken_by_a_clock_that_cannot_jump(call):
 
 def test_a_hit_plays_the_armed_pad_and_is_reported(call):
     state = make()
-    state["detecting"], state["armed"] = 1, 0
+    state["capture"]["detecting"], state["armed"] = 1, 0
     out = call(state, hit(RATE, 10000))
-    events = native.receive(state[0])
-    (struck,) = (e for e in events if e.kind == native.STRUCK)
-    (found,) = (e for e in events if e.kind == native.HIT)
+    told = native.receive(state[0])
+    (struck,) = (e for e in told if e.kind == native.STRUCK)
+    (found,) = (e for e in told if e.kind == events.HIT)
     assert abs(found.time - 10000) < 24
     assert struck.time - found.time < 0.002 * RATE
     assert not out[: struck.time].any()
@@ -134,27 +135,27 @@ def test_a_hit_plays_the_armed_pad_and_is_reported(call):
 def test_a_hit_has_its_frame_when_listening_began_late(call):
     state = make()
     call(state, quiet(960))
-    state["detecting"] = 1
+    state["capture"]["detecting"] = 1
     call(state, hit(RATE, 10000))
-    (found,) = (e for e in native.receive(state[0]) if e.kind == native.HIT)
+    (found,) = (e for e in native.receive(state[0]) if e.kind == events.HIT)
     assert abs(found.time - 10960) < 24
 
 
 @pytest.mark.parametrize("block", [16, 100, 2048])
 def test_hits_are_the_same_at_any_block_size(call, block):
-    events = []
+    told = []
     for size in (block, 64):
         state = make()
-        state["detecting"] = 1
+        state["capture"]["detecting"] = 1
         call(state, np.concatenate([hit(20000, 5000), hit(20000, 100, 0.2)]), size)
-        events.append(native.receive(state[0]))
-    assert events[0] == events[1]
-    assert len([e for e in events[0] if e.kind == native.HIT]) == 2
+        told.append(native.receive(state[0]))
+    assert told[0] == told[1]
+    assert len([e for e in told[0] if e.kind == events.HIT]) == 2
 
 
 def test_our_own_loudspeaker_does_not_run_away(call):
     state = make()
-    state["detecting"], state["armed"] = 1, 0
+    state["capture"]["detecting"], state["armed"] = 1, 0
     block, n = 64, 3 * RATE
     x, back, played = hit(n, 10000), np.zeros(int(0.01 * RATE)), []
     for start in range(0, n, block):
@@ -162,14 +163,14 @@ def test_our_own_loudspeaker_does_not_run_away(call):
         out = call(state, heard[:, None])
         back = np.concatenate([back[block:], out.mean(axis=1) * 10 ** (-12 / 20)])
         played.append(out)
-    events = native.receive(state[0])
-    assert len([e for e in events if e.kind == native.STRUCK]) == 1
+    told = native.receive(state[0])
+    assert len([e for e in told if e.kind == native.STRUCK]) == 1
     assert np.abs(np.concatenate(played)[-RATE // 10 :]).max() < 1e-2
 
 
 def test_full_scale_nan_and_infinity_do_no_harm(call):
     state = make()
-    state["detecting"], state["armed"] = 1, 0
+    state["capture"]["detecting"], state["armed"] = 1, 0
     x = quiet(8000)
     x[:2000, 0] = np.nan
     x[2000:3000, 0] = np.inf
@@ -180,8 +181,9 @@ def test_full_scale_nan_and_infinity_do_no_harm(call):
     out = call(state, x)
     assert np.isfinite(out).all()
     assert np.abs(out).max() <= 1
-    assert state["bad_samples"][0] == 4000
-    assert np.isfinite(state["input"][0, :8000]).all()
+    assert state["capture"]["bad_samples"][0] == 3000
+    assert state["capture"]["clipped"][0] == 1000  # finite, however large
+    assert np.isfinite(state["capture"]["input"][0, :8000]).all()
 
 
 def test_the_limiter_leaves_what_is_below_its_knee_alone(call):
@@ -194,6 +196,50 @@ def test_the_limiter_leaves_what_is_below_its_knee_alone(call):
     assert np.abs(out[:4800] - alone).max() < 1e-5
     assert 0.9 < np.abs(out).max() <= 1
     assert state["limited"][0] > 0
+
+
+def test_a_loud_hit_with_much_gain_is_clipped_and_not_lost(call):
+    state = make()
+    state["capture"]["detecting"] = 1
+    state["capture"]["input_gain"] = 100.0
+    call(state, hit(20000, 5000))
+    found, *_ = (e for e in native.receive(state[0]) if e.kind == events.HIT)
+    assert found.level == pytest.approx(8.0, rel=0.05)
+    assert state["capture"]["clipped"][0] > 0
+    assert state["capture"]["bad_samples"][0] == 0
+
+
+def test_the_two_output_channels_are_chosen(call):
+    outs = []
+    for first in (0, 2, 5):
+        state = make(channels_out=6)
+        state["output_channel"] = first
+        native.send(state[0], 0, native.STRIKE, 0, 0, 0.5, 0)
+        outs.append(call(state, quiet(1000)))
+        assert set(np.flatnonzero(outs[-1].any(axis=0))) == {first, min(5, first + 1)}
+    np.testing.assert_array_equal(outs[0][:, :2], outs[1][:, 2:4])
+    np.testing.assert_allclose(outs[2][:, 5], outs[0][:, 0] * np.sqrt(2), rtol=1e-5, atol=1e-7)
+
+
+def test_two_hits_in_one_block_have_their_own_velocities(call):
+    """A flam: each begins and ends with its own peak, whatever else is in the block."""
+    state = make(mask_ms=4.0, scan_ms=2.0)
+    state["capture"]["detecting"], state["armed"] = 1, 0
+    x = hit(8192, 2100, 0.1) + hit(8192, 3000, 0.6)
+    call(state, x, block=2048)
+    told = native.receive(state[0])
+    soft, loud = (e.level for e in told if e.kind == events.HIT)
+    begun = [e.level for e in told if e.kind == events.STRUCK]
+    assert soft < 0.2 and loud > 0.5
+    np.testing.assert_allclose(begun, (soft, loud), rtol=1e-6)  # at once, all is in this block
+
+
+@pytest.mark.skipif(denormals.X86 + denormals.ARM64 == 0, reason="no such register is known")
+def test_denormals_are_zero_in_the_callback_and_only_there(call):
+    state = make()
+    play(state, 0, np.full(640, 1e-40, np.float32))
+    assert not call(state, quiet(640)).any()
+    assert (np.full(8, 1e-40, np.float32) * np.float32(0.5)).all()
 
 
 def test_mono_output_has_the_level_of_a_pad_in_the_middle(call):
@@ -238,7 +284,7 @@ def test_silence_ends_a_recording(call):
 def test_a_full_queue_drops_nothing_that_it_took(call):
     state = make()
     taken = sum(native.send(state[0], 0, native.STRIKE, 0, 0, 0.01, i) for i in range(3000))
-    assert taken == native.QUEUE - 1  # the pad's drum takes one
+    assert taken == events.QUEUE - 1  # the pad's drum takes one
     call(state, quiet(64))
     assert [e.tag for e in native.receive(state[0])] == list(range(taken))
     assert state["dropped"][0] == 0

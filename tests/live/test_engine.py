@@ -1,3 +1,4 @@
+import os
 import queue
 import shutil
 import signal
@@ -7,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from matcher.kits.kit import Kit
@@ -88,10 +90,53 @@ def test_a_process_that_dies_is_replaced_and_the_kit_kept(silent):
         assert engine.state.kit.pads[2].theta == TOM
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGSTOP there")
+def test_a_process_that_hangs_is_replaced_the_kit_kept_and_the_user_told(silent):
+    with Engine(State(NO_DEVICE)) as engine:
+        wait_for(engine, DeviceChanged)
+        engine.edit_pad(2, drum=Drum(TOM))
+        first = engine._process
+        os.kill(first.pid, signal.SIGSTOP)
+        began = time.monotonic()
+        message = wait_for(engine, Failed).message
+        print(f"stopped; told after {time.monotonic() - began:.1f} s: {message}")
+        assert "did not answer for 3 s" in message
+        wait_for(engine, DeviceChanged)
+        assert engine._process is not first
+        assert engine._process.is_alive()
+        assert engine.state.kit.pads[2].theta == TOM
+        assert engine._hung_s == 6.0  # what it does may take longer than that
+
+
+ORPHAN = """
+import time
+from matcher.live.engine import Engine
+from matcher.live.protocol import Setup, State
+if __name__ == "__main__":
+    print(Engine(State(Setup(output="no such device")))._process.pid, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_an_engine_whose_parent_died_ends_itself(silent, tmp_path):
+    script = tmp_path / "orphan.py"
+    script.write_text(ORPHAN)
+    parent = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
+    process = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.wait()
+    began = time.monotonic()
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < began + 20, "the engine lives on"
+        time.sleep(0.05)
+    print(f"parent killed; the engine ended {time.monotonic() - began:.1f} s later")
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [({"mode": "play"}, "mode is 'play'"), ({"armed": 16}, "armed is 16"), ({"block": 8}, "block"),
-     ({"solo": frozenset({16})}, "solo is 16")],
+     ({"solo": frozenset({16})}, "solo is 16"), ({"input_channel": -1}, "input channel is 0"),
+     ({"output_channel": 64}, "output channel is 65, allowed is 1 to 64")],
 )  # fmt: skip
 def test_a_setup_that_is_not_allowed_is_refused(settings, sentence):
     with pytest.raises(ValueError, match=sentence):

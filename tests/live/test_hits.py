@@ -9,10 +9,10 @@ PAD = 3
 
 
 class Stream:
-    """A callback's record whose input holds its own frame numbers, and the jobs that come of it."""
+    """An input's record whose ring holds its own frame numbers, and the jobs that come of it."""
 
     def __init__(self, first: int = 1):
-        self.record, self.jobs = make_state(RATE, 1, 2)[0], []
+        self.record, self.jobs = make_state(RATE, 1, 2)[0]["capture"], []
         self.record["input"] = np.arange(len(self.record["input"]))
         self.hits = Hits(self.jobs.append, first)
 

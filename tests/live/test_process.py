@@ -178,14 +178,14 @@ def test_events_are_published_in_the_order_in_which_they_are_applied(process):
 def test_a_stream_that_closes_while_a_drum_is_put_on_its_pad(process):
     """Its record is taken once; nothing of the answer is lost."""
 
-    class Stream:
-        state, sample_rate, input = make_state(48000, 0, 2), 48000.0, None
+    class Streams:
+        state, sample_rate, input_rate, input = make_state(48000, 0, 2), 48000.0, 48000.0, None
 
-    process.player._stream = Stream()
+    process.player._audio.streams = Streams()
     write_program = programs.write_program
 
     def close_meanwhile(*arguments):
-        process.player._stream = None  # as the main thread does it
+        process.player._audio.streams = None  # as the main thread does it
         write_program(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
