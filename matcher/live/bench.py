@@ -38,6 +38,7 @@ VOICES = (0, 16, 64, 256)  # numbers of voices with which the callback is measur
 BANK_VOICES = 2000  # voices: about as many as a core can play
 BANK_TURNS = 20  # measurements of each kernel
 CALLBACKS = 4000  # blocks: 5.3 s of sound for each number of voices
+SILENT_BLOCKS = 12000  # blocks: 16 s, until a double that decays by 15 Hz would be denormal
 STARTS = 3  # starts of the engine
 LONG = Theta(2 * np.pi * 60, 2.5, 1e-4, 1e-3, 0.9)  # a drum whose 100 modes all sound to the end,
 ANYWHERE = (0.37, 0.43)  # share of each side: a strike point that silences none of them
@@ -71,6 +72,7 @@ def run() -> dict:
             for name, drum in DRUMS.items()
             if n > 0 or name == "body"
         },
+        "silence_us": _silence_us(),
         "matched_ms": _matched_ms(),
         "features_ms": _times(lambda: encoder.contract.cqt.features(clip), 200, 1e3),
         "encoder_ms": _times(lambda: encoder.answers(features), 200, 1e3),
@@ -93,6 +95,8 @@ def lines(figures: dict) -> list[str]:
     for name, times in figures["callback_us"].items():
         share = 100 * times["median"] / block_us
         rows.append(f"callback, {name}, {BLOCK} frames: {_line(times, 'us')}; {share:.1f} % load")
+    for name, times in figures["silence_us"].items():
+        rows.append(f"callback, no voices, input of {name}: {_line(times, 'us')}")
     for name, milliseconds in figures["matched_ms"].items():
         rows.append(f"matching a hit on one core, {name}: {milliseconds:.0f} ms")
     rows.append(f"features of a clip: {_line(figures['features_ms'], 'ms')}")
@@ -200,9 +204,7 @@ def _callback_us(n_voices: int, drum: Drum) -> dict:
             pool["pads"][pad]["left"] = pool["pads"][pad]["right"] = 1e-3
         native.send(record, 0, native.PROGRAM, pad, slot, 0.0, -1)  # as another theta: a new voice
         native.send(record, 0, native.STRIKE, pad, 0, 1.0, -1)
-    parameters = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p]
-    parameters += [ctypes.c_ulong, ctypes.c_void_p]
-    function = ctypes.CFUNCTYPE(ctypes.c_int32, *parameters)(native.make_callback().address)
+    function = _callback()
     x = np.random.default_rng(0).normal(0, 1e-3, (BLOCK, 2)).astype(np.float32)
     out = np.zeros((BLOCK, 2), np.float32)
     arguments = (x.ctypes.data, out.ctypes.data, BLOCK, None, 0, state.ctypes.data)
@@ -216,6 +218,28 @@ def _callback_us(n_voices: int, drum: Drum) -> dict:
     ):
         raise AssertionError("not every attack sounded to the end")
     return times
+
+
+def _callback() -> Callable:
+    """The callback as a function of addresses and counts, as PortAudio calls it."""
+    parameters = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p]
+    parameters += [ctypes.c_ulong, ctypes.c_void_p]
+    return ctypes.CFUNCTYPE(ctypes.c_int32, *parameters)(native.make_callback().address)
+
+
+def _silence_us() -> dict:
+    """Time of the callback on noise, and on exact zeros long enough for every filter to decay."""
+    state = native.make_state(RATE, 1, 2)
+    state[0]["capture"]["detecting"] = 1
+    function, out = _callback(), np.zeros((BLOCK, 2), np.float32)
+    noise = np.random.default_rng(0).normal(0, 1e-3, (BLOCK, 1)).astype(np.float32)
+    zeros, took = np.zeros_like(noise), {}
+    for name, x in (("noise", noise), ("exact zeros", zeros)):
+        arguments = (x.ctypes.data, out.ctypes.data, BLOCK, None, 0, state.ctypes.data)
+        for _ in range(SILENT_BLOCKS):
+            function(*arguments)
+        took[name] = _times(lambda a=arguments: function(*a), CALLBACKS, 1e6)
+    return took
 
 
 def _matched_ms() -> dict:

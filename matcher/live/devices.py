@@ -210,7 +210,7 @@ def _fitting(usable: list[Device], wanted: str) -> list[Device]:
     if wanted.isdecimal():
         return [device for device in usable if device.number == int(wanted)]
     part, plain = wanted.lower(), HARDWARE.sub("", wanted).strip(" -:").lower()
-    fit = [device for device in usable if part in device.name.lower()]
+    fit = [device for device in usable if part in f"{device.name}\n{device.key}".lower()]
     fit = fit or [device for device in usable if plain and plain in device.plain_name.lower()]
     fit = [d for d in fit if part in (d.name.lower(), d.plain_name.lower())] or fit
     return [device for device in fit if device.api == fit[0].api]

@@ -68,6 +68,11 @@ class Player:
         return self.running and self._streams.input is not None
 
     @property
+    def records_its_channel(self) -> bool:
+        """Whether the channel of the set-up is among those of the open input."""
+        return self.has_input and self._state().setup.input_channel < self.capture["channels"]
+
+    @property
     def plays_on_jack(self) -> bool:
         """Whether the output is on JACK."""
         return self.running and "JACK" in self._streams.output.api
@@ -143,6 +148,8 @@ class Player:
         detector.configure(c["detector"], setup.settings, streams.input_rate, decay)
         c["input_gain"] = 10 ** (setup.input_gain_db / 20)
         c["detecting"] = 1
+        if self.records_its_channel:
+            c["channel"] = setup.input_channel
         r["output_gain"] = 10 ** (setup.output_gain_db / 20)
         r["armed"] = setup.armed if setup.mode == "trigger" else -1
         r["position_cc"] = self._position_cc()

@@ -62,7 +62,7 @@ GONE_S = 1.0  # s: after that a process whose client is gone has not ended by it
 STUCK = 3  # exit status of a process in which PortAudio hangs
 COUNTED_S = 10.0  # s between two events of Counted: a limiter at work counts all the time
 # fields of Setup for which streams are opened anew
-OPENED_ANEW = {"input", "output", "input_channel", "output_channel", "block", "exclusive"}
+OPENED_ANEW = {"input", "output", "output_channel", "block", "exclusive"}
 
 
 class EngineProcess:
@@ -179,7 +179,8 @@ class EngineProcess:
         changed = command.changes.keys() if isinstance(command, ChangeSetup) else ()
         if "asio" in changed:
             raise Stuck("ASIO drivers are loaded when a process begins")
-        if OPENED_ANEW & set(changed):
+        another_channel = "input_channel" in changed and not self.player.records_its_channel
+        if OPENED_ANEW & set(changed) or another_channel:
             self._rescan()
         elif "midi_in" in changed:
             self.midi.rescan()

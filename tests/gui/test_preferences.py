@@ -11,6 +11,7 @@ from gui.preferences import Preferences
 def test_what_is_saved_is_loaded():
     kept = Preferences(
         theme="light", text_scale=150, input="Mic", midi_in=("LPD8",), block=64, master_db=-3.5,
+        input_channel=3, output_channel=2, exclusive=True, asio=False,
         controllers={"20": "tau"}, detection={"mask_ms": 30.0}, recent=("/a.drumkit",),
     )  # fmt: skip
     preferences.save(kept)
@@ -21,7 +22,8 @@ def test_what_is_not_allowed_is_left_at_its_default(home):
     preferences.save(Preferences(theme="light"))
     (file,) = home.rglob("preferences.json")
     bad = {"text_scale": 9000, "block": 5, "mode": "play", "kit": [1], "input": None,
-           "recent": [1], "controllers": {"x": "tau"}, "master_db": "loud"}  # fmt: skip
+           "recent": [1], "controllers": {"x": "tau"}, "master_db": "loud", "input_channel": -1,
+           "output_channel": 99, "exclusive": 1}  # fmt: skip
     file.write_text(json.dumps(json.loads(file.read_text()) | bad))
     assert preferences.load() == Preferences(theme="light")
     file.write_text("[garbage")
@@ -64,6 +66,25 @@ def test_the_dialog(qtbot):
     assert got[-1].block == 16
     dialog.midi.item(1).setCheckState(Qt.CheckState.Checked)
     assert got[-1].midi_in == ("Keys",)
+
+
+def test_the_dialog_offers_pairs_of_outputs(qtbot):
+    dialog = PreferencesDialog(Preferences(output="Phones (ALSA)", output_channel=2))
+    qtbot.addWidget(dialog)
+    dialog.show_devices([], ["Phones (ALSA)", "Box (ALSA)"], [])
+    for channels, pairs in (
+        (8, ["1 and 2", "3 and 4", "5 and 6", "7 and 8"]), (3, ["1 and 2", "3"]),
+        (0, ["1 and 2", "3"]),
+    ):  # fmt: skip
+        dialog.show_output_channels(channels)
+        box = dialog.output_channel
+        assert [box.itemText(i) for i in range(box.count())] == pairs
+        assert box.currentData() == 2
+    got = []
+    dialog.changed.connect(got.append)
+    dialog.output.setCurrentIndex(2)
+    dialog.output.activated.emit(2)
+    assert (got[-1].output, got[-1].output_channel) == ("Box (ALSA)", 0)
 
 
 @pytest.mark.parametrize("scale", [75, 200])

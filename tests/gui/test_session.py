@@ -182,8 +182,19 @@ def test_what_is_missing_is_said_and_taken_back(session):
     assert session.told[-1].kind == ""
     session.take(ready(input=None))
     assert "there is no input" in session.told[-1].text
-    session.take(missing("audio", "mic", "lost"))
-    assert session.told[-1].text == "mic is gone; it is opened again when it is back"
+    session.take(missing("input", "mic", "found"))
+    assert session.told[-1].kind == ""
+    for state, told in (
+        ("lost", "mic is gone; it is opened again when it is back"), ("missing", "mic"),
+        ("silent", "mic"),
+    ):  # fmt: skip
+        session.take(missing("input", "mic", state))
+        assert session.told[-1].text == told
+    session.take(ready(input=None))  # why it is missing is said already
+    assert session.told[-1].text == "mic"
+    session.take(missing("input", "mic", "found"))
+    session.take(missing("audio", "phones", "lost"))
+    assert session.told[-1].text == "phones is gone; it is opened again when it is back"
     session.take(Failed(time_s=1.0, message="it broke"))
     assert (session.told[-1].kind, session.told[-1].text) == ("error", "it broke")
 

@@ -65,16 +65,19 @@ def played(window, monkeypatch):
 # input
 
 
+PEAKS = np.full(25, 0.5, np.float32)
+SNAPSHOT = {"running": True, "input_peak": 0.5, "output_peak": 0.0, "midi": [], "blocks": 10,
+            "sample_rate": 48000.0, "seconds": 1.0, "load": 0.1, "voices": 1, "underflows": 0,
+            "overflows": 0, "dropped": 0, "bad_samples": 0, "clipped": 0, "limited": 0,
+            "time_s": 1.0, "channel_peaks": [0.5],
+            "trace": {"time_s": 1.0, "step_s": 0.002, "peaks": PEAKS}}  # fmt: skip
+
+
 def test_the_trace_moves_and_flags_what_was_found(window):
     trace = window.input.trace
-    peaks = np.full(25, 0.5, np.float32)
-    snapshot = {"running": True, "input_peak": 0.5, "output_peak": 0.0, "midi": [], "blocks": 10,
-                "sample_rate": 48000.0, "seconds": 1.0, "load": 0.1, "voices": 1, "underflows": 0,
-                "overflows": 0, "dropped": 0, "bad_samples": 0, "clipped": 0, "limited": 0,
-                "time_s": 1.0, "channel_peaks": [0.5]}  # fmt: skip
     for i in range(4):
-        part = {"time_s": 1 + 0.05 * i, "step_s": 0.002, "peaks": peaks * (i + 1) / 4}
-        window._take_snapshots([snapshot | {"trace": part}])
+        part = {"time_s": 1 + 0.05 * i, "step_s": 0.002, "peaks": PEAKS * (i + 1) / 4}
+        window._take_snapshots([SNAPSHOT | {"trace": part}])
     assert len(trace.history.peaks) == 100
     assert trace.history.end_s == pytest.approx(1.2)
     window._take(HitDetected(time_s=1.1, onset_s=1.1, velocity=90, pad=0))
@@ -87,6 +90,30 @@ def test_the_trace_moves_and_flags_what_was_found(window):
     assert "load 10 %" in window.status.numbers.text()
     assert not trace.grab().isNull()
     assert window.input.meter.peak == pytest.approx(-6, abs=0.1)
+
+
+def test_the_channels_of_an_input_show_their_levels_and_one_is_chosen(qtbot, window):
+    box = window.input.channel
+    window._take_snapshots([SNAPSHOT])
+    assert not box.isVisibleTo(window)  # one channel is no choice
+    window._take_snapshots([SNAPSHOT | {"time_s": 2.0, "channel_peaks": [0.0, 0.1, 0.5]}])
+    assert box.isVisibleTo(window)
+    texts = [box.itemText(i) for i in range(box.count())]
+    assert texts == ["Input 1: silent", "Input 2: -20 dB", "Input 3: -6 dB"]
+    qtbot.keyClick(box, Qt.Key.Key_Down)
+    box.activated.emit(box.currentIndex())
+    assert window.session.editor.setup.input_channel == 1
+    assert window.session.preferences.input_channel == 1
+    window._choose_input("Another (ALSA)")  # has other channels
+    assert window.session.editor.setup.input_channel == 0
+
+
+def test_what_the_callbacks_count_is_shown_where_there_is_any(window):
+    window._take_snapshots([SNAPSHOT])
+    assert window.status.numbers.text().endswith("voices 1")
+    window._take_snapshots([SNAPSHOT | {"dropped": 2, "bad_samples": 1200, "limited": 7}])
+    wrong = "2 lost reports, 1,200 invalid samples, 7 output samples limited"
+    assert window.status.numbers.text().endswith(wrong)
 
 
 def test_the_threshold_is_a_line_to_drag_or_to_move_by_keys(qtbot, window):

@@ -129,7 +129,7 @@ def test_an_input_that_stops_leaves_the_output_as_it_is():
         told, out = run(state, 48000.0, 48000.0, 64, 64, 1.5, punctual, end)
         assert [e.time for e in told if e.kind == events.STRUCK] == [100, 20000, 40000]
         outs.append(out)
-    np.testing.assert_array_equal(*outs)
+    np.testing.assert_allclose(*outs, atol=1e-6)  # hits that play nothing still divide blocks
     assert outs[0].any()
 
 

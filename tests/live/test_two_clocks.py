@@ -1,0 +1,72 @@
+"""Input and output on two native threads with clocks of their own; ten minutes with --long."""
+
+import time
+
+import numpy as np
+import pytest
+
+from matcher.live import callback as native
+from matcher.live import events, realtime
+from tests.live import native_threads
+from tests.live.native_threads import Devices
+from tests.live.test_triggers import PERIOD, make_two
+
+BLOCK = 64
+SETTLED_S = 5.0  # s after which the clocks are known
+NOTE_S = 0.05  # s between two notes
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not native_threads.usable, reason="needs clock_nanosleep and /proc"),
+]
+
+
+@pytest.mark.parametrize("rates", [(48004.8, 48000.0), (44100.0, 48000.0)])
+def test_hits_cross_and_a_lost_microphone_costs_no_note(request, rates):
+    long = request.config.getoption("--long")
+    seconds = 600.0 if long else 8.0
+    state = make_two(round(rates[0], -2), rates[1])
+    locked = realtime.keep_in_memory(state)
+    devices = Devices(state, rates, BLOCK)
+    told, sent = [], 0
+    time.sleep(1.0)
+    faults, new_faults = [devices.faults(side) for side in range(2)], []
+    end, next_note, playing = time.monotonic() + seconds, 0.0, True
+    stopped_at = None
+    while playing or time.monotonic() < end + 2.0:
+        now = time.monotonic()
+        if now >= next_note:
+            next_note = now + NOTE_S
+            sent += native.send(state[0], 0, native.STRIKE, 0, 0, 0.1, 1 + sent)
+        if playing and now >= end:  # the microphone is pulled out
+            new_faults += [devices.faults(0) - faults[0]]
+            devices.stop(0)
+            playing, stopped_at = False, int(state["time"][0])
+        told += native.receive(state[0])
+        time.sleep(0.005)
+    new_faults += [devices.faults(1) - faults[1]]
+    devices.stop(1)
+    told += native.receive(state[0])
+    found = [e for e in told if e.kind == events.HIT]
+    hits = [e for e in told if e.kind == events.STRUCK and e.tag == -1]
+    notes = [e for e in told if e.kind == events.STRUCK and e.tag > 0]
+    at = devices.time_of(0, np.arange(len(hits)) * PERIOD)
+    took = devices.time_of(1, np.array([e.time for e in hits])) - at
+    settled = took[at > SETTLED_S]
+    off = np.abs(settled - np.median(settled))
+    _, output = devices.drivers
+    print(
+        f"{rates[0]:g} and {rates[1]:g} Hz, {seconds:g} s: {len(found)} hits found, {len(hits)} "
+        f"played, after {1e3 * np.median(took):.2f} ms; from the median {1e3 * np.median(off):.3f} "
+        f"ms at the median, {1e3 * np.percentile(off, 99):.3f} at the 99th percentile, "
+        f"{1e3 * off.max():.3f} at most; {sent} notes sent, {len(notes)} played; the output's "
+        f"worst callback {1e-3 * int(state['worst_ns'][0]):.0f} us, woken up to "
+        f"{1e-6 * output['worst_ns']:.2f} ms late, {output['missed']} blocks missed; page faults "
+        f"{new_faults}, memory {'' if locked else 'not '}locked"
+    )
+    assert len(hits) == len(found) == int(state["capture"]["time"][0]) // PERIOD + 1
+    assert [e.tag for e in notes] == list(range(1, sent + 1))
+    assert notes[-1].time > stopped_at + 1.5 * rates[1]  # long after there was no microphone
+    assert int(state["time"][0]) == output["frames"]  # not one block was left out
+    assert state["dropped"][0] == state["capture"]["dropped"][0] == 0
+    assert np.median(off) < 1e-4
