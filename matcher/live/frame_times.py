@@ -6,15 +6,16 @@ CLOCK_S = 0.25  # s: tolerated drift between frames and time.monotonic
 
 
 class FrameTimes:
-    """time.monotonic of each frame of a stream that begins now.
+    """time.monotonic of each frame of a stream.
 
     Args:
         sample_rate: Hz.
+        frame: the newest one.
     """
 
-    def __init__(self, sample_rate: float):
+    def __init__(self, sample_rate: float, frame: int):
         self._rate = sample_rate
-        self._zero = time.monotonic()
+        self._zero = time.monotonic() - frame / sample_rate
 
     def at(self, frame: int) -> float:
         """Time of a frame, s."""

@@ -113,14 +113,14 @@ class Player:
 
     def _begin_output(self) -> None:
         """After the output was opened: nothing is on its pads."""
-        self._times = FrameTimes(self.sample_rate)
+        self._times = FrameTimes(self.sample_rate, int(self.record["time"]))
         self._load_meter = LoadMeter(self.sample_rate)
         with self._programs_lock:
             self._slots, self._sent = [0] * N_PADS, [-1] * N_PADS
 
     def _begin_input(self) -> None:
         """After an input was opened, or is known to be missing: what follows it begins anew."""
-        self._input_times = FrameTimes(self.input_rate)
+        self._input_times = FrameTimes(self.input_rate, int(self.capture["time"]))
         self._traced = 0
         self.configure()
 

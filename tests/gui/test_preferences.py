@@ -74,7 +74,7 @@ def test_the_dialog_offers_pairs_of_outputs(qtbot):
     dialog.show_devices([], ["Phones (ALSA)", "Box (ALSA)"], [])
     for channels, pairs in (
         (8, ["1 and 2", "3 and 4", "5 and 6", "7 and 8"]), (3, ["1 and 2", "3"]),
-        (0, ["1 and 2", "3"]),
+        (0, ["1 and 2", "3 and 4"]),
     ):  # fmt: skip
         dialog.show_output_channels(channels)
         box = dialog.output_channel
