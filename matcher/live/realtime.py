@@ -23,11 +23,16 @@ def keep_in_memory(array: np.ndarray) -> bool:
     """
     pages = array.reshape(-1).view(np.uint8)[::PAGE]
     pages |= 0  # memory that was never written has no page
+    return lock(array)
+
+
+def lock(array: np.ndarray) -> bool:
+    """Lock an array's pages into memory; False where the system allows no more of them."""
     if sys.platform == "win32":
         return False
-    lock = ctypes.CDLL(None).mlock
-    lock.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
-    return lock(array.ctypes.data, array.nbytes) == 0
+    mlock = ctypes.CDLL(None).mlock
+    mlock.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+    return mlock(array.ctypes.data, array.nbytes) == 0
 
 
 def ask_portaudio(sounddevice, stream) -> None:

@@ -152,7 +152,8 @@ class Streams:
         record["two_clocks"] = source is None
         record["output_channel"] = first
         record["capture"]["channel"] = setup.input_channel
-        realtime.keep_in_memory(self.state)
+        if not realtime.keep_in_memory(self.state):  # the voices at least
+            realtime.lock(self.state["pool"])
         self._stream = Stream(
             self.state, source, output, self.sample_rate, setup.block, setup.exclusive
         )
