@@ -1,4 +1,4 @@
-"""A microphone and headphones that are two devices, of PipeWire by ALSA: hits cross, one is lost."""
+"""A microphone and headphones that are two devices (PipeWire by ALSA): hits cross, one is lost."""
 
 import queue
 import time
