@@ -278,6 +278,14 @@ def test_a_portaudio_that_does_not_start_is_said_in_one_sentence(tmp_path):
     assert "no audio: PortAudio does not start: Error initializing PortAudio" in done.stdout
 
 
+@pytest.mark.parametrize("option", ["input-channel", "output-channel"])
+@pytest.mark.parametrize("channel", ["0", "65"])
+def test_a_channel_that_is_not_allowed_is_refused(option, channel):
+    done = drum_matcher("live", f"--{option}", channel)
+    assert done.returncode == 2
+    assert f"{option.replace('-', ' ')} is {channel}, allowed is 1 to 64" in done.stderr
+
+
 @pytest.mark.parametrize("control", ["20", "x=tau", "20=loudness", "=tau"])
 def test_a_control_that_is_not_allowed_is_refused(control):
     done = drum_matcher("live", "--control", control)

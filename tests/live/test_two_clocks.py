@@ -64,7 +64,9 @@ def test_hits_cross_and_a_lost_microphone_costs_no_note(request, rates):
         f"{1e-6 * output['worst_ns']:.2f} ms late, {output['missed']} blocks missed; page faults "
         f"{new_faults}, memory {'' if locked else 'not '}locked"
     )
-    assert len(hits) == len(found) == int(state["capture"]["time"][0]) // PERIOD + 1
+    # the last one may have begun as the microphone was pulled out
+    assert 0 <= len(hits) - len(found) <= 1
+    assert 0 <= int(state["capture"]["time"][0]) // PERIOD + 1 - len(found) <= 1
     assert [e.tag for e in notes] == list(range(1, sent + 1))
     assert notes[-1].time > stopped_at + 1.5 * rates[1]  # long after there was no microphone
     assert int(state["time"][0]) == output["frames"]  # not one block was left out
