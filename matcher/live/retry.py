@@ -2,7 +2,7 @@
 
 import time
 
-LONGEST_S = 30.0  # s between two attempts, at most
+LONGEST_S = 10.0  # s between two attempts, at most: a musician who plugs in waits no longer
 GROWTH = 2.0  # of the time between them
 
 

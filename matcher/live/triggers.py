@@ -70,7 +70,7 @@ def begin_block(state, frames):
     state.block_at = follow(clock, state.frames_before, state.called)
     state.frames_before = frames
     state.longest_block = longest(state.longest_block, frames, clock.step)
-    fence()
+    fence()  # `until` is read anew
     # what comes in from now on can sound in the next block at the earliest
     wanted = state.block_at + frames * clock.step - capture.until
     if wanted < IDLE_NS:

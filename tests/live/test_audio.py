@@ -102,12 +102,12 @@ def test_a_microphone_that_is_lost_leaves_the_output_alone_and_comes_back(machin
     assert machine.watch(120.0) == []
     assert machine.audio.streams is streams  # the pads play on
     assert machine.scans == 0
-    assert streams.opened < 12  # ever more slowly, not 120 times
+    assert streams.opened < 18  # ever more slowly, not 120 times
     assert machine.said == [
         ("input", "lost", "Mic"), ("input", "missing", "Mic cannot be opened: it was unplugged"),
     ]  # fmt: skip
     Streams.there = {PHONES, MIC}
-    assert machine.watch(31.0) == [INPUT]
+    assert machine.watch(11.0) == [INPUT]
     assert machine.said[2:] == [("input", "found", "Mic")]
     assert machine.audio.streams is streams
 
@@ -123,7 +123,7 @@ def test_pads_play_where_the_microphone_is_busy_from_the_start(machine):
 def test_an_output_is_tried_again_ever_more_slowly_and_said_once(machine):
     Streams.there = {MIC}
     assert machine.watch(120.0) == []
-    assert 6 < machine.scans < 12
+    assert 10 < machine.scans < 18
     assert machine.said == [
         ("audio", "missing", "Phones cannot be opened: another program is using it")
     ]
