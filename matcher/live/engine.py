@@ -18,7 +18,7 @@ from multiprocessing import resource_tracker
 
 from matcher.kits.kit import Kit
 from matcher.live.devices import Device
-from matcher.live.process import STUCK, serve
+from matcher.live.process import PREPARED, STUCK, serve
 from matcher.live.protocol import (
     Activity,
     ChangeSetup,
@@ -41,7 +41,8 @@ N_MESSAGES = 64  # messages: kept for the MIDI monitor
 N_SNAPSHOTS = 100  # snapshots: 5 s, kept for a client that is slow to take them
 STOP_S = 3.0  # s: time for the process to end before it is killed
 HUNG_S = 3.0  # s: a process that sends no snapshot for so long hangs, and is replaced
-MOST_HUNG_S = 60.0  # s: the same after it hung several times: what it does may take that long
+# s: the same while it may still compile, and after it hung several times: it may need that long
+MOST_HUNG_S = 60.0
 GRACE_S = 0.3  # s: for snapshots to come after the whole machine slept
 STEADY_S = 120.0  # s: without hanging, after which HUNG_S holds again
 RETRY_S = 5.0  # s: before another start if even the shipped model cannot be used
@@ -68,7 +69,7 @@ class Engine:
         self._snapshots: deque[dict] = deque(maxlen=N_SNAPSHOTS)
         self._messages: deque[Event] = deque(maxlen=N_MESSAGES)
         self._began, self._closing = time.monotonic(), False
-        self._runs = False  # the process said that it started
+        self._runs = self._prepared = False  # the process said that it started, and is prepared
         self._told = False  # why it is being replaced was said
         self._activity = ""  # what it said it is about to do
         self._hung_s, self._hung_at = HUNG_S, -STEADY_S
@@ -76,7 +77,7 @@ class Engine:
         self._commands: queue.SimpleQueue = queue.SimpleQueue()
         self._start()
         try:
-            first = self._pipe.recv()  # "started", or a ValueError
+            first = self._pipe.recv()  # STARTED, or a ValueError
             self._runs = True
         except EOFError:
             first = ValueError("the audio engine's process ended as it started; try again")
@@ -187,8 +188,8 @@ class Engine:
                 if self._closing or not self._replace_process():
                     return
                 continue
-            if message == "started":
-                self._runs = True
+            if isinstance(message, str):
+                self._runs, self._prepared = True, message == PREPARED
             elif isinstance(message, ValueError):  # the process could not start
                 self._fail(str(message))
                 if self._state.setup.model == SHIPPED:
@@ -208,17 +209,18 @@ class Engine:
     def _hangs(self) -> bool:
         """Wait for a message; whether none came for too long from a process that runs, and say so.
 
-        Until it runs, it may compile for as long as that takes.
+        Until it has started, it may compile for as long as that takes.
         """
         if not self._runs:
             return False
         if self._now() - self._hung_at > STEADY_S:
             self._hung_s = HUNG_S
-        if self._pipe.poll(self._hung_s) or self._pipe.poll(GRACE_S) or self._closing:
+        limit_s = self._hung_s if self._prepared else MOST_HUNG_S
+        if self._pipe.poll(limit_s) or self._pipe.poll(GRACE_S) or self._closing:
             return False
         doing = f" while {self._activity}" if self._activity else ""
         self._fail(
-            f"the audio engine did not answer for {self._hung_s:g} s{doing} and is being restarted"
+            f"the audio engine did not answer for {limit_s:g} s{doing} and is being restarted"
         )
         self._told, self._hung_at = True, self._now()
         self._hung_s = min(2 * self._hung_s, MOST_HUNG_S)
@@ -233,7 +235,7 @@ class Engine:
 
     def _replace_process(self) -> bool:
         """Start another process with the current state; False if the engine is closing."""
-        self._snapshot, self._runs = {"running": False}, False
+        self._snapshot, self._runs, self._prepared = {"running": False}, False, False
         self._process.kill()
         self._process.join()
         if self._process.exitcode != STUCK and not self._told:

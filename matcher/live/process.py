@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from matcher.kits.kit import N_PADS
-from matcher.live import calibration, detector, devices, events, programs
+from matcher.live import calibration, detector, devices, events, programs, voices
 from matcher.live import callback as native
 from matcher.live.audio import OUTPUT, Stuck
 from matcher.live.calibration import Calibration
@@ -59,6 +59,7 @@ SNAPSHOT_S = 0.05  # s: between two snapshots
 SAID_S = 0.05  # s: time for the last events to be written to the pipe
 SWITCH_S = 0.0005  # s: interpreter's switch interval, short as MIDI shares it with the worker
 GONE_S = 1.0  # s: after that a process whose client is gone has not ended by itself
+STARTED, PREPARED = "started", "prepared"  # sent to the client; all is compiled when PREPARED
 STUCK = 3  # exit status of a process in which PortAudio hangs
 COUNTED_S = 10.0  # s between two events of Counted: a limiter at work counts all the time
 # fields of Setup for which streams are opened anew
@@ -90,7 +91,7 @@ class EngineProcess:
         self._warm_up()
         self.worker = Worker(
             lambda: self.encoder, self.put_answer, lambda text: self.say(Failed, message=text),
-            lambda: self.state.setup.refine,
+            lambda: self.state.setup.refine, lambda: self._publish(PREPARED),
         )  # fmt: skip
         self.hits = Hits(self.worker.submit, first=max(state.oldest_hit) + 1)
         self._calibration: Calibration | None = None
@@ -247,13 +248,17 @@ class EngineProcess:
             self._take_and_publish(ModelLoaded(time_s=self._now(), path=path))
 
     def _warm_up(self) -> None:
-        """Compile everything that the first hit needs."""
+        """Compile everything that the first hit needs, and the main thread in each step."""
         rate = 48000
         silence = np.zeros(round(PARTS_S[0] * rate), np.float32)
         heard = hear(Clip(silence, rate, PARTS_S[0], False), self.encoder)
         programs.write_program(np.zeros(1, programs.PROGRAM)[0], heard.drum, 1.0, rate)
         native.make_callback()
         native.make_input_callback()
+        record = native.make_state(rate, 1, 2)[0]
+        native.send(record, 0, native.SILENCE, 0, 0, 0.0, -1)
+        native.receive(record)
+        voices.n_sounding(record["pool"])
 
     # hits
 
@@ -324,7 +329,7 @@ def serve(pipe, state: State, began: float) -> None:
             pipe.send(error)
         return
     with contextlib.suppress(OSError):  # the client is gone: `poll` will find that out
-        pipe.send("started")
+        pipe.send(STARTED)
     threading.Thread(target=_send_all, args=(pipe, to_send), name="pipe", daemon=True).start()
     next_snapshot = 0.0
     while True:

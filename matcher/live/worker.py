@@ -157,12 +157,15 @@ class Worker:
             answers.
         fail: called with a sentence if a job fails.
         refines: called for each job; returns whether to refine the network's answer.
+        prepared: called in a worker's thread once nothing is left to be compiled.
     """
 
     def __init__(
         self, encoder: Callable[[], Encoder], put: Callable[[Answer], bool],
         fail: Callable[[str], None], refines: Callable[[], bool] = lambda: True,
+        prepared: Callable[[], None] = lambda: None,
     ):  # fmt: skip
+        self._prepared = prepared
         self._encoder, self._put, self._fail, self._refines = encoder, put, fail, refines
         self._jobs, self._to_refine = queue.SimpleQueue(), queue.SimpleQueue()
         self._best: dict[int, Answer] = {}  # of the newest refined hit
@@ -206,6 +209,7 @@ class Worker:
             with contextlib.suppress(OSError):  # the priority is that low already
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         refine.prepare()
+        self._prepared()
         while (waiting := self._to_refine.get()) is not None:
             while self._has_newer():  # only the newest clip is refined
                 waiting = self._to_refine.get()

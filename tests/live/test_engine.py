@@ -95,7 +95,10 @@ def test_a_process_that_hangs_is_replaced_the_kit_kept_and_the_user_told(silent)
     with Engine(State(NO_DEVICE)) as engine:
         wait_for(engine, DeviceChanged)
         engine.edit_pad(2, drum=Drum(TOM))
-        first = engine._process
+        first, end = engine._process, time.monotonic() + 200
+        while not engine._prepared:  # until then it may compile, and is given more time
+            assert time.monotonic() < end
+            time.sleep(0.05)
         os.kill(first.pid, signal.SIGSTOP)
         began = time.monotonic()
         message = wait_for(engine, Failed).message

@@ -53,9 +53,10 @@ def stroke(process, hit: int) -> Answered:
     on_pad, revision = process.state.kit.pads[PAD].drum, process.state.revision
     clip = Clip(drum.render(ONE, 48000, 1.2), 48000, 1.2, False)
     process.worker.submit(Job(hit, PAD, revision, "full", clip, time.monotonic(), on_pad))
-    while (event := process.published.get(timeout=60)).stage == "network":
-        pass
-    return event
+    while True:
+        event = process.published.get(timeout=60)
+        if isinstance(event, Answered) and event.stage != "network":
+            return event
 
 
 def tau(process) -> float:
