@@ -47,6 +47,8 @@ class PipeWire:
         for name, value in {
             "XDG_CONFIG_HOME": folder / "config", "XDG_RUNTIME_DIR": folder / "run",
             "XDG_STATE_HOME": folder / "state", "ALSA_CONFIG_PATH": folder / "asound.conf",
+            # a stream whose device is gone gets no other one in its place, which a card has not
+            "PIPEWIRE_ALSA": "{ node.dont-reconnect = true }",
             "JACK_NO_START_SERVER": "1", "JACK_DEFAULT_SERVER": "none-of-this-name",
         }.items():  # fmt: skip
             patch.setenv(name, str(value))

@@ -77,6 +77,7 @@ def test_hits_cross_from_one_device_to_the_other_and_the_pads_outlive_the_microp
         off = np.abs(off - np.median(off))
         lost_before = engine.snapshot()["underflows"]
 
+        engine.change(mode="match", armed=15)  # now the pad is only played by strokes
         recording = pipewire.record(tmp_path / "alone.wav")
         pipewire.destroy_mic()
         lost = []
