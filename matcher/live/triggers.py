@@ -15,9 +15,8 @@ from matcher.live.frame_clock import follow
 SIZE = 1024  # triggers that can wait: far more than a mask time lets through
 BEGAN, GREW, ENDED = range(3)  # a hit began; it is louder than told so far; its velocity is known
 FORGETS = 1 / 4096  # share of a block's length by which the longest block is forgotten each block
-# s by which the delay follows what it should be, per s: a driver that calls in bursts is learned at
-# the start, and later in seconds; a machine that is late once changes next to nothing
-SETTLING, RISING, FALLING = 0.3, 0.015, 75e-6
+RISES, FALLS = 0.05, 1 / 4096  # share of the distance by which the delay follows what it should be
+MOST_RISE = 0.015  # s a s, after the start: a machine that is late once changes next to nothing
 SETTLED_NS = 5e9  # ns after which the start is over
 IDLE_NS = 200_000_000.0  # ns: an input that is further behind has stopped
 
@@ -77,9 +76,10 @@ def begin_block(state, frames):
     # what comes in from now on can sound in the next block at the earliest
     wanted = state.block_at + frames * clock.step - capture.until
     if wanted < IDLE_NS:
-        passed = frames * clock.step
-        most = passed * (RISING if clock.age > SETTLED_NS else SETTLING)
-        state.delay += min(max(wanted - state.delay, -FALLING * passed), most)
+        rise = (RISES if wanted > state.delay else FALLS) * (wanted - state.delay)
+        if clock.age > SETTLED_NS:
+            rise = min(rise, MOST_RISE * frames * clock.step)
+        state.delay += rise
     state.delay = max(state.delay, capture.longest_block + state.longest_block)
 
 

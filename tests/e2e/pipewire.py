@@ -47,8 +47,6 @@ class PipeWire:
         for name, value in {
             "XDG_CONFIG_HOME": folder / "config", "XDG_RUNTIME_DIR": folder / "run",
             "XDG_STATE_HOME": folder / "state", "ALSA_CONFIG_PATH": folder / "asound.conf",
-            # a stream whose device is gone gets no other one in its place, which a card has not
-            "PIPEWIRE_ALSA": "{ node.dont-reconnect = true }",
             "JACK_NO_START_SERVER": "1", "JACK_DEFAULT_SERVER": "none-of-this-name",
         }.items():  # fmt: skip
             patch.setenv(name, str(value))
@@ -93,11 +91,6 @@ class PipeWire:
         found = re.split(r"\n\s*id (\d+),", _run("pw-cli", "ls", "Node"))
         numbers = [n for n, text in zip(found[1::2], found[2::2]) if 'node.name = "mic"' in text]
         _run("pw-cli", "destroy", numbers[0])
-
-    def create_mic(self) -> None:
-        """Plug it in again."""
-        _run("pw-cli", "create-node", "adapter", MIC)
-        self.wait_for_port("mic:input_MONO")
 
     def stop(self) -> None:
         """End the server and whatever plays or records."""
