@@ -119,19 +119,6 @@ def test_a_block_that_is_very_late_moves_one_hit_at_most():
     assert took.max() - np.median(took) < 0.006
 
 
-def test_a_driver_that_calls_in_bursts_is_learned():
-    """Sixteen blocks of 64 frames at once, as hosts with long periods call: no hit is too late."""
-
-    def late_s(n):
-        return (15 - np.arange(n) % 16) * 64 / 48000
-
-    state = make_two(48000, 48000)
-    told, _ = run(state, 48000.0, 48000.0, 64, 64, 12.0, late_s)
-    took = crossing_s(told, 48000.0, 48000.0)
-    assert np.ptp(took[-16:]) < 2e-3
-    assert np.median(took) < 0.05
-
-
 def test_an_input_that_stops_leaves_the_output_as_it_is():
     states = [make_two(48000, 48000) for _ in range(2)]
     outs = []
