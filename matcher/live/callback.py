@@ -14,7 +14,7 @@ import numpy as np
 from numba import carray, cfunc, from_dtype, types
 
 from matcher.compiled import fence, memory_fence, native
-from matcher.live import detector, jack_notes, output, voices
+from matcher.live import detector, frame_clock, midi_notes, output, voices
 from matcher.live.clock import make_clock
 
 INPUT_RING = 2**20  # samples of input that are kept: 22 s at 48 kHz, 5.5 s at 192 kHz
@@ -25,7 +25,7 @@ LONGEST_BLOCK = voices.BLOCK  # frames
 GROW_S = 0.0005  # s of the ramp to a velocity that has grown: no click, and no delay
 LOUDEST_IN = 8.0  # of full scale, above which an input sample is taken as an error
 
-STRIKE, PROGRAM, SILENCE, AUDITION, POSITION = range(5)  # commands
+STRIKE, PROGRAM, SILENCE, AUDITION = range(4)  # commands
 HIT, IGNORED, STRUCK, REFUSED = range(4)  # events
 
 COMMAND = np.dtype(
@@ -55,17 +55,9 @@ STATE = np.dtype(
         ("auditions", np.float32, (2, AUDITIONED)),  # recordings to play: one while one is written
         ("audition_at", np.int64, 2),  # sample of each that comes next
         ("audition_end", np.int64, 2),  # and after which it ends
-        ("pad_of", np.int64, 128),  # pad of each MIDI note, below 0 none
-        ("position_cc", np.int64),  # MIDI controller that says where a drum is struck, or below 0
-        ("midi", np.int64),  # address of the jack_midi.MESSAGES to play notes from, or 0
-        ("cycle_of", np.int64),  # address of jack_last_frame_time
+        ("midi", midi_notes.MIDI),
         # where it stands
-        # where the next strike hits, 0 middle to 1 rim; below 0: where the pad's last one did
-        ("position", np.float64),
         ("time", np.int64),  # frames since the stream started
-        ("midi_read", np.int64),  # messages read
-        ("cycle", np.int64),  # JACK's frame at which its cycle began, and frames played since
-        ("cycle_played", np.int64),
         ("growing", np.int64),  # voice of a hit whose velocity is not known yet, below 0 none
         ("own", np.float64),  # power of what we play, for as long as the room may hold it
         ("left", np.float32, LONGEST_BLOCK),
@@ -114,8 +106,8 @@ def make_state(sample_rate: float, channels_in: int, channels_out: int, settings
     record["pool"] = voices.make_pool(sample_rate)[0]
     detector.configure(record["detector"], settings or detector.Settings(), sample_rate)
     record["channels_in"], record["channels_out"] = channels_in, channels_out
-    record["input_channel"] = record["armed"] = record["growing"] = record["pad_of"] = -1
-    record["position_cc"] = record["position"] = -1
+    record["input_channel"] = record["armed"] = record["growing"] = -1
+    midi_notes.prepare(record["midi"], sample_rate)
     record["input_gain"] = record["output_gain"] = 1
     return state
 
@@ -127,9 +119,9 @@ def send(state, time, kind, pad, slot, amount, tag):
     Args:
         state: record of STATE.
         time: frame at which it is due; at once where that is past.
-        kind: STRIKE, PROGRAM, SILENCE, AUDITION or POSITION.
+        kind: STRIKE, PROGRAM, SILENCE or AUDITION.
         pad, slot: pad; index in programs or in auditions.
-        amount: velocity, number of samples or position, each as the kind has it.
+        amount: velocity or number of samples, as the kind has it.
         tag: comes back with the event; 0 or more.
 
     Returns:
@@ -169,21 +161,19 @@ def process(state, x, out):
         x: (frames, channels_in) float32, the input.
         out: (frames, channels_out) float32, which is written.
     """
-    fence()  # the block before is counted before this one reads `midi`: detach_midi relies on it
-    midi = state.midi  # once: Python may set it to 0 at any time
-    if midi != 0:
-        jack_notes.follow_cycle(state, midi)
+    fence()  # the block before is counted before this one reads the rings: `detach` relies on it
+    rings = midi_notes.begin_block(state.midi, out.shape[0])
     start = 0
     while start < out.shape[0]:
         stop = min(start + LONGEST_BLOCK, out.shape[0])
-        _process(state, midi, x[start:stop], out[start:stop])
+        _process(state, rings, x[start:stop], out[start:stop])
         start = stop
     fence()
     state.blocks += 1
 
 
 @native
-def _process(state, midi, x, out):
+def _process(state, rings, x, out):
     n = out.shape[0]
     left, right = state.left[:n], state.right[:n]
     for t in range(n):
@@ -192,7 +182,7 @@ def _process(state, midi, x, out):
     at, mark = 0, 0
     while True:
         due, offset = _next_command(state, n)
-        played, strikes = jack_notes.next_note(state, midi, n)
+        ring, played = midi_notes.next_message(state.midi, rings, state.time, n)
         hit = state.marks[mark, 0] if mark < n_marks else n
         until = min(hit, offset, played)
         if until > at:
@@ -200,8 +190,8 @@ def _process(state, midi, x, out):
             at = until
         if due and offset == until:
             _obey(state, offset)
-        elif strikes and played == until:
-            _play_note(state, midi, played)
+        elif ring >= 0 and played == until:
+            _follow_midi(state, rings, ring, played)
         elif mark < n_marks:
             _grow(state, state.marks[mark, 1], hit)
             mark += 1
@@ -214,7 +204,7 @@ def _process(state, midi, x, out):
     output.add_auditions(state, left, right)
     output.write_output(state, left, right, out)
     state.time += n
-    state.cycle_played += n
+    state.midi.cycle_played += n
 
 
 @native
@@ -257,6 +247,7 @@ def _grow(state, kind, offset):
     """Begin or end the strike that a hit triggers."""
     gain = _hit_gain(state, state.detector.peak)
     if kind == detector.BEGAN and state.armed >= 0:
+        state.pool.pads[state.armed].position = -1  # a hit says nothing of where it hit
         state.growing = voices.begin_strike(state.pool, state.armed, gain)
         if state.growing >= 0:
             _tell(state, state.time + offset, STRUCK, state.armed, 0, gain, -1)
@@ -289,12 +280,15 @@ def _next_command(state, n):
 
 
 @native
-def _play_note(state, midi, offset):
-    """Strike the pad of the note that is due."""
-    note, velocity = jack_notes.take_note(state, midi)
-    pad = state.pad_of[note]
-    if pad >= 0:  # Python may have taken it from the note meanwhile
-        _strike(state, pad, velocity / 127, offset, note_tag(note, velocity))
+def _follow_midi(state, rings, ring, offset):
+    """Do what the message says that is due in a ring."""
+    what, pad, number, value, source = midi_notes.take(state.midi, rings, ring)
+    if what == midi_notes.NOTE:
+        _strike(state, pad, value / 127, offset, note_tag(number, value), source)
+    elif what == midi_notes.CHOKE:
+        voices.choke(state.pool, pad)
+    elif what == midi_notes.SILENCE:
+        _silence(state)
 
 
 @native
@@ -313,14 +307,11 @@ def _obey(state, offset):
     command = state.commands[state.commands_out % QUEUE]
     pad, pool = command.pad, state.pool
     if command.kind == STRIKE:
-        _strike(state, pad, command.amount, offset, command.tag)
-    elif command.kind == POSITION:
-        state.position = command.amount
+        _strike(state, pad, command.amount, offset, command.tag, -1)
     elif command.kind == PROGRAM:
         voices.set_program(pool, pad, command.slot)
     elif command.kind == SILENCE:
-        voices.silence(pool, output.fade_samples(state))
-        output.end_auditions(state)
+        _silence(state)
     elif command.kind == AUDITION:
         output.end_auditions(state)
         state.audition_at[command.slot] = 0
@@ -330,9 +321,16 @@ def _obey(state, offset):
 
 
 @native
-def _strike(state, pad, velocity, offset, tag):
-    if state.position >= 0:
-        state.pool.pads[pad].position, state.position = state.position, -1.0
+def _silence(state):
+    voices.silence(state.pool, output.fade_samples(state))
+    output.end_auditions(state)
+
+
+@native
+def _strike(state, pad, velocity, offset, tag, source):
+    """Strike a pad; source: of MIDI, which may have said where, below 0 for none."""
+    position = state.pool.pads[pad].position
+    state.pool.pads[pad].position = midi_notes.aim(state.midi, pad, position, source)
     gain = voices.velocity_to_gain(state.pool.pads[pad].curve, velocity)
     struck = gain > 0 and voices.strike(state.pool, pad, gain)
     _tell(state, state.time + offset, STRUCK if struck else REFUSED, pad, 0, gain, tag)
@@ -362,6 +360,8 @@ def make_callback():
     def callback(inputs, outputs, n, time_info, flags, data):
         state = carray(data, 1)[0]
         began = now_ns(state.clock)
+        jumped = (flags & (OUTPUT_UNDERFLOW | OUTPUT_OVERFLOW)) != 0
+        frame_clock.follow(state.midi.clock, state.time, began, jumped)
         state.underflows += (flags & (INPUT_UNDERFLOW | OUTPUT_UNDERFLOW)) != 0
         state.overflows += (flags & (INPUT_OVERFLOW | OUTPUT_OVERFLOW)) != 0
         x = carray(inputs, (np.int64(n), state.channels_in))

@@ -161,7 +161,8 @@ class Player:
         r["output_gain"] = 10 ** (setup.output_gain_db / 20)
         r["armed"] = setup.armed if setup.mode == "trigger" else -1
         r["detecting"] = 1
-        r["position_cc"] = self._position_cc()
+        r["midi"]["position_cc"] = self._position_cc()
+        r["midi"]["channel"] = setup.midi_channel - 1  # from 0; below: all
 
     # pads
 
@@ -209,11 +210,6 @@ class Player:
         if not self.running:
             return False
         return self._send(self.record, native.STRIKE, pad, amount=velocity, tag=tag) is not None
-
-    def set_position(self, share: float) -> None:
-        """Set the position of the next strike, 0 (middle) to 1 (rim)."""
-        if self.running:
-            self._send(self.record, native.POSITION, amount=share)
 
     def silence(self) -> None:
         """Fade out everything."""

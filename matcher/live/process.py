@@ -78,7 +78,7 @@ class EngineProcess:
         self._order = threading.RLock()
         self.encoder = Encoder(state.setup.model)
         self.player = Player(
-            lambda: self.state, self.say, self._publish, lambda: self.midi.close(),
+            lambda: self.state, self.say, self._publish, lambda: self.midi.leave_stream(),
             lambda: self.midi.position_cc, began,
         )  # fmt: skip
         self.midi = MidiControl(lambda: self.state, self.say, self.change, self.player)
@@ -138,7 +138,8 @@ class EngineProcess:
 
     def snapshot(self) -> Snapshot:
         """Levels, load, counters and MIDI ports."""
-        return Snapshot(self.player.snapshot() | {"midi": self.midi.names})
+        ports = {"midi": self.midi.names, "midi_ports": self.midi.there}
+        return Snapshot(self.player.snapshot() | ports)
 
     def say(self, event: type, time_s: float | None = None, **more) -> None:
         """Publish an Event with these fields; time_s: s since the start, by default now."""
@@ -169,7 +170,7 @@ class EngineProcess:
                 another_sound = before.sound(i) != after.sound(i)
                 if another_sound or before.kit.pads[i] != after.kit.pads[i]:
                     self.player.put_pad(i, program=another_sound)
-            if [pad.note for pad in before.kit.pads] != [pad.note for pad in after.kit.pads]:
+            if before.kit.notes != after.kit.notes:
                 self.midi.map_notes()
             if before.setup is not after.setup:
                 self.player.configure()
@@ -200,11 +201,11 @@ class EngineProcess:
     # streams and models
 
     def _begin_stream(self) -> None:
-        """Start anew after a stream was opened; MIDI as well, as JACK may have come or gone."""
+        """Start anew after a stream was opened."""
         self.hits.clear()
         self._calibration = None
-        self.midi.close()
         self.player.start()
+        self.midi.follow_stream()
 
     def _rescan(self) -> None:
         self.player.rescan()

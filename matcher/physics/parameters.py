@@ -69,7 +69,7 @@ class Parameter:
         if number and self.low - below <= value <= self.high + above:
             return
         name = "pitch" if self.name == "omega" else self.key
-        shown = f"{value * self.display_scale:g}" if number else repr(value)
+        shown = f"{value * self.display_scale:g}" if number else f"{value!r:.80}"
         low, high = (limit * self.display_scale for limit in (self.low, self.high))
         raise ValueError(
             f"{name} is {shown}, allowed is {low:g} to {high:g} {self.display_unit}".rstrip()
