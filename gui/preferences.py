@@ -27,7 +27,8 @@ class Preferences:
     text_scale: int = 100  # percent
     input: str = ""
     output: str = ""
-    midi_in: tuple[str, ...] = ()  # parts of names; every port where there is none
+    midi_in: tuple[str, ...] = ()  # names or parts of them; every port where there is none
+    midi_channel: int = 0  # 1 to 16; 0: all
     block: int = 0
     mode: str = "match"
     master_db: float = -6.0
@@ -46,7 +47,8 @@ class Preferences:
                 detection[name] = getattr(Settings(**{name: value}), name)
         changes = {
             "input": self.input or None, "output": self.output or None, "block": self.block,
-            "midi_in": tuple(self.midi_in), "mode": self.mode, "output_gain_db": self.master_db,
+            "midi_in": tuple(self.midi_in), "midi_channel": self.midi_channel,
+            "mode": self.mode, "output_gain_db": self.master_db,
             "input_gain_db": self.input_gain_db, "settings": Settings(**detection),
             "controllers": _controllers(self.controllers),
         }  # fmt: skip
@@ -115,6 +117,8 @@ def _allowed(name: str, value) -> bool:
         return False
     if name == "theme":
         return value in CHOICES
+    if name == "midi_channel":
+        return 0 <= value <= 16
     if name == "mode":
         return value in MODES
     if name == "text_scale":

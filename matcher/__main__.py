@@ -157,28 +157,51 @@ def _devices(arguments) -> None:
 
 def _live(arguments) -> None:
     from matcher.kits.kit import N_PADS, Kit
-    from matcher.kits.kit_file import load_kit
     from matcher.live import protocol
     from matcher.live.engine import Engine
     from matcher.live.report import sentence
     from matcher.matching.encoder import SHIPPED
 
     check_range("pad", arguments.pad, 1, N_PADS)
-    kit, dropped = load_kit(arguments.kit) if arguments.kit else (Kit(), [])
-    for problem in dropped:
-        print(f"drum-matcher: {arguments.kit}: {problem}", file=sys.stderr)
+    if arguments.kits and not arguments.kits.is_dir():
+        raise ValueError(f"{arguments.kits} is not a folder; give one with .drumkit files")
+    kit = _load_kit(arguments.kit) if arguments.kit else Kit()
     setup = protocol.Setup(
         input=arguments.input, output=arguments.output, midi_in=tuple(arguments.midi_in),
-        block=arguments.block, model=arguments.model or SHIPPED, mode=arguments.mode,
-        armed=arguments.pad - 1, controllers=dict(map(_control, arguments.control)),
-        refine=arguments.refine,
+        midi_channel=arguments.midi_channel, block=arguments.block,
+        model=arguments.model or SHIPPED, mode=arguments.mode, armed=arguments.pad - 1,
+        controllers=dict(map(_control, arguments.control)), refine=arguments.refine,
     )  # fmt: skip
     with Engine(protocol.State(setup, kit)) as engine, suppress(KeyboardInterrupt):
         while True:
             event = engine.events.get()
             if isinstance(event, protocol.Ready) and arguments.listen:
                 engine.send(protocol.Calibrate())
+            if isinstance(event, protocol.ProgramChanged) and arguments.kits:
+                _change_kit(engine, arguments.kits, event.number)
             print(json.dumps(event.to_json()) if arguments.json else sentence(event), flush=True)
+
+
+def _load_kit(path: Path):
+    """A kit; what cannot be used of its file is told on stderr."""
+    from matcher.kits.kit_file import load_kit
+
+    kit, dropped = load_kit(path)
+    for problem in dropped:
+        print(f"drum-matcher: {path}: {problem}", file=sys.stderr)
+    return kit
+
+
+def _change_kit(engine, folder: Path, program: int) -> None:
+    """Play the kit that a MIDI program stands for; where there is none, tell so on stderr."""
+    from matcher.kits.kit_folder import kit_of_program
+
+    try:
+        kit = _load_kit(kit_of_program(folder, program))
+    except ValueError as error:
+        print(f"drum-matcher: {error}", file=sys.stderr)
+    else:
+        engine.replace_kit(kit)
 
 
 def _control(text: str) -> tuple[int, str]:

@@ -146,7 +146,14 @@ def _add_live(commands) -> argparse.ArgumentParser:
             help=f"audio {name}: number or part of the name of a device; default: the system's",
         )  # fmt: skip
     live.add_argument("--midi-in", action="append", default=[], metavar="X",
-                      help="part of a MIDI port's name; repeat for more; default: all")  # fmt: skip
+                      help="a MIDI port's name or a part of it; repeat for more; default: all, on "
+                      "Windows none, as no other program can use a port meanwhile")  # fmt: skip
+    live.add_argument("--midi-channel", type=int, default=0, metavar="N",
+                      help="the only MIDI channel that counts, 1 to 16; default 0: all"
+                      )  # fmt: skip
+    live.add_argument("--kits", type=Path, metavar="FOLDER",
+                      help="MIDI programs choose the kits of this folder, in the order of their "
+                      "names")  # fmt: skip
     live.add_argument("--block", type=int, default=0, metavar="N",
                       help="frames per audio block, 16 to 2048; default 0: chosen by the driver"
                       )  # fmt: skip

@@ -109,6 +109,7 @@ class Ports:
         self._recent: list[tuple[int, list[int]]] = []  # of other ports than the virtual one
         self._virtual = self._open_virtual()
         self._numbers = iter(range(VIRTUAL + 1, 2**31))
+        self._failed = False  # whether the ports could not be listed
         self._closing = threading.Event()
         self.look()
         self._thread = threading.Thread(target=self._run, name="MIDI poll", daemon=True)
@@ -131,8 +132,11 @@ class Ports:
         try:
             listed = self._port_names.update(self._watcher.names())
         except ValueError as error:
-            self._tell(f"MIDI ports cannot be listed ({error})")
+            if not self._failed:
+                self._tell(f"MIDI ports cannot be listed ({error})")
+            self._failed = True
             return
+        self._failed = False
         others = [port for port in listed if not _is_ours(port.name)]
         self._there = [port.name for port in others]
         wanted = {port.key: port for port in others if self._wants(port.name)}

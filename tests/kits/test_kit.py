@@ -132,7 +132,7 @@ def test_another_file_is_refused(tmp_path, content):
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"cannot be read: No such file or directory; give a"):
         load_kit(tmp_path / "x.drumkit")
-    with pytest.raises(ValueError, match="cannot be read: Is a directory"):
+    with pytest.raises(ValueError, match=r"is not a file; give a \.drumkit file"):
         load_kit(tmp_path)
 
 
