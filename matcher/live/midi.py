@@ -15,6 +15,7 @@ from matcher.live.midi_ring import CHANNEL_PRESSURE, NOTE_OFF, NOTE_ON, PROGRAM,
 
 NAME = jack_midi.CLIENT
 LOOK_S = 1.0  # s between two looks for ports that came or went
+WAIT_S = 1.0  # s that others wait for a look: opening a port, or a dying server, may hang
 
 
 class Message(NamedTuple):
@@ -74,8 +75,10 @@ class Inputs:
         return ports is not None and ports.exclusive and not self._wanted and bool(ports.there)
 
     def look(self) -> None:
-        """Look for systems and ports that have come or gone."""
-        with self._looking:
+        """Look for systems and ports that have come or gone; returns after WAIT_S at most."""
+        if not self._looking.acquire(timeout=WAIT_S):
+            return
+        try:
             if self._closing.is_set():
                 return
             if self._ports is not None:
@@ -90,6 +93,8 @@ class Inputs:
                 self.jack = self._start(
                     "jack", lambda: jack_midi.Source(self._wanted, bridged=bridged)
                 )
+        finally:
+            self._looking.release()
 
     def look_again(self) -> None:
         """Look at once, also for systems that were missing."""
@@ -97,12 +102,9 @@ class Inputs:
         self.look()
 
     def close(self) -> None:
-        """Close every port."""
+        """Close every port; one that hangs is left to its thread."""
         self._closing.set()
-        with self._looking:
-            for part in self._parts():
-                part.close()
-            self._ports = self.jack = None
+        self._thread.join(WAIT_S)
 
     def _start(self, name: str, start: Callable):
         try:
@@ -121,6 +123,9 @@ class Inputs:
     def _run(self) -> None:
         while not self._closing.wait(LOOK_S):
             self.look()
+        for part in self._parts():
+            part.close()
+        self._ports = self.jack = None
 
 
 def parse(ring: int, port: int, ns: int, data: bytes) -> Message | None:

@@ -101,12 +101,12 @@ class MidiControl:
 
     def follow_stream(self) -> None:
         """Have a stream that was opened play what comes in from now on."""
-        if self._inputs is not None:
-            self._inputs.look_again()  # JACK may have come with the stream
-            self._jack = self._inputs.jack
         self._do(self._poll())
         self.map_notes()
         self._follow(midi_notes.PORTS, self._ring)
+        if self._inputs is not None:
+            self._inputs.look_again()  # JACK may have come with the stream
+            self._jack = self._inputs.jack
         self._follow(midi_notes.JACK, self._jack)
 
     def leave_stream(self) -> None:
