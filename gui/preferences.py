@@ -72,7 +72,7 @@ def load() -> Preferences:
     """What was remembered; what cannot be read is at its default."""
     try:
         values = json.loads(_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         values = {}
     kept, default = {}, Preferences()
     for row in fields(Preferences) if isinstance(values, dict) else ():

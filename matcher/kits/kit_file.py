@@ -37,7 +37,7 @@ READABLE = (1, SCHEMA)  # schema 1: no partials, and attack powers of attack.EAR
 SUFFIX = ".drumkit"
 END = "# end of kit"  # last line: if it is missing, the file was truncated
 LARGEST_FILE = 2**16  # bytes: a kit takes up to 40,000, so a larger file is something else
-LONGEST_LINE = 4096  # characters: all partials of a pad, written by hand on one line, take 1,200
+LONGEST_LINE = 2048  # characters: all partials of a pad, written by hand on one line, take 1,200
 DEEPEST = 4  # brackets in brackets, and parts of a dotted key: ours have 2 and 1
 MOST_PROBLEMS = 20  # that are listed one by one
 _STROKE = tuple(name for name in DRUM_PARAMETERS if name not in Theta._fields)  # beside theta
@@ -45,9 +45,11 @@ _PAD_KEYS = (
     "note", "more_notes", "name", "choke", "curve",
     *(PARAMETERS[name].key for name in PAD_PARAMETERS),
 )  # fmt: skip
-_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'')  # on one line
+# on one line, up to its end where the string has none, so that no character is looked at twice
+_STRING = re.compile(r'(?m)"(?:[^"\\\n]++|\\.)*+(?:"|\\?$)|\'[^\'\n]*+(?:\'|$)')
 _COMMENT = re.compile(r"#[^\n]*")
-_DEEP_KEY = re.compile(rf"(?:[\w-]+[ \t]*\.[ \t]*){{{DEEPEST}}}")
+# from the start of a word on, and without going back: a long word takes no longer than it is
+_DEEP_KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{DEEPEST}}}")
 _NUMBERS = re.compile(r"\[\n((?: +[-+.\de]+,\n)+) *\]")  # a list with each number on its own line
 
 
@@ -303,9 +305,9 @@ def _is_plain(text: str) -> bool:
     """Whether TOML is UTF-8 with lines and nesting as short and flat as those of kits."""
     if "\ufffd" in text or '"""' in text or "'''" in text:  # strings of many lines
         return False
-    bare = _COMMENT.sub("", _STRING.sub("s", text))
     if any(len(line) > LONGEST_LINE for line in text.split("\n") if not line.startswith("#")):
         return False
+    bare = _COMMENT.sub("", _STRING.sub("s", text))
     if _DEEP_KEY.search(bare):
         return False
     depth = 0
