@@ -107,7 +107,7 @@ class Contract:
             names = [row["name"] for row in rows]
             if names not in ([*Theta._fields], [*INFERRED]):
                 raise ValueError(
-                    f"its parameters are {quoted(names)}, allowed are "
+                    f"its parameters are {', '.join(names):.80}, allowed are "
                     f"{', '.join(Theta._fields)} and, with all of them, {', '.join(STRUCK)}"
                 )
             ranged = [replace(INFERRED[row["name"]], **row) for row in rows]
