@@ -49,6 +49,7 @@ class Source(Ring):
         self.clock_address = ctypes.cast(self._jack.jack_last_frame_time, ctypes.c_void_p).value
         self._name = self._jack.jack_get_client_name(self._client) + b":in"
         self._names: list[str] = []
+        self.there: list[str] = []
         if not self._start():
             self.close()
             raise ValueError("JACK: its server takes no MIDI input")
@@ -81,8 +82,8 @@ class Source(Ring):
         """Connect wanted ports that have come."""
         if self.gone:
             return
-        there = self.there
-        self._names = [name for name in there if is_wanted(name, there, self.wanted)]
+        self.there = self.listed()
+        self._names = [n for n in self.there if is_wanted(n, self.there, self.wanted)]
         for name in self._names:  # one that is connected already stays so
             self._jack.jack_connect(self._client, name.encode(), self._name)
 
@@ -99,9 +100,8 @@ class Source(Ring):
         self._jack.jack_client_close(self._client)
         _closing.discard(self)
 
-    @property
-    def there(self) -> list[str]:
-        """Ports that could be connected."""
+    def listed(self) -> list[str]:
+        """Ports that could be connected now; `there` are those of the last look."""
         found = self._jack.jack_get_ports(self._client, None, MIDI_TYPE, IS_OUTPUT)
         names = []
         while found and found[len(names)]:
@@ -119,7 +119,7 @@ class Source(Ring):
 def list_ports(bridged: bool) -> list[str]:
     """Names of the ports that are there; bridged: as Source has it. Raises ValueError likewise."""
     source = Source(bridged=bridged, connected=False)
-    names = source.there
+    names = source.listed()
     source.close()
     return names
 

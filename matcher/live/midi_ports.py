@@ -6,6 +6,7 @@ swapped. Whoever calls `look` opens and closes ports, which may take long. RtMid
 not used: it would take the interpreter's lock in the driver's thread.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -158,7 +159,11 @@ class Ports:
                 except ValueError:
                     self._broken.add(key)  # for the next look to close
         if self._virtual is not None:
-            rows += self._without_echoes(rows)
+            try:
+                rows += self._without_echoes(rows)
+            except ValueError as error:
+                self._virtual = None
+                self._tell(f"the MIDI port {NAME!r} of this app failed ({error})")
         for ns, number, data in sorted(rows):
             bytes_ = np.array(data, np.uint8)
             midi_ring.put(self._ring.state[0], ns, 0, number, bytes_, len(data))
@@ -168,9 +173,8 @@ class Ports:
         self._closing = True
         self._thread.join()
         self._close_all(set(self._open))
-        for port in (self._virtual and self._virtual.input, self._watcher):
-            if port is not None:
-                port.close()
+        _let_go(self._virtual and self._virtual.input)
+        _let_go(self._watcher)
         self._virtual = None
 
     def _run(self) -> None:
@@ -184,10 +188,12 @@ class Ports:
         return is_wanted(name, self._there, self.wanted)
 
     def _connect(self, port) -> None:
+        new = None
         try:
             new = self._library.open(self._library.apis[self.api], NAME)
             new.connect(port.index, f"from {port.name}"[:60])
         except ValueError as error:
+            _let_go(new)
             retry = self._retries[port.key]
             if retry.first:
                 self._tell(f"MIDI port {port.name} cannot be opened ({error}); another program "
@@ -201,14 +207,14 @@ class Ports:
         with self._lock:  # no poll is at them any more
             gone = [self._open.pop(key) for key in keys if key in self._open]
         for port in gone:
-            port.input.close()
+            _let_go(port.input)
 
     def _open_virtual(self) -> _Open | None:
         port = self._library.open(self._library.apis[self.api], NAME)
         try:
             port.connect_virtual("in")
         except ValueError:  # Windows has none
-            port.close()
+            _let_go(port)
             return None
         return _Open(NAME, VIRTUAL, port, StampClock())
 
@@ -230,12 +236,21 @@ class Ports:
         return kept
 
 
+def _let_go(port) -> None:
+    """Close an input, if there is one; one whose device is gone may fail to close."""
+    if port is not None:
+        with contextlib.suppress(ValueError):
+            port.close()
+
+
 def list_ports() -> list[str]:
     """Names of the ports that are there; none is opened. Raises ValueError: there is no MIDI."""
     api, watcher = _first_that_works(rtmidi_library.load())
     number = WINDOWS_NUMBER if api == rtmidi_library.WINDOWS else NUMBER
-    names = [port.name for port in PortNames(number).update(watcher.names())]
-    watcher.close()
+    try:
+        names = [port.name for port in PortNames(number).update(watcher.names())]
+    finally:
+        _let_go(watcher)
     return [name for name in names if not _is_ours(name)]
 
 

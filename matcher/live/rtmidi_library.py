@@ -66,7 +66,8 @@ class PythonIn:
 
     def close(self) -> None:
         """Let go of it."""
-        self._port.delete()
+        with told():
+            self._port.delete()
 
 
 class RtMidi2:

@@ -248,3 +248,24 @@ def test_waiting_grows_up_to_its_limit(monkeypatch):
 def test_the_ring_tells_how_long_a_message_may_take():
     assert Ring(midi_ports.SLACK_NS).state["slack_ns"][0] == midi_ports.SLACK_NS
     assert midi_ring.Ring().state["slack_ns"][0] == 0
+
+
+def test_our_own_port_that_fails_is_told_of_and_the_others_go_on(make):
+    system = System("Pads 20:0", virtual=True)
+    ports = make(system)
+    system.input("virtual").fails = True
+    system.input("Pads 20:0").send(*NOTE)
+    assert [data for _, data in polled(ports)] == [NOTE]
+    assert ports.names == ["Pads"]
+    (sentence,) = ports.told
+    assert "failed (the device is gone)" in sentence
+
+
+def test_whatever_a_binding_raises_is_a_sentence():
+    class Odd(Exception):
+        pass
+
+    with pytest.raises(ValueError, match=r"^in use by another program$"), rtmidi_library.told():
+        raise Odd(" in use by another program. ")
+    with pytest.raises(ValueError, match=r"^it failed$"), rtmidi_library.told():
+        raise Odd
