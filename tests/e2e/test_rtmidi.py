@@ -59,9 +59,9 @@ class Controller:
 
 def wait_until(true, seconds: float = 10.0) -> None:
     end = time.monotonic() + seconds
-    while not true() and time.monotonic() < end:
+    while not true():
+        assert time.monotonic() < end
         time.sleep(0.005)
-    assert true()
 
 
 def test_ports_of_rtmidi_come_and_go_and_their_notes_have_times(server, library):

@@ -115,6 +115,6 @@ def test_notes_of_ports_sound_a_block_and_two_polls_after_they_came(request, blo
     expected = block / RATE + 1e-9 * midi_ports.SLACK_NS
     assert np.median(delays) == pytest.approx(expected, abs=2e-4)
     assert delays.min() > expected - 3e-3
-    if long:
+    if long and not busy:  # otherwise it depends on how the interpreter changes hands
         low, high = np.percentile(delays, [1, 99])
         assert high - low <= 1e-3
