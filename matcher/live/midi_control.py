@@ -74,6 +74,7 @@ class MidiControl:
         if self._inputs is None:
             wanted = self._state().setup.midi_in
             self._inputs = midi.Inputs(wanted, self._ring, self._tell)
+            self._follow(midi_notes.PORTS, self._ring)  # of a stream that was open before
         self._report_missing()
         if self._inputs.jack is not self._jack:
             self._leave(midi_notes.JACK)

@@ -70,7 +70,8 @@ def attach(record, index: int, ring: midi_ring.Ring, in_frames: bool = False) ->
         in_frames: the ring is JACK's and the stream runs on JACK: time is counted in its frames.
     """
     midi = record["midi"]
-    midi["in_frames"], midi["cycle_of"] = in_frames, ring.clock_address
+    if index == JACK:
+        midi["in_frames"], midi["cycle_of"] = in_frames, ring.clock_address
     midi["read"][index] = ring.position
     memory_fence()  # all of it is visible before the callback is told to use it
     midi["rings"][index] = ring.state.ctypes.data

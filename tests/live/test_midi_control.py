@@ -163,7 +163,6 @@ def test_messages_go_on_while_ports_are_looked_for_again(make):
     rig.open_stream()
     rig.control.rescan()
     rig.control.step()
-    rig.control.follow_stream()
     rig.send(0x90, 36, 100)
     rig.play()
     assert len(rig.of(NotePlayed)) == 1
