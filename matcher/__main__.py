@@ -13,7 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the rest loads: no traceback
 
-from matcher.checks import check_range
+from matcher.checks import check_range, quoted
 from matcher.command_line import make_parser
 from matcher.physics.parameters import BY_KEY, PARAMETERS
 from matcher.physics.theta import Theta, describe
@@ -209,8 +209,8 @@ def _control(text: str) -> tuple[int, str]:
     number, _, key = text.partition("=")
     if not number.isdecimal() or key not in BY_KEY:
         raise ValueError(
-            f"control is {text!r}, allowed is CC=NAME, the number of a MIDI controller and one "
-            f"of: {', '.join(BY_KEY)}"
+            f"control is {quoted(text)}, allowed is CC=NAME, the number of a MIDI controller and "
+            f"one of: {', '.join(BY_KEY)}"
         )
     return int(number), BY_KEY[key].name
 
@@ -245,7 +245,7 @@ def main(argv=None) -> int:
     try:
         if unknown:
             allowed = [o for a in arguments.options._actions for o in a.option_strings[-1:]]
-            raise ValueError(f"unknown argument {unknown[0]}; allowed are {', '.join(allowed)}")
+            raise ValueError(f"unknown argument {unknown[0]:.80}; allowed are {', '.join(allowed)}")
         COMMANDS[arguments.command](arguments)
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -1,9 +1,11 @@
 """The command line's parser: commands, options and their help."""
 
 import argparse
+import re
 from pathlib import Path
 
 import matcher
+from matcher.checks import LONGEST_QUOTE
 from matcher.matching.effort import EFFORTS
 from matcher.physics.parameters import BY_KEY, PARAMETERS
 from matcher.physics.theta import Theta
@@ -42,10 +44,14 @@ RENDER_EXAMPLES = """examples:
 _FORM = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
 
 
+_LONG = re.compile(rf"('[^']{{{LONGEST_QUOTE}}})[^']*'")  # a bad value that a sentence cuts
+
+
 class _Parser(argparse.ArgumentParser):
     """Exits with one sentence and status 2 if the command line is wrong."""
 
     def error(self, message):
+        message = _LONG.sub(r"\1…'", message)
         self.exit(2, f"drum-matcher: {message} (see {self.prog} --help)\n")
 
 

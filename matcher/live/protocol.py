@@ -63,10 +63,10 @@ class Setup:
             if name not in PARAMETERS:
                 allowed = ", ".join(PARAMETERS)
                 raise ValueError(
-                    f"controller {number} turns {name!r}, allowed is one of: {allowed}"
+                    f"controller {number} turns {name!r:.80}, allowed is one of: {allowed}"
                 )
         if self.mode not in MODES:
-            raise ValueError(f"mode is {self.mode!r}, allowed is one of: {', '.join(MODES)}")
+            raise ValueError(f"mode is {self.mode!r:.80}, allowed is one of: {', '.join(MODES)}")
         check_block(self.block)
         if not 0 <= self.midi_channel <= 16:
             raise ValueError(
@@ -173,7 +173,7 @@ class Learn:
     def __post_init__(self):
         if self.what is not None and self.what not in (NOTE, MORE_NOTES, *PARAMETERS):
             allowed = ", ".join((NOTE, MORE_NOTES, *PARAMETERS))
-            raise ValueError(f"learn is {self.what!r}, allowed is one of: {allowed}")
+            raise ValueError(f"learn is {self.what!r:.80}, allowed is one of: {allowed}")
 
 
 @dataclass(frozen=True)

@@ -177,5 +177,7 @@ def find(key: str) -> Parameter:
         ValueError: if no parameter has this key; names all keys.
     """
     if key not in BY_KEY:
-        raise ValueError(f"there is no parameter {key!r}, allowed is one of: {', '.join(BY_KEY)}")
+        raise ValueError(
+            f"there is no parameter {key!r:.80}, allowed is one of: {', '.join(BY_KEY)}"
+        )
     return BY_KEY[key]
