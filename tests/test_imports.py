@@ -33,7 +33,6 @@ ONLY_IN = {  # package: the folders or files that may import it
     "tomli_w": ("matcher/kits/kit_file.py",),
     "sounddevice": ("matcher/live/devices.py",),
     "rtmidi": ("matcher/live/rtmidi_library.py",),
-    "rtmidi2": ("matcher/live/rtmidi_library.py",),
     "librosa": (),
     "PyQt6": ("gui",),
     "pyqtgraph": ("gui",),

@@ -1,22 +1,19 @@
-"""RtMidi behind one interface, by whichever of its bindings is installed.
+"""RtMidi, by the binding python-rtmidi: what is used of it, and its errors as sentences.
 
-python-rtmidi is used where it can be had: it also says when each message reached the driver. For
-Python 3.13 and later there are no builds of it; rtmidi2 wraps the same library there. What either
-raises becomes a ValueError of one sentence.
+The binding rtmidi2, which has builds for newer versions of Python, is no choice: it ends the
+process where a port cannot be opened, and does not say when a message came in.
 """
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from matcher.live.quiet_libraries import quiet_libraries
 
 WAITING = 8192  # messages that RtMidi keeps between two polls
-MISSING = "neither of the packages python-rtmidi and rtmidi2 can be loaded"
 WINDOWS, DUMMY, JACK = "Windows MultiMedia", "Dummy", "Jack"  # names of APIs
 
 
-class PythonRtMidi:
+class RtMidi:
     """The binding python-rtmidi. Raises ImportError where it cannot be loaded."""
 
     def __init__(self):
@@ -29,13 +26,13 @@ class PythonRtMidi:
         """Names and numbers of the systems that it can speak to."""
         return {self._rtmidi.get_api_display_name(n): n for n in self._rtmidi.get_compiled_api()}
 
-    def open(self, api: int, client: str) -> "PythonIn":
+    def open(self, api: int, client: str) -> "Input":
         """A client of a system, without a port yet. Raises ValueError."""
         with told():
-            return PythonIn(self._rtmidi.MidiIn(api, name=client, queue_size_limit=WAITING))
+            return Input(self._rtmidi.MidiIn(api, name=client, queue_size_limit=WAITING))
 
 
-class PythonIn:
+class Input:
     """An input of python-rtmidi. What fails is a ValueError."""
 
     def __init__(self, port):
@@ -70,83 +67,18 @@ class PythonIn:
             self._port.delete()
 
 
-class RtMidi2:
-    """The binding rtmidi2, as PythonRtMidi. Raises ImportError where it cannot be loaded."""
-
-    def __init__(self):
-        import rtmidi2
-
-        self._rtmidi2 = rtmidi2
-
-    @property
-    def apis(self) -> dict[str, int]:
-        """Names and numbers of the systems that RtMidi was built for."""
-        r = self._rtmidi2
-        if sys.platform == "win32":
-            return {WINDOWS: r.API_WINDOWS_MM}
-        if sys.platform == "darwin":
-            return {"CoreMIDI": r.API_MACOSX_CORE}
-        return {"ALSA": r.API_LINUX_ALSA, JACK: r.API_UNIX_JACK}
-
-    def open(self, api: int, client: str) -> "In2":
-        """As PythonRtMidi.open."""
-        with told():
-            port = self._rtmidi2.MidiIn(client, WAITING, api)
-            if port.get_current_api() != api:  # RtMidi takes another system where one is missing
-                raise ValueError("cannot be opened")
-            return In2(port)
-
-
-class In2:
-    """An input of rtmidi2, as PythonIn; it does not say when a message reached the driver."""
-
-    def __init__(self, port):
-        self._port = port
-        port.ignore_types(True, True, True)
-
-    def names(self) -> list[str]:
-        """As PythonIn.names."""
-        with told():
-            return list(self._port.ports)
-
-    def connect(self, index: int, name: str) -> None:
-        """As PythonIn.connect; our end has the name of the client."""
-        with told():
-            self._port.open_port(index)
-
-    def connect_virtual(self, name: str) -> None:
-        """As PythonIn.connect_virtual."""
-        with told():
-            self._port.open_virtual_port(name)
-
-    def message(self) -> tuple[list[int], float | None] | None:
-        """As PythonIn.message, without a time."""
-        try:
-            data = self._port.get_message()
-        except Exception as error:
-            raise _sentence(error) from error
-        return None if data is None else (data, None)
-
-    def close(self) -> None:
-        """As PythonIn.close."""
-        with told():
-            self._port.close_port()
-
-
-def load() -> PythonRtMidi | RtMidi2:
-    """The binding that is installed. Raises ValueError where there is none."""
+def load() -> RtMidi:
+    """The library. Raises ValueError where it is missing."""
     quiet_libraries()
-    for binding in (PythonRtMidi, RtMidi2):
-        try:
-            return binding()
-        except ImportError:
-            continue
-    raise ValueError(MISSING)
+    try:
+        return RtMidi()
+    except ImportError as error:
+        raise ValueError("the package python-rtmidi is missing or cannot be loaded") from error
 
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Make a ValueError of whatever RtMidi raises; each binding has exceptions of its own."""
+    """Make a ValueError of whatever RtMidi raises."""
     try:
         yield
     except Exception as error:
