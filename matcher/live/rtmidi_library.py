@@ -1,7 +1,7 @@
 """RtMidi, by the binding python-rtmidi: what is used of it, and its errors as sentences.
 
-The binding rtmidi2, which has builds for newer versions of Python, is no choice: it ends the
-process where a port cannot be opened, and does not say when a message came in.
+The binding rtmidi2, which has builds for newer versions of Python, is no choice: it aborts the
+process where a port of ours cannot be opened, and does not say when a message came in.
 """
 
 from collections.abc import Iterator
