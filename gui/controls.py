@@ -1,5 +1,12 @@
-"""What panels share: the unit of length, frames, labels."""
+"""What panels share: the unit of length, frames, labels, and how text from outside is shown.
 
+Names of kits, pads, files and devices are text, whatever is in them. Where Qt would take what looks
+like HTML as such, it goes through `as_text`.
+"""
+
+import html
+
+from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QFontMetricsF
 from PyQt6.QtWidgets import QFrame, QLabel, QLayout, QVBoxLayout, QWidget
 
@@ -29,6 +36,12 @@ def panel_in(widget: QWidget, layout: type[QLayout]) -> tuple[QLayout, int]:
 def label(text: str = "", quiet: bool = False, of: str = "") -> QLabel:
     """Text; quiet: in the secondary colour; of: "recorded" or "twin", in its colour."""
     widget = QLabel(text)
+    widget.setTextFormat(Qt.TextFormat.PlainText)
     widget.setProperty("quiet", quiet)
     widget.setProperty("of", of)
     return widget
+
+
+def as_text(text: str) -> str:
+    """Text for a tool tip or a message box, which show it as it is; they take HTML otherwise."""
+    return f"<qt>{html.escape(text)}</qt>" if Qt.mightBeRichText(text) else text

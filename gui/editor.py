@@ -15,6 +15,7 @@ from gui.matched import Matched, of_answer
 from matcher.kits.document import Document
 from matcher.kits.kit import LONGEST_NAME, Kit, Pad, for_pad
 from matcher.live.protocol import (
+    MORE_NOTES,
     NOTE,
     Answered,
     ChangeSetup,
@@ -30,8 +31,8 @@ from matcher.matching.task import Refined
 from matcher.physics.parameters import PARAMETERS
 from matcher.physics.theta import LIVE, Theta, note_name
 
-KEPT_BY_PASTE = ("note",)  # fields of a pad that stay when another is pasted on it
-KEPT_BY_CLEAR = ("note", "gain_db", "pan", "tune", "choke", "curve")
+KEPT_BY_PASTE = ("note", "more_notes")  # fields of a pad that stay when another is pasted on it
+KEPT_BY_CLEAR = (*KEPT_BY_PASTE, "gain_db", "pan", "tune", "choke", "curve")
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,9 @@ class Editor:
         if names == ("note",):
             # each turn of a step begins anew: pads whose notes it passes by keep theirs
             kit = self.document.begun((names, self.armed)).with_note(self.armed, changes["note"])
+        elif names == ("more_notes",):
+            begun = self.document.begun((names, self.armed))
+            kit = begun.with_more_notes(self.armed, changes["more_notes"])
         else:
             kit = self.kit.with_pad(self.armed, **changes)
         return self.edit(text, kit, merge=(names, self.armed))
@@ -248,7 +252,7 @@ class Editor:
         """Apply an event of the engine; False where it is late or changes nothing."""
         before, after = self.state, apply(self.state, event)
         if after is before:
-            if isinstance(event, Learned) and event.what == NOTE:
+            if isinstance(event, Learned) and event.what in (NOTE, MORE_NOTES):
                 self._send_notes()  # the engine has swapped notes that were edited here since
             return False
         self.state = after
@@ -257,7 +261,7 @@ class Editor:
         elif isinstance(event, ControllerMoved):
             merge = ("turn", event.turns, event.pad)
             self.document.edit(f"controller {event.controller}", after.kit, merge)
-        elif isinstance(event, Learned) and event.what == NOTE:
+        elif isinstance(event, Learned) and event.what in (NOTE, MORE_NOTES):
             self.document.edit("note of a pad", after.kit)
         self._send_edits()
         return True
@@ -292,18 +296,22 @@ class Editor:
             edited = {n: getattr(ours, n) for n in names if getattr(ours, n) != getattr(theirs, n)}
             if edited:
                 changes[i] = changes.get(i, {}) | edited
-        if any("note" in change for change in changes.values()):
+        if any(name in change for change in changes.values() for name in KEPT_BY_PASTE):
             # all of them: the engine may have learned one of these notes for another pad meanwhile
-            for i, pad in enumerate(self.kit.pads):
-                changes[i] = changes.get(i, {}) | {"note": pad.note}
+            for i, notes in self._notes().items():
+                changes[i] = changes.get(i, {}) | notes
         if changes:
             self._command(EditPads(self.state.revision + 1, changes))
         if self.state.kit != self.kit:  # its name, which the engine need not know
             self.state = replace(self.state, kit=self.kit)
 
     def _send_notes(self) -> None:
-        notes = {i: {"note": pad.note} for i, pad in enumerate(self.kit.pads)}
-        self._command(EditPads(self.state.revision + 1, notes))
+        self._command(EditPads(self.state.revision + 1, self._notes()))
+
+    def _notes(self) -> dict[int, dict]:
+        """The notes of all pads as changes of EditPads."""
+        return {i: {n: getattr(pad, n) for n in KEPT_BY_PASTE}
+                for i, pad in enumerate(self.kit.pads)}  # fmt: skip
 
     def _command(self, command) -> None:
         self.state = apply(self.state, command)

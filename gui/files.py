@@ -5,6 +5,7 @@ from pathlib import Path
 from PyQt6.QtCore import QStandardPaths
 from PyQt6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from gui.controls import as_text
 from gui.session import Session, is_kit
 from matcher.kits.kit_file import SUFFIX
 
@@ -28,7 +29,7 @@ class Files:
         buttons = QMessageBox.StandardButton
         answer = QMessageBox.question(
             self._parent, "Save the kit?",
-            f"{self.session.editor.kit.name} has edits that are not saved.",
+            as_text(f"{self.session.editor.kit.name} has edits that are not saved."),
             buttons.Save | buttons.Discard | buttons.Cancel, buttons.Save,
         )  # fmt: skip
         return answer == buttons.Discard or (answer == buttons.Save and self.save())
@@ -98,6 +99,6 @@ class Files:
         path = path.with_name(path.name + suffix)
         if not path.exists():
             return path
-        question = f"{path.name} is there already. Replace it?"
+        question = as_text(f"{path.name} is there already. Replace it?")
         answer = QMessageBox.question(self._parent, "Replace the file?", question)
         return path if answer == QMessageBox.StandardButton.Yes else None

@@ -27,7 +27,8 @@ class Preferences:
     text_scale: int = 100  # percent
     input: str = ""
     output: str = ""
-    midi_in: tuple[str, ...] = ()  # parts of names; every port where there is none
+    midi_in: tuple[str, ...] = ()  # names or parts of them; every port where there is none
+    midi_channel: int = 0  # 1 to 16; 0: all
     block: int = 0
     input_channel: int = 0  # from 0
     output_channel: int = 0  # the left one of two, from 0
@@ -52,7 +53,8 @@ class Preferences:
             "input": self.input or None, "output": self.output or None, "block": self.block,
             "input_channel": self.input_channel, "output_channel": self.output_channel,
             "exclusive": self.exclusive, "asio": self.asio,
-            "midi_in": tuple(self.midi_in), "mode": self.mode, "output_gain_db": self.master_db,
+            "midi_in": tuple(self.midi_in), "midi_channel": self.midi_channel,
+            "mode": self.mode, "output_gain_db": self.master_db,
             "input_gain_db": self.input_gain_db, "settings": Settings(**detection),
             "controllers": _controllers(self.controllers),
         }  # fmt: skip
@@ -76,7 +78,7 @@ def load() -> Preferences:
     """What was remembered; what cannot be read is at its default."""
     try:
         values = json.loads(_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         values = {}
     kept, default = {}, Preferences()
     for row in fields(Preferences) if isinstance(values, dict) else ():
@@ -121,6 +123,8 @@ def _allowed(name: str, value) -> bool:
         return False
     if name == "theme":
         return value in CHOICES
+    if name == "midi_channel":
+        return 0 <= value <= 16
     if name == "mode":
         return value in MODES
     if name == "text_scale":

@@ -21,7 +21,9 @@ from gui.preferences import N_RECENT, Preferences
 from matcher.kits.document import Document
 from matcher.kits.kit import Kit, Sound
 from matcher.kits.kit_file import SUFFIX, load_kit
+from matcher.kits.kit_folder import kit_of_program
 from matcher.live.protocol import (
+    MORE_NOTES,
     NOTE,
     Answered,
     Audition,
@@ -33,6 +35,7 @@ from matcher.live.protocol import (
     Learned,
     ModelLoaded,
     NotePlayed,
+    ProgramChanged,
     Ready,
     Rescan,
     Silence,
@@ -53,6 +56,7 @@ WAV_PEAK = 0.99  # of full scale: loud, and nothing clips
 # fields of Preferences that choose devices, and are those of Setup
 DEVICES = (
     "input", "output", "input_channel", "output_channel", "block", "exclusive", "asio", "midi_in",
+    "midi_channel",
 )  # fmt: skip
 CANDIDATE_VELOCITY = 0.8  # velocity at which a picked drum is played: a firm hit
 
@@ -176,9 +180,10 @@ class Session(QObject):
         """Wait for the controller that is to turn a parameter, or for the pad's NOTE."""
         self.learning = what
         self.link.send(Learn(what))
-        wanted = "play the note of this pad" if what == NOTE else (
+        notes = {NOTE: "play the note of this pad", MORE_NOTES: "play one more note for this pad"}
+        wanted = notes.get(what) or (
             f"move the controller that is to turn {PARAMETERS[what].label.lower()}"
-        )  # fmt: skip
+        )
         self.tell("note", wanted, "Cancel", self._learn_nothing, self._learn_nothing)
 
     def _learn_nothing(self) -> None:
@@ -212,6 +217,8 @@ class Session(QObject):
                 self._offer_note(event.note)
             case Learned():
                 self._tell_of_learned(event, taken)
+            case ProgramChanged():
+                self._open_program(event.number)
             case Calibrated() if taken:
                 self.tell("note", calibrated(event))
                 self._remember_detection()
@@ -224,6 +231,26 @@ class Session(QObject):
                 self._tell_device(event)
             case Failed():
                 self.tell("error", event.message)
+
+    def _open_program(self, program: int) -> None:
+        """Open the kit that a MIDI program stands for, unless that would lose edits."""
+        if self.document.path is None:
+            self.tell("note", "a MIDI program opens a kit of the folder of this one: save it first")
+            return
+        try:
+            path = kit_of_program(self.document.path.parent, program)
+        except ValueError as error:
+            self.tell("error", str(error))
+            return
+        if path == self.document.path:
+            return
+        if self.document.edited:
+            text = (
+                f"program {program + 1} is {path.stem}, but this kit has edits that are not saved"
+            )
+            self.tell("note", text, "Open it all the same", lambda: self.open_kit(path))
+        else:
+            self.open_kit(path)
 
     def _offer_note(self, number: int) -> None:
         give = f"Give it to {self.editor.name_of(self.editor.armed)}"
@@ -238,7 +265,7 @@ class Session(QObject):
     def _tell_of_learned(self, event: Learned, taken: bool) -> None:
         self.learning = ""
         self.tell("", "note")
-        if taken and event.what != NOTE:
+        if taken and event.what in PARAMETERS:
             self._remember_controllers()
             label = PARAMETERS[event.what].label.lower()
             self.tell("note", f"controller {event.number} turns {label} now")

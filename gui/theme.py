@@ -53,6 +53,7 @@ QToolTip {{ background: {panel}; color: {text}; border: 1px solid {line}; }}
 QFrame[panel="true"] {{ background: {panel}; border: 1px solid {line}; border-radius: {half}px; }}
 QLabel {{ background: transparent; border: none; }}
 QLabel[quiet="true"] {{ color: {secondary}; }}
+QLabel[strong="true"] {{ font-weight: bold; }}
 QLabel[of="recorded"] {{ color: {recorded}; }}
 QLabel[of="twin"] {{ color: {twin}; }}
 QLabel[of="bad"] {{ color: {bad}; font-weight: bold; }}

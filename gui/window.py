@@ -32,7 +32,7 @@ from gui.panels.preferences_dialog import PreferencesDialog
 from gui.panels.status import Monitor, Notice, StatusBar
 from gui.preferences import Preferences, recovery_file
 from gui.session import Session, is_kit, make_session
-from matcher.live.protocol import NOTE, DeviceChanged, Ready, Rescan
+from matcher.live.protocol import MORE_NOTES, NOTE, DeviceChanged, Ready, Rescan
 
 SIZE = (1280, 800)  # px at the first start: fits a small laptop
 NARROW = 1100  # px of width below which the drum moves under the spectrograms
@@ -74,11 +74,11 @@ class Window(QMainWindow):
         self.input.show_settings()
         self.bar.refresh()
         self.setWindowTitle(f"{editor.kit.name}{' *' * document.edited} - Drum matcher")
-        for action, button in (
-            (self.undo_action, self.bar.undo),
-            (self.redo_action, self.bar.redo),
+        for action, button, what in (
+            (self.undo_action, self.bar.undo, document.undo_text),
+            (self.redo_action, self.bar.redo, document.redo_text),
         ):
-            action.setText(button.toolTip())
+            action.setText(_plain(f"{button.text()} {what}".rstrip()))
             action.setEnabled(button.isEnabled())
 
     def _show_remembered(self) -> None:
@@ -89,7 +89,9 @@ class Window(QMainWindow):
         self.bar.show_mode(setup.mode)
         self.recent_menu.clear()
         for path in self.session.preferences.recent:
-            self._action(self.recent_menu, path, "", lambda p=path: self.files.open(Path(p)))
+            self._action(
+                self.recent_menu, _plain(path), "", lambda p=path: self.files.open(Path(p))
+            )
         self.recent_menu.setEnabled(bool(self.session.preferences.recent))
 
     def _show_devices(self) -> None:
@@ -104,7 +106,7 @@ class Window(QMainWindow):
 
     def _tell(self, message: Message) -> None:
         """Show a message; a note without a button does not hide an error or what is missing."""
-        self.pads.show_learning(self.session.learning == NOTE)
+        self.pads.show_learning(self.session.learning in (NOTE, MORE_NOTES))
         if not message.kind:
             if self.notice.kind == message.text:
                 self.notice.clear()
@@ -149,7 +151,7 @@ class Window(QMainWindow):
 
     def _offer_devices(self, dialog: PreferencesDialog) -> None:
         snapshot = self.session.link.snapshot()
-        dialog.show_devices(*self._device_names(), snapshot.get("midi", []))
+        dialog.show_devices(*self._device_names(), snapshot.get("midi_ports", []))
         dialog.show_output_channels(snapshot.get("output_channels", 0))
 
     def _apply(self, wanted: Preferences) -> None:
@@ -262,6 +264,7 @@ class Window(QMainWindow):
             (pads.change, session.change_pad), (pads.solo, lambda on: edit(editor.set_solo, on)),
             (pads.paste, lambda: edit(editor.paste)), (pads.clear, lambda: edit(editor.clear)),
             (pads.export, self.files.export), (pads.learn_note, lambda: session.learn(NOTE)),
+            (pads.learn_more, lambda: session.learn(MORE_NOTES)),
         ):  # fmt: skip
             signal.connect(do)
         self._keys = {
@@ -365,3 +368,8 @@ def make_window(remembered: Preferences, model: Path | None = None, file: Path |
         QTimer.singleShot(0, lambda: session.open(file))
     window.resize(*SIZE)
     return window
+
+
+def _plain(text: str) -> str:
+    """Text for a menu, which takes an ampersand for a mnemonic."""
+    return text.replace("&", "&&")

@@ -13,7 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the rest loads: no traceback
 
-from matcher.checks import check_range
+from matcher.checks import check_range, quoted
 from matcher.command_line import make_parser
 from matcher.physics.parameters import BY_KEY, PARAMETERS
 from matcher.physics.theta import Theta, describe
@@ -181,22 +181,22 @@ def _levels(arguments) -> None:
 
 def _live(arguments) -> None:
     from matcher.kits.kit import N_PADS, Kit
-    from matcher.kits.kit_file import load_kit
     from matcher.live import protocol
     from matcher.live.engine import Engine
     from matcher.live.report import sentence
     from matcher.matching.encoder import SHIPPED
 
     check_range("pad", arguments.pad, 1, N_PADS)
-    kit, dropped = load_kit(arguments.kit) if arguments.kit else (Kit(), [])
-    for problem in dropped:
-        print(f"drum-matcher: {arguments.kit}: {problem}", file=sys.stderr)
+    if arguments.kits and not arguments.kits.is_dir():
+        raise ValueError(f"{arguments.kits} is not a folder; give one with .drumkit files")
+    kit = _load_kit(arguments.kit) if arguments.kit else Kit()
     setup = protocol.Setup(
         input=arguments.input, output=arguments.output,
         input_channel=arguments.input_channel - 1, output_channel=arguments.output_channel - 1,
         exclusive=arguments.exclusive, asio=arguments.asio, midi_in=tuple(arguments.midi_in),
-        block=arguments.block, model=arguments.model or SHIPPED, mode=arguments.mode,
-        armed=arguments.pad - 1, controllers=dict(map(_control, arguments.control)),
+        midi_channel=arguments.midi_channel, block=arguments.block,
+        model=arguments.model or SHIPPED, mode=arguments.mode, armed=arguments.pad - 1,
+        controllers=dict(map(_control, arguments.control)),
         refine=arguments.refine,
     )  # fmt: skip
     with Engine(protocol.State(setup, kit)) as engine, suppress(KeyboardInterrupt):
@@ -204,6 +204,8 @@ def _live(arguments) -> None:
             event = engine.events.get()
             if arguments.listen and _begins_input(event):
                 engine.send(protocol.Calibrate())
+            if isinstance(event, protocol.ProgramChanged) and arguments.kits:
+                _change_kit(engine, arguments.kits, event.number)
             print(json.dumps(event.to_json()) if arguments.json else sentence(event), flush=True)
 
 
@@ -216,13 +218,35 @@ def _begins_input(event) -> bool:
     return isinstance(event, Ready) and event.input is not None
 
 
+def _load_kit(path: Path):
+    """A kit; what cannot be used of its file is told on stderr."""
+    from matcher.kits.kit_file import load_kit
+
+    kit, dropped = load_kit(path)
+    for problem in dropped:
+        print(f"drum-matcher: {path}: {problem}", file=sys.stderr)
+    return kit
+
+
+def _change_kit(engine, folder: Path, program: int) -> None:
+    """Play the kit that a MIDI program stands for; where there is none, tell so on stderr."""
+    from matcher.kits.kit_folder import kit_of_program
+
+    try:
+        kit = _load_kit(kit_of_program(folder, program))
+    except ValueError as error:
+        print(f"drum-matcher: {error}", file=sys.stderr)
+    else:
+        engine.replace_kit(kit)
+
+
 def _control(text: str) -> tuple[int, str]:
     """Parse CC=NAME of --control -> number of the controller, name of the parameter."""
     number, _, key = text.partition("=")
     if not number.isdecimal() or key not in BY_KEY:
         raise ValueError(
-            f"control is {text!r}, allowed is CC=NAME, the number of a MIDI controller and one "
-            f"of: {', '.join(BY_KEY)}"
+            f"control is {quoted(text)}, allowed is CC=NAME, the number of a MIDI controller and "
+            f"one of: {', '.join(BY_KEY)}"
         )
     return int(number), BY_KEY[key].name
 
@@ -257,7 +281,7 @@ def main(argv=None) -> int:
     try:
         if unknown:
             allowed = [o for a in arguments.options._actions for o in a.option_strings[-1:]]
-            raise ValueError(f"unknown argument {unknown[0]}; allowed are {', '.join(allowed)}")
+            raise ValueError(f"unknown argument {unknown[0]:.80}; allowed are {', '.join(allowed)}")
         COMMANDS[arguments.command](arguments)
     except KeyboardInterrupt:
         return INTERRUPTED

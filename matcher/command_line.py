@@ -1,9 +1,11 @@
 """The command line's parser: commands, options and their help."""
 
 import argparse
+import re
 from pathlib import Path
 
 import matcher
+from matcher.checks import LONGEST_QUOTE
 from matcher.matching.effort import EFFORTS
 from matcher.physics.parameters import BY_KEY, PARAMETERS
 from matcher.physics.theta import Theta
@@ -42,10 +44,14 @@ RENDER_EXAMPLES = """examples:
 _FORM = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
 
 
+_LONG = re.compile(rf"('[^']{{{LONGEST_QUOTE}}})[^']*'")  # a bad value that a sentence cuts
+
+
 class _Parser(argparse.ArgumentParser):
     """Exits with one sentence and status 2 if the command line is wrong."""
 
     def error(self, message):
+        message = _LONG.sub(r"\1…'", message)
         self.exit(2, f"drum-matcher: {message} (see {self.prog} --help)\n")
 
 
@@ -155,7 +161,14 @@ def _add_live(commands) -> argparse.ArgumentParser:
                       help="Windows: leave the devices to no other program (WASAPI)")  # fmt: skip
     _add_asio(live)
     live.add_argument("--midi-in", action="append", default=[], metavar="X",
-                      help="part of a MIDI port's name; repeat for more; default: all")  # fmt: skip
+                      help="a MIDI port's name or a part of it; repeat for more; default: all, on "
+                      "Windows none, as no other program can use a port meanwhile")  # fmt: skip
+    live.add_argument("--midi-channel", type=int, default=0, metavar="N",
+                      help="the only MIDI channel that counts, 1 to 16; default 0: all"
+                      )  # fmt: skip
+    live.add_argument("--kits", type=Path, metavar="FOLDER",
+                      help="MIDI programs choose the kits of this folder, in the order of their "
+                      "names")  # fmt: skip
     live.add_argument("--block", type=int, default=0, metavar="N",
                       help="frames per audio block, 16 to 2048; default 0: chosen by the driver"
                       )  # fmt: skip

@@ -7,8 +7,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-BLOCK_FRAMES = 2**18  # frames: reading an hour of 8 channels at 192 kHz takes about 20 MB
+from matcher.checks import check_range
+
+BLOCK_SAMPLES = 2**21  # frames times channels that are read at once: 8 MB
 RATES = (8000, 384000)  # Hz: allowed sample rates of written files
+READABLE_RATES = (1000, 768000)  # Hz, of recordings: a header can claim any
+MOST_CHANNELS = 256  # of recordings: more than any interface has
 FORMATS = "WAV, FLAC, AIFF, OGG or MP3"
 
 
@@ -19,16 +23,18 @@ class Recording:
         path: path of the file.
 
     Raises:
-        ValueError: in one sentence, if the file is missing or cannot be read; when it is read, if
-            it is broken or has NaN or infinite samples.
+        ValueError: in one sentence, if the file is missing or cannot be read, or its sample rate or
+            number of channels is not allowed; when it is read, if it is broken or has NaN or
+            infinite samples.
     """
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
         if not self.path.exists():
             raise ValueError(f"{path} does not exist; give a {FORMATS} file")
-        if self.path.is_dir():
-            raise ValueError(f"{path} is a folder; give a {FORMATS} file")
+        if not self.path.is_file():  # a pipe might never end
+            what = "a folder" if self.path.is_dir() else "not a file"
+            raise ValueError(f"{path} is {what}; give a {FORMATS} file")
         try:
             self._file = soundfile.SoundFile(self.path)
         except (OSError, soundfile.SoundFileError) as error:
@@ -37,6 +43,12 @@ class Recording:
             ) from error
         self.sample_rate = self._file.samplerate
         self.n_frames = self._file.frames
+        try:
+            check_range(f"the sample rate of {path}", self.sample_rate, *READABLE_RATES)
+            check_range(f"the number of channels of {path}", self._file.channels, 1, MOST_CHANNELS)
+        except ValueError:
+            self._file.close()
+            raise
 
     def __enter__(self):
         return self
@@ -47,13 +59,22 @@ class Recording:
     def blocks(self) -> Iterator[np.ndarray]:
         """Read the whole file in blocks (frames,) float32, from its start."""
         self._file.seek(0)
-        while len(block := self._read(BLOCK_FRAMES)):
+        while len(block := self._read(self._block)):
             yield block
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Read frames start to stop, (frames,) float32; fewer if the file ends before."""
         self._file.seek(start)
-        return self._read(stop - start)
+        blocks, left = [np.zeros(0, np.float32)], stop - start
+        while left > 0 and len(block := self._read(min(left, self._block))):
+            blocks.append(block)
+            left -= len(block)
+        return np.concatenate(blocks)
+
+    @property
+    def _block(self) -> int:
+        """Frames that are read at once, however many a header promises."""
+        return BLOCK_SAMPLES // self._file.channels
 
     def _read(self, n_frames: int) -> np.ndarray:
         try:

@@ -32,7 +32,7 @@ ONLY_IN = {  # package: the folders or files that may import it
     "cma": ("training/cma_search.py",),
     "tomli_w": ("matcher/kits/kit_file.py",),
     "sounddevice": ("matcher/live/devices.py",),
-    "rtmidi": ("matcher/live/midi.py",),
+    "rtmidi": ("matcher/live/rtmidi_library.py",),
     "librosa": (),
     "PyQt6": ("gui",),
     "pyqtgraph": ("gui",),

@@ -17,6 +17,7 @@ from matcher.matching import effort
 from matcher.matching.encoder import SHIPPED
 from tests.conftest import DATA
 from tests.matching.test_encoder import rename, variant
+from tests.test_recording import wav as wav_bytes
 
 TOM = DATA / "tom_low.flac"
 PARAMETERS = ["--pitch-hz", "110", "--tau", "0.4", "--p", "0.01", "--D", "0.02", "--alpha", "0.8"]
@@ -190,6 +191,23 @@ def out_of_range(d):
     return ["render", *PARAMETERS, "--tau", "9", "-o", d / "x.wav"]
 
 
+def too_many_channels(tmp_path):
+    (tmp_path / "x.wav").write_bytes(wav_bytes(channels=1000))
+    return "match", tmp_path / "x.wav"
+
+
+def a_long_value(tmp_path):
+    return "live", "--block", "x" * 5000
+
+
+def no_such_channel(tmp_path):
+    return "live", "--midi-channel", "17"
+
+
+def no_folder_of_kits(tmp_path):
+    return "live", "--kits", tmp_path / "none"
+
+
 def not_a_number(d):
     return ["render", *PARAMETERS, "--tau", "nan", "-o", d / "x.wav"]
 
@@ -228,6 +246,10 @@ BAD = {
     unknown_parameter: "unknown argument --beta; allowed are --help, --pitch-hz, --tau, --p, --D",
     out_of_range: "tau is 9, allowed is 0.01 to 3 s",
     not_a_number: "tau is nan, allowed is 0.01 to 3 s",
+    too_many_channels: "x.wav is 1000, allowed is 1 to 256",
+    a_long_value: f"invalid int value: '{'x' * 80}…'",
+    no_such_channel: "MIDI channel is 17, allowed is 1 to 16, or 0 for all",
+    no_folder_of_kits: "none is not a folder; give one with .drumkit files",
     no_such_hit: "has no hit 7; allowed is 1 to",
     rate_out_of_range: "rate is 10, allowed is 8000 to 384000",
     unknown_effort: "invalid choice: 'hard' (choose from 'network', 'live', 'normal', 'patient')",

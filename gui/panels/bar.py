@@ -3,7 +3,7 @@
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QSlider
 
-from gui.controls import em, label
+from gui.controls import as_text, em, label
 from gui.meter import Meter
 from gui.session import Session
 from matcher.kits.kit import LONGEST_NAME
@@ -53,7 +53,7 @@ class Bar(QFrame):
             self.name.setText(self.session.document.kit.name)
         self.edited.setText("● edited" if document.edited else "")
         for button, what in ((self.undo, document.undo_text), (self.redo, document.redo_text)):
-            button.setToolTip(f"{button.text()} {what}".rstrip())
+            button.setToolTip(as_text(f"{button.text()} {what}".rstrip()))
             button.setEnabled(bool(what))
 
     def show_mode(self, mode: str) -> None:

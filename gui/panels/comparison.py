@@ -14,7 +14,7 @@ from PyQt6.QtWidgets import (
 
 from gui.background import Background
 from gui.comparison import Comparison, compare
-from gui.controls import em, label, panel_in
+from gui.controls import as_text, em, label, panel_in
 from gui.theme import now
 from matcher.kits.kit import Sound
 from matcher.matching import spectrogram
@@ -105,8 +105,10 @@ class ComparisonPanel(QWidget):
 
         no_drum_reason: why it may be no drum. chosen: index in candidates, or -1.
         """
-        self.stages.setText(f"<b>{no_drum_reason}</b>" if no_drum_reason else words)
-        self.stages.setToolTip(words)
+        self.stages.setText(no_drum_reason or words)
+        self.stages.setProperty("strong", bool(no_drum_reason))
+        self.stages.style().polish(self.stages)
+        self.stages.setToolTip(as_text(words))
         self.candidates.blockSignals(True)
         self.candidates.clear()
         self.candidates.addItems(candidates)
@@ -193,7 +195,7 @@ class ComparisonPanel(QWidget):
             pen = pg.mkPen(theme.color(color), width=1)
             self.waves.plot(times, values, pen=pen, connect="all")
         self.waves.setXRange(0, seconds, padding=0)
-        self.distance.setText(f"distance <b>{it.distance:.2f}</b> (0 is the same sound)")
+        self.distance.setText(f"distance {it.distance:.2f} (0 is the same sound)")
 
     def _put_together(self) -> None:
         layout, gap = panel_in(self, QGridLayout)

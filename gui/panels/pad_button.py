@@ -6,7 +6,7 @@ from PyQt6.QtCore import QRectF, QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QPainter, QPen
 from PyQt6.QtWidgets import QAbstractButton, QSizePolicy
 
-from gui.controls import em
+from gui.controls import as_text, em
 from gui.theme import now
 from matcher.kits.kit import FIRST_NOTE, Pad
 from matcher.physics.theta import NOTES
@@ -62,9 +62,10 @@ class PadButton(QAbstractButton):
             f"Pad {self.index + 1}, note {pad.note} {midi_note_name(pad.note)}: {what}"
         )
         self.setAccessibleDescription(f"last velocity {self.velocity}{state}. Space plays it.")
-        self.setToolTip(f"Pad {self.index + 1}, note {pad.note} ({midi_note_name(pad.note)}), key "
-                        f"{KEYS[self.index]}: {what}{state}. Click plays and chooses it, further "
-                        "down louder.")  # fmt: skip
+        self.setToolTip(as_text(
+            f"Pad {self.index + 1}, note {pad.note} ({midi_note_name(pad.note)}), key "
+            f"{KEYS[self.index]}: {what}{state}. Click plays and chooses it, further down louder."
+        ))  # fmt: skip
         self.update()
 
     def flash(self, velocity: int) -> None:

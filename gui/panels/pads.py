@@ -1,7 +1,8 @@
 """The bottom: sixteen pads to play, and the editor of the chosen one."""
 
-from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
+    QApplication,
     QComboBox,
     QGridLayout,
     QHBoxLayout,
@@ -30,6 +31,7 @@ class PadsPanel(QWidget):
         released: a knob or a field is let go: the next edit is a step of its own.
         learn, forget: name of a parameter that a MIDI controller is to turn, or no more.
         learn_note, solo, copy, paste, clear, export: the buttons of the chosen pad.
+        learn_more: as learn_note, for one more note of the pad.
     """
 
     play = pyqtSignal(int, float)
@@ -38,6 +40,7 @@ class PadsPanel(QWidget):
     turned = pyqtSignal(str, float)
     released = pyqtSignal()
     learn_note = pyqtSignal()
+    learn_more = pyqtSignal()
     learn = pyqtSignal(str)
     forget = pyqtSignal(str)
     solo = pyqtSignal(bool)
@@ -62,7 +65,8 @@ class PadsPanel(QWidget):
         for i, (button, pad) in enumerate(zip(self.buttons, pads)):
             button.show_pad(pad, i == chosen, bool(solo) and i not in solo)
         pad = pads[chosen]
-        for widget in (self.name, self.note, self.curve, self.choke, self.solo_button):
+        edited = (self.name, self.note, self.curve, self.choke, self.solo_button)
+        for widget in edited:
             widget.blockSignals(True)
         if self.name.text() != pad.name:
             self.name.setText(pad.name)
@@ -70,8 +74,10 @@ class PadsPanel(QWidget):
         self.curve.setCurrentIndex(self.curve.findData(pad.curve))
         self.choke.setCurrentIndex(pad.choke)
         self.solo_button.setChecked(chosen in solo)
-        for widget in (self.name, self.note, self.curve, self.choke, self.solo_button):
+        for widget in edited:
             widget.blockSignals(False)
+        if not self.more_notes.hasFocus():
+            self.more_notes.setText(", ".join(map(str, pad.more_notes)))
         for name, knob in self.knobs.items():
             knob.set_value(getattr(pad, name))
         self.title.setText(f"Pad {chosen + 1}")
@@ -99,6 +105,16 @@ class PadsPanel(QWidget):
         velocity = self.buttons[self.chosen].velocity
         self.velocity.setText(f"last velocity {velocity}" if velocity else "not played yet")
 
+    def _learn(self) -> None:
+        shift = QApplication.keyboardModifiers() & Qt.KeyboardModifier.ShiftModifier
+        (self.learn_more if shift else self.learn_note).emit()
+
+    def _set_more_notes(self) -> None:
+        words = self.more_notes.text().replace(",", " ").split()
+        notes = tuple(int(word) if word.isdecimal() and len(word) < 4 else word for word in words)
+        self.change.emit("notes of a pad", "more_notes", notes)
+        self.released.emit()
+
     def _pick(self, index: int, step: int) -> None:
         wanted = index + step
         if 0 <= wanted < N_PADS and (abs(step) != 1 or wanted // COLUMNS == index // COLUMNS):
@@ -123,8 +139,15 @@ class PadsPanel(QWidget):
         self.note.editingFinished.connect(self.released)
         self.learn_button = QPushButton("Learn")
         self.learn_button.setAccessibleName("Learn the MIDI note")
-        self.learn_button.setToolTip("Take the next note that is played as this pad's")
-        self.learn_button.clicked.connect(self.learn_note)
+        self.learn_button.setToolTip(
+            "Take the next note that is played as this pad's; with Shift as one more of its notes"
+        )
+        self.learn_button.clicked.connect(self._learn)
+        self.more_notes = QLineEdit()
+        self.more_notes.setPlaceholderText("more notes")
+        self.more_notes.setAccessibleName("More MIDI notes")
+        self.more_notes.setToolTip("MIDI notes that play this pad as well, as 40, 42")
+        self.more_notes.editingFinished.connect(self._set_more_notes)
         self.curve = QComboBox()
         self.curve.setAccessibleName("Velocity curve")
         self.curve.setToolTip("How hard you have to play: exponential, harder; logarithmic, softer")
@@ -178,7 +201,7 @@ class PadsPanel(QWidget):
         rows.setContentsMargins(gap, gap, gap, gap)
         rows.setSpacing(gap)
         for widgets in (
-            (self.title, self.name, self.velocity),
+            (self.title, self.name, self.more_notes, self.velocity),
             (self.note, self.learn_button, self.curve, self.choke),
             tuple(self.knobs.values()),
             (self.solo_button, self.copy_button, self.paste_button, self.clear_button, self.wav),

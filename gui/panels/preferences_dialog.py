@@ -22,6 +22,7 @@ from gui.preferences import Preferences
 from gui.theme import CHOICES, TEXT_SCALES
 
 WINDOWS = sys.platform == "win32"  # where WASAPI and ASIO are on offer
+N_CHANNELS = 16  # of MIDI
 BLOCKS = (0, 16, 32, 64, 128, 256, 512, 1024, 2048)  # frames on offer; 0: the driver's own
 
 
@@ -52,6 +53,7 @@ class PreferencesDialog(QDialog):
             "asio", "Offer devices with ASIO drivers",
             "Turn it off where a driver disturbs the start; sound begins anew",
         )  # fmt: skip
+        self.midi_channel = QComboBox()
         self.text_scale = QSpinBox()
         self.text_scale.setRange(*TEXT_SCALES)
         self.text_scale.setSingleStep(25)
@@ -65,15 +67,19 @@ class PreferencesDialog(QDialog):
             self.block.addItem(text, block)
         for choice, text in zip(CHOICES, ("like the system", "dark", "light")):
             self.theme.addItem(text, choice)
+        for channel in range(N_CHANNELS + 1):
+            self.midi_channel.addItem(f"only {channel}" if channel else "all", channel)
+        self.midi_channel.setCurrentIndex(preferences.midi_channel)
         self.block.setCurrentIndex(max(0, self.block.findData(preferences.block)))
         self.theme.setCurrentIndex(self.theme.findData(preferences.theme))
-        for name in ("input", "output", "output_channel", "block", "theme"):
+        for name in ("input", "output", "output_channel", "block", "theme", "midi_channel"):
             box = getattr(self, name)
             box.activated.connect(lambda i, n=name, b=box: self._set(**{n: b.itemData(i)}))
         self.midi = QListWidget()
         self.midi.setAccessibleName("MIDI inputs")
         self.midi.setToolTip(
-            "Notes and controllers are taken from those ticked; from all of them where none is"
+            "Notes and controllers are taken from those ticked; from all of them where none is, on "
+            "Windows from none, as no other program can use a port meanwhile"
         )
         self.midi.itemChanged.connect(self._choose_midi)
         again = QPushButton("Look for devices again")
@@ -84,8 +90,8 @@ class PreferencesDialog(QDialog):
             ("Input", self.input), ("Output", self.output),
             ("Output channels", self.output_channel), ("Block", self.block),
             *((("WASAPI", self.exclusive), ("ASIO", self.asio)) if WINDOWS else ()),
-            ("MIDI inputs", self.midi), ("", again), ("Theme", self.theme),
-            ("Text size", self.text_scale),
+            ("MIDI inputs", self.midi), ("MIDI channel", self.midi_channel), ("", again),
+            ("Theme", self.theme), ("Text size", self.text_scale),
         ):  # fmt: skip
             form.addRow(text, widget)
             if text:

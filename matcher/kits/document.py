@@ -218,6 +218,6 @@ def _path_in(recovery: Path) -> Path | None:
     text = recovery.read_text(encoding="utf-8", errors="replace")
     try:
         path = json.loads(text.partition("\n")[0].removeprefix("#"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return Path(path) if isinstance(path, str) else None

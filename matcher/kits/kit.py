@@ -2,8 +2,10 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import NamedTuple
 
+from matcher.checks import quoted
 from matcher.physics import attack
 from matcher.physics.drum import DRUM_PARAMETERS, Drum
 from matcher.physics.parameters import PARAMETERS
@@ -23,7 +25,9 @@ CURVES = {
     "logarithmic 2": -4.0,
     "fixed": float("-inf"),
 }
+MOST_MORE_NOTES = 15  # a hi-hat has a note for each opening, a snare for each zone
 WHOLE_NUMBERS = {"note": (0, 127), "choke": (0, N_CHOKE_GROUPS)}
+NOTES_IN_ORDER = (*range(FIRST_NOTE, 128), *range(FIRST_NOTE))  # in which free ones are given
 # names of the parameters that a Pad holds itself
 PAD_PARAMETERS = tuple(name for name in PARAMETERS if name not in DRUM_PARAMETERS)
 # Rounding keeps files small; its error is inaudible, 60 dB below the drum.
@@ -73,6 +77,7 @@ class Pad:
     """
 
     note: int  # MIDI note, 0 to 127
+    more_notes: tuple[int, ...] = field(default=(), kw_only=True)  # that play it as well
     name: str = ""
     drum: Drum | None = None  # None: the pad is empty
     gain_db: float = PARAMETERS["gain_db"].default
@@ -88,15 +93,22 @@ class Pad:
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
                 raise ValueError(
-                    f"{name} is {value!r}, allowed is a whole number from {low} to {high}"
+                    f"{name} is {quoted(value)}, allowed is a whole number from {low} to {high}"
                 )
+        check_more_notes(self.note, self.more_notes)
         for name in PAD_PARAMETERS:
             PARAMETERS[name].check(getattr(self, name))
         if not isinstance(self.curve, str) or self.curve not in CURVES:
-            raise ValueError(f"curve is {self.curve!r}, allowed is one of: {', '.join(CURVES)}")
+            allowed = ", ".join(CURVES)
+            raise ValueError(f"curve is {quoted(self.curve)}, allowed is one of: {allowed}")
         check_name(self.name)
         if self.drum is not None:
             self.drum.check()
+
+    @property
+    def notes(self) -> tuple[int, ...]:
+        """All MIDI notes that play the pad."""
+        return (self.note, *self.more_notes)
 
     @property
     def theta(self) -> Theta | None:
@@ -179,9 +191,9 @@ class Kit:
 
     def __post_init__(self):
         check_name(self.name)
-        notes = [pad.note for pad in self.pads]
-        if len(notes) != N_PADS:
-            raise ValueError(f"a kit has {len(notes)} pads, allowed is {N_PADS}")
+        if len(self.pads) != N_PADS:
+            raise ValueError(f"a kit has {len(self.pads)} pads, allowed is {N_PADS}")
+        notes = [note for pad in self.pads for note in pad.notes]
         if twice := sorted({note for note in notes if notes.count(note) > 1}):
             raise ValueError(f"note {twice[0]} is on two pads, allowed is one pad for each note")
 
@@ -197,20 +209,80 @@ class Kit:
         """A copy with the parameter `name` of pad `index` set, as by Pad.with_value."""
         return self.with_pads({index: self.pads[index].with_value(name, value)})
 
+    @property
+    def notes(self) -> tuple[tuple[int, ...], ...]:
+        """All MIDI notes of each pad."""
+        return tuple(pad.notes for pad in self.pads)
+
     def with_note(self, index: int, note: int) -> "Kit":
-        """A copy with this note on pad `index`; a pad that had it gets the old note of `index`."""
-        changed, other = {index: replace(self.pads[index], note=note)}, self.pad_of(note)
+        """A copy with this note as that of pad `index`; a pad whose note it was gets the old one.
+
+        Where it was one of more notes of a pad, it is no more.
+        """
+        pad, other = self.pads[index], self.pad_of(note)
+        changed = {index: replace(pad, note=note, more_notes=_without(pad.more_notes, note))}
         if other is not None and other != index:
-            changed[other] = replace(self.pads[other], note=self.pads[index].note)
+            changed[other] = self._without_note(other, note, pad.note)
         return self.with_pads(changed)
+
+    def with_more_notes(self, index: int, notes: tuple[int, ...]) -> "Kit":
+        """A copy in which these notes play pad `index` beside its own, and no other pad.
+
+        A pad whose own note is among them gets the next of its own, or a free one. Raises
+        ValueError where they are more than a pad can have, or none is free.
+        """
+        check_more_notes(self.pads[index].note, notes)
+        kit = self.with_pad(index, more_notes=())
+        for note in notes:
+            other = kit.pad_of(note)
+            pads = {index: replace(kit.pads[index], more_notes=(*kit.pads[index].more_notes, note))}
+            if other is not None:
+                pads[other] = kit._without_note(other, note, kit._next_note(other))
+            kit = kit.with_pads(pads)
+        return kit
+
+    def _next_note(self, index: int) -> int:
+        """The note that pad `index` gets where it loses its own."""
+        taken = {note for notes in self.notes for note in notes}
+        free = (note for note in NOTES_IN_ORDER if note not in taken)
+        note = next(chain(self.pads[index].more_notes, free), None)
+        if note is None:
+            raise ValueError("every MIDI note plays a pad already, take one from another pad first")
+        return note
+
+    def _without_note(self, index: int, note: int, instead: int) -> Pad:
+        """Pad `index` without a note; `instead` is its note where it was that one."""
+        pad = self.pads[index]
+        if pad.note != note:
+            return replace(pad, more_notes=_without(pad.more_notes, note))
+        return replace(pad, note=instead, more_notes=_without(pad.more_notes, instead))
 
     def pad_of(self, note: int) -> int | None:
         """Index of the pad that a MIDI note plays, 0 to N_PADS - 1; None if no pad has it."""
-        return next((i for i, pad in enumerate(self.pads) if pad.note == note), None)
+        return next((i for i, notes in enumerate(self.notes) if note in notes), None)
+
+
+def _without(notes: tuple[int, ...], note: int) -> tuple[int, ...]:
+    return tuple(n for n in notes if n != note)
+
+
+def check_more_notes(note: int, more) -> None:
+    """Raise ValueError if a pad with this note cannot have these further ones."""
+    low, high = WHOLE_NUMBERS["note"]
+    fits = isinstance(more, tuple) and len(more) <= MOST_MORE_NOTES
+    if not fits or not all(type(n) is int and low <= n <= high for n in more):
+        raise ValueError(
+            f"more notes are {quoted(more)}, allowed are up to {MOST_MORE_NOTES} whole numbers "
+            f"from {low} to {high}"
+        )
+    if twice := sorted({n for n in (note, *more) if (note, *more).count(n) > 1}):
+        raise ValueError(f"note {twice[0]} is on a pad twice, allowed is once")
 
 
 def check_name(name) -> None:
     """Raise ValueError if this is not an allowed name of a pad or a kit."""
     plain = isinstance(name, str) and len(name) <= LONGEST_NAME and name.isprintable()
     if not plain:
-        raise ValueError(f"name is {name!r}, allowed are {LONGEST_NAME} characters on one line")
+        raise ValueError(
+            f"name is {quoted(name)}, allowed are {LONGEST_NAME} characters on one line"
+        )

@@ -1,7 +1,8 @@
 """Kit files: readable TOML with the suffix .drumkit.
 
 As much of a damaged file as possible is read. Each pad is parsed by itself, so that a broken line
-loses one pad at most.
+loses one pad at most. What a file may be is bounded, so that none takes long to read: its size, its
+lines, and how deep its values and keys are nested, as tomllib needs time by the square of that.
 """
 
 import re
@@ -12,13 +13,16 @@ from typing import NamedTuple
 
 import tomli_w
 
+from matcher.checks import quoted
 from matcher.kits.kit import (
     FIRST_NOTE,
     LONGEST_NAME,
     N_PADS,
+    NOTES_IN_ORDER,
     PAD_PARAMETERS,
     Kit,
     Pad,
+    check_more_notes,
     check_name,
 )
 from matcher.physics import attack, partials
@@ -32,9 +36,20 @@ SCHEMA = 2  # version of the file format
 READABLE = (1, SCHEMA)  # schema 1: no partials, and attack powers of attack.EARLIER_SHAPE
 SUFFIX = ".drumkit"
 END = "# end of kit"  # last line: if it is missing, the file was truncated
-LARGEST_FILE = 2**20  # bytes: a kit takes up to 40,000, so a larger file is something else
+LARGEST_FILE = 2**16  # bytes: a kit takes up to 40,000, so a larger file is something else
+LONGEST_LINE = 2048  # characters: all partials of a pad, written by hand on one line, take 1,200
+DEEPEST = 4  # brackets in brackets, and parts of a dotted key: ours have 2 and 1
+MOST_PROBLEMS = 20  # that are listed one by one
 _STROKE = tuple(name for name in DRUM_PARAMETERS if name not in Theta._fields)  # beside theta
-_PAD_KEYS = ("note", "name", "choke", "curve", *(PARAMETERS[name].key for name in PAD_PARAMETERS))
+_PAD_KEYS = (
+    "note", "more_notes", "name", "choke", "curve",
+    *(PARAMETERS[name].key for name in PAD_PARAMETERS),
+)  # fmt: skip
+# on one line, up to its end where the string has none, so that no character is looked at twice
+_STRING = re.compile(r'(?m)"(?:[^"\\\n]++|\\.)*+(?:"|\\?$)|\'[^\'\n]*+(?:\'|$)')
+_COMMENT = re.compile(r"#[^\n]*")
+# from the start of a word on, and without going back: a long word takes no longer than it is
+_DEEP_KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{DEEPEST}}}")
 _NUMBERS = re.compile(r"\[\n((?: +[-+.\de]+,\n)+) *\]")  # a list with each number on its own line
 
 
@@ -80,14 +95,21 @@ def load_kit(path: str | Path) -> tuple[Kit, list[str]]:
     elif len(sections) < N_PADS:
         dropped.append(f"{N_PADS - len(sections)} of {N_PADS} pads are missing: left empty")
     rows = [_pad_values(text, i + 1, dropped) for i, text in enumerate(sections[:N_PADS])]
-    return Kit(name, _on_free_notes(rows, dropped)), dropped
+    pads = _on_free_notes(rows, dropped)
+    if len(dropped) > MOST_PROBLEMS:
+        dropped[MOST_PROBLEMS:] = [f"{len(dropped) - MOST_PROBLEMS} more problems"]
+    return Kit(name, pads), dropped
 
 
 def _read(path: Path) -> str:
     try:
-        if path.stat().st_size > LARGEST_FILE:
+        if path.exists() and not path.is_file():  # a pipe might never end
+            raise ValueError(f"{path} is not a file; give a {SUFFIX} file")
+        with open(path, "rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+        if len(content) > LARGEST_FILE:
             raise ValueError(f"{path} is not a kit: it is larger than {LARGEST_FILE} bytes")
-        return path.read_bytes().decode(errors="replace")
+        return content.decode(errors="replace")
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}; give a {SUFFIX} file") from None
 
@@ -100,23 +122,27 @@ def _head_values(path: Path, head: str, has_pads: bool, dropped: list[str]) -> s
         raise ValueError(f"{path} is not a kit; give a {SUFFIX} file of Drum matcher")
     if isinstance(schema, int) and schema > SCHEMA:
         raise ValueError(
-            f"{path} has schema {schema}, made by a newer Drum matcher; this one reads {SCHEMA}"
+            f"{path} has schema {quoted(schema)}, made by a newer Drum matcher; this one reads "
+            f"{SCHEMA}"
         )
     if schema not in READABLE:
-        dropped.append(f"schema is {schema!r}: read as schema {SCHEMA}")
+        dropped.append(f"schema is {quoted(schema)}: read as schema {SCHEMA}")
     name = values.pop("name", None)
     try:
         check_name(name)
     except ValueError as error:
         dropped.append(f"the kit: {error}")
         name = path.stem[:LONGEST_NAME].strip() or Kit.name
-    dropped += [f"the kit: unknown key {key!r}" for key in values]
+    dropped += [f"the kit: unknown key {quoted(key)}" for key in values]
     return name
 
 
 def _to_table(pad: Pad) -> dict:
     """A pad -> its TOML table."""
-    table = {"note": pad.note, "name": pad.name}
+    table = {"note": pad.note}
+    if pad.more_notes:
+        table["more_notes"] = list(pad.more_notes)
+    table["name"] = pad.name
     for name in ("gain_db", "pan", "tune"):
         table[name] = getattr(pad, name)
     table |= {"choke": pad.choke, "curve": pad.curve}
@@ -147,10 +173,14 @@ def _pad_values(text: str, number: int, dropped: list[str]) -> dict:
                 drum_values[key] = _drum_value(key, value)
             elif key in _PAD_KEYS:
                 name = BY_KEY[key].name if key in BY_KEY else key
-                Pad(**{"note": FIRST_NOTE, name: value})
+                value = tuple(value) if key == "more_notes" and isinstance(value, list) else value
+                if name == "more_notes":
+                    check_more_notes(None, value)
+                else:
+                    Pad(**{"note": FIRST_NOTE, name: value})
                 fields[name] = value
             else:
-                raise ValueError(f"unknown key {key!r}")
+                raise ValueError(f"unknown key {quoted(key)}")
         except (ValueError, OverflowError) as error:
             dropped.append(f"pad {number}: {error}")
     if "theta" in drum_values:
@@ -177,7 +207,8 @@ def _theta(value) -> Theta:
     names = set(Theta._fields)
     numbers = isinstance(value, dict) and all(type(v) in (int, float) for v in value.values())
     if not numbers or set(value) != names:
-        raise ValueError(f"theta is {value!r}, allowed is a number for each of {Theta._fields}")
+        allowed = ", ".join(Theta._fields)
+        raise ValueError(f"theta is {quoted(value)}, allowed is a number for each of {allowed}")
     theta = Theta(**{name: float(value[name]) for name in Theta._fields})
     LIVE.check(theta)
     return theta
@@ -194,7 +225,7 @@ def _powers(value) -> tuple[tuple[float, ...], ...]:
 def _partials(value) -> tuple[Partial, ...]:
     rows = _rows(value)
     if rows is None:
-        raise ValueError(f"partials are {value!r:.40}, allowed is a list of rows of numbers")
+        raise ValueError(f"partials are {quoted(value)}, allowed is a list of rows of numbers")
     partials.check(rows, partials.DEFAULT_GLIDE_S)
     return tuple(Partial(int(m), int(k), *map(float, rest)) for m, k, *rest in rows)
 
@@ -206,7 +237,7 @@ def _glide_s(value) -> float:
 
 def _wires_s(value) -> float:
     if type(value) not in (int, float):
-        raise ValueError(f"wires_s is {value!r:.40}, allowed is a number")
+        raise ValueError(f"wires_s is {quoted(value)}, allowed is a number")
     attack.check_wires(value)
     return float(value)
 
@@ -238,27 +269,50 @@ _DRUM_KEYS = (*_FIELDS, *(PARAMETERS[name].key for name in _STROKE))
 
 def _on_free_notes(rows: list[dict], dropped: list[str]) -> tuple[Pad, ...]:
     """Pads with these fields; one without a note, or with an earlier pad's, gets a free note."""
-    rows = rows + [{}] * (N_PADS - len(rows))
+    rows = rows + [{} for _ in range(N_PADS - len(rows))]
     first = {}
     for i, row in enumerate(rows):
         if "note" in row and first.setdefault(row["note"], i) != i:
             dropped.append(
                 f"pad {i + 1}: note {row['note']} already plays pad {first[row['note']] + 1}"
             )
+    for i, row in enumerate(rows):
+        more = row.pop("more_notes", ())
+        kept = tuple(n for n in more if first.setdefault(n, i) == i and n != row.get("note"))
+        row["more_notes"] = kept
+        dropped += [
+            f"pad {i + 1}: note {n} already plays pad {first[n] + 1}" for n in more if n not in kept
+        ]
     pads = []
     for i, row in enumerate(rows):
         note = row.get("note")
         if first.get(note) != i:
-            wanted = [FIRST_NOTE + i, *range(FIRST_NOTE, 128), *range(FIRST_NOTE)]
-            note = next(n for n in wanted if n not in first)
+            note = next(n for n in (FIRST_NOTE + i, *NOTES_IN_ORDER) if n not in first)
             first[note] = i
         pads.append(Pad(**{**row, "note": note}))
     return tuple(pads)
 
 
 def _parse(text: str) -> dict | None:
-    """Parse TOML; None if it is broken or not valid UTF-8."""
+    """Parse TOML; None if it is broken, not valid UTF-8, or of no form that a kit has."""
     try:
-        return None if "\ufffd" in text else tomllib.loads(text)
+        return tomllib.loads(text) if _is_plain(text) else None
     except (ValueError, RecursionError):  # TOMLDecodeError is a ValueError
         return None
+
+
+def _is_plain(text: str) -> bool:
+    """Whether TOML is UTF-8 with lines and nesting as short and flat as those of kits."""
+    if "\ufffd" in text or '"""' in text or "'''" in text:  # strings of many lines
+        return False
+    if any(len(line) > LONGEST_LINE for line in text.split("\n") if not line.startswith("#")):
+        return False
+    bare = _COMMENT.sub("", _STRING.sub("s", text))
+    if _DEEP_KEY.search(bare):
+        return False
+    depth = 0
+    for bracket in re.findall(r"[][{}]", bare):
+        depth += 1 if bracket in "[{" else -1
+        if depth > DEEPEST:
+            return False
+    return True

@@ -15,17 +15,26 @@ import numpy as np
 from numba import carray, cfunc, from_dtype, types
 
 from matcher.compiled import fence, native
-from matcher.live import capture, detector, events, jack_notes, output, triggers, voices
+from matcher.live import (
+    capture,
+    detector,
+    events,
+    frame_clock,
+    midi_notes,
+    output,
+    triggers,
+    voices,
+)
 from matcher.live.clock import make_clock, make_thread_number
+from matcher.live.delay_locked_loop import LOOP, start
 from matcher.live.denormals import BITS, control, set_control
 from matcher.live.events import EVENTS, QUEUE, REFUSED, STRUCK, Event, tell
-from matcher.live.frame_clock import FRAME_CLOCK, start
 
 AUDITIONED = 2**20  # samples of a recording that is played, at most
 LONGEST_BLOCK = voices.BLOCK  # frames
 GROW_S = 0.0005  # s of the ramp to a velocity that has grown: no click, and no delay
 
-STRIKE, PROGRAM, SILENCE, AUDITION, POSITION = range(5)  # commands
+STRIKE, PROGRAM, SILENCE, AUDITION = range(4)  # commands
 
 COMMAND = np.dtype(
     [("time", np.int64), ("kind", np.int64), ("pad", np.int64), ("slot", np.int64),
@@ -49,23 +58,15 @@ STATE = np.dtype(
         ("auditions", np.float32, (2, AUDITIONED)),  # recordings to play: one while one is written
         ("audition_at", np.int64, 2),  # sample of each that comes next
         ("audition_end", np.int64, 2),  # and after which it ends
-        ("pad_of", np.int64, 128),  # pad of each MIDI note, below 0 none
-        ("position_cc", np.int64),  # MIDI controller that says where a drum is struck, or below 0
-        ("midi", np.int64),  # address of the jack_midi.MESSAGES to play notes from, or 0
-        ("cycle_of", np.int64),  # address of jack_last_frame_time
+        ("midi", midi_notes.MIDI),
         # where it stands
-        # where the next strike hits, 0 middle to 1 rim; below 0: where the pad's last one did
-        ("position", np.float64),
         ("time", np.int64),  # frames since the stream started
-        ("midi_read", np.int64),  # messages read
-        ("cycle", np.int64),  # JACK's frame at which its cycle began, and frames played since
-        ("cycle_played", np.int64),
         ("growing", np.int64),  # voice of a hit whose velocity is not known yet, below 0 none
         ("left", np.float32, LONGEST_BLOCK),
         ("right", np.float32, LONGEST_BLOCK),
         # where there are two clocks, in ns of the monotonic one
         ("called", np.int64),  # when the callback was called
-        ("frames", FRAME_CLOCK),
+        ("frames", LOOP),
         ("frames_before", np.int64),  # of the block before
         ("block_at", np.float64),  # when the next frame is due
         ("longest_block", np.float64),  # of the last blocks
@@ -103,8 +104,8 @@ def make_state(sample_rate: float, channels_in: int, channels_out: int, settings
     record["pool"] = voices.make_pool(sample_rate)[0]
     capture.prepare(record["capture"], sample_rate, channels_in, settings or detector.Settings())
     record["channels_out"] = channels_out
-    record["armed"] = record["growing"] = record["pad_of"] = -1
-    record["position_cc"] = record["position"] = -1
+    record["armed"] = record["growing"] = -1
+    midi_notes.prepare(record["midi"], sample_rate)
     record["output_gain"] = 1
     start(record["frames"], sample_rate)
     return state
@@ -117,9 +118,9 @@ def send(state, time, kind, pad, slot, amount, tag):
     Args:
         state: record of STATE.
         time: frame at which it is due; at once where that is past.
-        kind: STRIKE, PROGRAM, SILENCE, AUDITION or POSITION.
+        kind: STRIKE, PROGRAM, SILENCE or AUDITION.
         pad, slot: pad; index in programs or in auditions.
-        amount: velocity, number of samples or position, each as the kind has it.
+        amount: velocity or number of samples, as the kind has it.
         tag: comes back with the event; 0 or more.
 
     Returns:
@@ -152,10 +153,8 @@ def process(state, x, out):
         x: (frames, channels) float32, the input; of no channels where it has another stream.
         out: (frames, channels_out) float32, which is written.
     """
-    fence()  # the block before is counted before this one reads `midi`: detach_midi relies on it
-    midi = state.midi  # once: Python may set it to 0 at any time
-    if midi != 0:
-        jack_notes.follow_cycle(state, midi)
+    fence()  # the block before is counted before this one reads the rings: `detach` relies on it
+    rings = midi_notes.begin_block(state.midi, out.shape[0])
     if state.two_clocks:
         triggers.begin_block(state, out.shape[0])
     begin = 0
@@ -163,14 +162,14 @@ def process(state, x, out):
         end = min(begin + LONGEST_BLOCK, out.shape[0])
         if x.shape[1] > 0:
             capture.take(state.capture, x[begin:end], float(state.time), 1.0)
-        _play(state, midi, out[begin:end])
+        _play(state, rings, out[begin:end])
         begin = end
     fence()
     state.blocks += 1
 
 
 @native
-def _play(state, midi, out):
+def _play(state, rings, out):
     n = out.shape[0]
     left, right = state.left[:n], state.right[:n]
     for t in range(n):
@@ -178,7 +177,7 @@ def _play(state, midi, out):
     at = 0
     while True:
         due, offset = _next_command(state, n)
-        played, strikes = jack_notes.next_note(state, midi, n)
+        ring, played = midi_notes.next_message(state.midi, rings, state.time, n)
         hit, triggered = triggers.next_trigger(state, n)
         until = max(at, min(hit, offset, played))
         if until > at:
@@ -186,8 +185,8 @@ def _play(state, midi, out):
             at = until
         if due and offset <= until:
             _obey(state, until)
-        elif strikes and played <= until:
-            _play_note(state, midi, until)
+        elif ring >= 0 and played <= until:
+            _follow_midi(state, rings, ring, until)
         elif triggered:
             _follow_hit(state, until)
         else:
@@ -196,7 +195,7 @@ def _play(state, midi, out):
     output.write_output(state, left, right, out)
     state.time += n
     state.block_at += n * state.frames.step
-    state.cycle_played += n
+    state.midi.cycle_played += n
 
 
 @native
@@ -207,6 +206,7 @@ def _follow_hit(state, offset):
     if kind == triggers.BEGAN:
         state.growing = -1
         if state.armed >= 0:
+            state.pool.pads[state.armed].position = -1  # a hit says nothing of where it hit
             state.growing = voices.begin_strike(state.pool, state.armed, gain)
         if state.growing >= 0:
             tell(state, state.time + offset, STRUCK, state.armed, 0, gain, -1)
@@ -241,12 +241,15 @@ def _next_command(state, n):
 
 
 @native
-def _play_note(state, midi, offset):
-    """Strike the pad of the note that is due."""
-    note, velocity = jack_notes.take_note(state, midi)
-    pad = state.pad_of[note]
-    if pad >= 0:  # Python may have taken it from the note meanwhile
-        _strike(state, pad, velocity / 127, offset, note_tag(note, velocity))
+def _follow_midi(state, rings, ring, offset):
+    """Do what the message says that is due in a ring."""
+    what, pad, number, value, source = midi_notes.take(state.midi, rings, ring)
+    if what == midi_notes.NOTE:
+        _strike(state, pad, value / 127, offset, note_tag(number, value), source)
+    elif what == midi_notes.CHOKE:
+        voices.choke(state.pool, pad)
+    elif what == midi_notes.SILENCE:
+        _silence(state)
 
 
 @native
@@ -265,14 +268,11 @@ def _obey(state, offset):
     command = state.commands[state.commands_out % QUEUE]
     pad, pool = command.pad, state.pool
     if command.kind == STRIKE:
-        _strike(state, pad, command.amount, offset, command.tag)
-    elif command.kind == POSITION:
-        state.position = command.amount
+        _strike(state, pad, command.amount, offset, command.tag, -1)
     elif command.kind == PROGRAM:
         voices.set_program(pool, pad, command.slot)
     elif command.kind == SILENCE:
-        voices.silence(pool, output.fade_samples(state))
-        output.end_auditions(state)
+        _silence(state)
     elif command.kind == AUDITION:
         output.end_auditions(state)
         state.audition_at[command.slot] = 0
@@ -282,9 +282,16 @@ def _obey(state, offset):
 
 
 @native
-def _strike(state, pad, velocity, offset, tag):
-    if state.position >= 0:
-        state.pool.pads[pad].position, state.position = state.position, -1.0
+def _silence(state):
+    voices.silence(state.pool, output.fade_samples(state))
+    output.end_auditions(state)
+
+
+@native
+def _strike(state, pad, velocity, offset, tag, source):
+    """Strike a pad; source: of MIDI, which may have said where, below 0 for none."""
+    position = state.pool.pads[pad].position
+    state.pool.pads[pad].position = midi_notes.aim(state.midi, pad, position, source)
     gain = voices.velocity_to_gain(state.pool.pads[pad].curve, velocity)
     struck = gain > 0 and voices.strike(state.pool, pad, gain)
     tell(state, state.time + offset, STRUCK if struck else REFUSED, pad, 0, gain, tag)
@@ -307,6 +314,8 @@ def make_callback():
         if state.thread == 0:
             state.thread = thread_number()
         state.called = began
+        jumped = (flags & (OUTPUT_UNDERFLOW | OUTPUT_OVERFLOW)) != 0
+        frame_clock.follow(state.midi.clock, state.time, began, jumped)
         state.underflows += (flags & (INPUT_UNDERFLOW | OUTPUT_UNDERFLOW)) != 0
         state.overflows += (flags & (INPUT_OVERFLOW | OUTPUT_OVERFLOW)) != 0
         channels = 0 if state.two_clocks else state.capture.channels

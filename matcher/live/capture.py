@@ -7,7 +7,7 @@ import numpy as np
 
 from matcher.compiled import native
 from matcher.live import detector, events, triggers
-from matcher.live.frame_clock import FRAME_CLOCK, follow, start
+from matcher.live.delay_locked_loop import LOOP, follow, start
 
 INPUT_RING = 2**20  # samples of input that are kept: 22 s at 48 kHz, 5.5 s at 192 kHz
 LOUDEST = 8.0  # of full scale, to which an input sample is clipped after its gain
@@ -26,7 +26,7 @@ CAPTURE = np.dtype(
         ("detecting", np.int64),  # 1: hits are looked for
         # where it stands
         ("time", np.int64),  # frames since the stream started
-        ("frames", FRAME_CLOCK),  # of a stream of its own
+        ("frames", LOOP),  # of a stream of its own
         ("scanning", np.int64),  # 1: a hit has begun and its velocity is not known yet
         ("own", np.float64),  # power of what we play, for as long as the room may hold it
         ("zeros", np.int64),  # frames since the last sample that was not exactly 0

@@ -4,10 +4,18 @@ import ctypes
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 
+import numpy as np
 from numba import njit
 
 
+def now_ns() -> int:
+    """The time of the clock of `make_clock`, ns, for Python."""
+    return make_clock()(np.zeros(2, np.int64))
+
+
+@cache
 def make_clock() -> Callable:
     """A compiled function: memory (2,) int64 to work in -> ns since some moment, never less."""
     return _windows_clock() if sys.platform == "win32" else _posix_clock()

@@ -1,28 +1,22 @@
-"""When the frames of a stream are due by the monotonic clock, though its callbacks come unevenly.
+"""Which frame of a stream is due at which time, from the times at which its blocks were asked for.
 
-A delay-locked loop (Adriaensen 2005, "Using a DLL to filter time") follows a stream's own clock:
-frames are as even as the crystal that counts them, callbacks as uneven as the scheduler.
+A driver asks for a block late, never early, and may ask for several at once. So the earliest of
+the last blocks says where the stream's frames lie in time: what comes late moves nothing. That
+places MIDI, whose stamps are exact; delay_locked_loop gives the mean, between two uneven streams.
 """
 
 import numpy as np
 
 from matcher.compiled import native
 
-BANDWIDTH_HZ = 0.2  # Hz: of the loop once it has settled: crystals drift within minutes
-SETTLING = 0.5  # times the age of the loop is the time that it averages over, until then
-WIDEST = 0.1  # rad: of the loop's bandwidth per block, below which it is stable
-LATE_NS = 500_000.0  # ns: a callback that is later or earlier counts as if it were by so much
-JUMP_NS = 50_000_000.0  # ns: by so much only a clock jumps
-ASTRAY_NS = 250_000_000.0  # ns: after so long beyond LATE_NS on one side, the stream lost frames
-RANGE = 0.005  # share by which a device's rate may differ from what it says
+WINDOW_NS = 250_000_000  # ns: two windows are looked back; 100 ppm of drift are 0.05 ms then
 
 FRAME_CLOCK = np.dtype(
     [
-        ("nominal", np.float64),  # ns a frame, as the device says
-        ("step", np.float64),  # ns a frame, as measured
-        ("at", np.float64),  # ns: estimated time of the last callback
-        ("age", np.float64),  # ns since it began
-        ("astray", np.float64),  # ns for which callbacks were beyond LATE_NS; below 0: too early
+        ("sample_rate", np.float64),  # Hz
+        ("ends", np.int64),  # ns at which the present window ends; 0: no block has come yet
+        ("present", np.int64),  # ns of the stream's frame 0, the earliest of the present window
+        ("past", np.int64),  # and of the window before
     ],
     align=True,
 )
@@ -30,41 +24,32 @@ FRAME_CLOCK = np.dtype(
 
 def start(clock, sample_rate: float) -> None:
     """Begin to follow a stream; clock: record of FRAME_CLOCK; sample_rate: Hz."""
-    clock["nominal"] = clock["step"] = 1e9 / sample_rate
-    clock["at"] = clock["age"] = clock["astray"] = 0.0
+    clock["sample_rate"] = sample_rate
+    clock["ends"] = 0
 
 
 @native
-def follow(clock, frames, now):
-    """Take in a callback.
+def follow(clock, frame, ns, jumped):
+    """Take note that a block was asked for.
 
     Args:
         clock: record of FRAME_CLOCK.
-        frames: since the callback before.
-        now: ns of the monotonic clock when it was called.
-
-    Returns:
-        ns of the monotonic clock when it should have been called.
+        frame: the block's first one, since the stream began.
+        ns: when it was asked for, by live.clock.
+        jumped: whether frames were lost, after which those that follow are later than before.
     """
-    passed = frames * clock.step
-    error = now - (clock.at + passed)
-    late = error > LATE_NS
-    early = error < -LATE_NS
-    if late or early:
-        before = clock.astray if (clock.astray > 0) == late else 0.0
-        clock.astray = before + (passed if late else -passed)
+    zero = ns - np.int64(frame * (1e9 / clock.sample_rate))
+    if jumped or clock.ends == 0:
+        clock.past = clock.present = zero
+        clock.ends = ns + WINDOW_NS
+    elif ns >= clock.ends:
+        clock.past, clock.present = clock.present, zero
+        clock.ends = ns + WINDOW_NS
     else:
-        clock.astray = 0.0
-    if clock.age == 0.0 or abs(error) > JUMP_NS or abs(clock.astray) > ASTRAY_NS:
-        clock.at, clock.astray = float(now), 0.0
-        clock.age = max(clock.age, 1.0)
-        return clock.at
-    error = min(max(error, -LATE_NS), LATE_NS)
-    width = max(BANDWIDTH_HZ, 1e9 * SETTLING / clock.age) * 2e-9 * np.pi * passed  # rad
-    width = min(width, WIDEST)
-    clock.at += passed + np.sqrt(2.0) * width * error
-    if frames > 0:
-        step = clock.step + width * width * error / frames
-        clock.step = min(max(step, clock.nominal * (1 - RANGE)), clock.nominal * (1 + RANGE))
-    clock.age += passed
-    return clock.at
+        clock.present = min(clock.present, zero)
+
+
+@native
+def frame_at(clock, ns):
+    """The frame that is due at a time, ns of live.clock."""
+    return np.int64(np.round((ns - min(clock.past, clock.present)) * 1e-9 * clock.sample_rate))

@@ -1,226 +1,162 @@
-"""MIDI input: several ports at once, by name, on whatever API works here; plugged in at any time.
+"""MIDI input: several ports at once, by name, on whatever systems work here; they come and go.
 
-Messages of RtMidi are polled: its callback would take the interpreter's lock in the driver's own
-thread. JACK's are read natively, so that notes need not wait for anyone (matcher.live.jack_midi).
-python-rtmidi is loaded when first needed; without it everything else works.
+JACK's messages are read natively (live.jack_midi), those of other systems through RtMidi
+(live.midi_ports); both end in rings that the audio callback reads (live.midi_notes). What is loaded
+here is loaded when first needed; without it everything else works.
 """
 
-import re
-import time
+import threading
+from collections.abc import Callable
 from typing import NamedTuple
 
-from matcher.live import jack_midi
-from matcher.live.quiet_libraries import quiet_libraries
+from matcher.live import jack_midi, midi_ports
+from matcher.live.midi_ports import Retry
+from matcher.live.midi_ring import CHANNEL_PRESSURE, NOTE_OFF, NOTE_ON, PROGRAM, Ring
 
 NAME = jack_midi.CLIENT
-JACK = "JACK"  # port of messages that JACK sent
-WAITING = 8192  # messages that RtMidi keeps between two polls
-ECHO_S = 0.02  # s within which the same message from another port is an echo
 LOOK_S = 1.0  # s between two looks for ports that came or went
-NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0
+WAIT_S = 1.0  # s that others wait for a look: opening a port, or a dying server, may hang
 
 
 class Message(NamedTuple):
-    """A note or a controller."""
+    """A message of a channel."""
 
-    port: str
-    time_s: float  # of time.monotonic, when it was polled
-    kind: int  # NOTE_OFF, NOTE_ON or CONTROL
-    number: int  # of the note or the controller
+    ring: int  # midi_notes.JACK or PORTS
+    port: int  # number of its port in the ring; midi_ring.UNKNOWN
+    ns: int  # when it came in, of live.clock
+    kind: int  # one of midi_ring's
+    channel: int  # 0 to 15
+    number: int  # of the note, the controller or the program
     value: int  # 0 to 127
 
 
 class Inputs:
-    """All MIDI inputs that are wanted, as they come and go.
-
-    JACK's are read natively (live.jack_midi), those of other systems through RtMidi.
+    """All MIDI inputs that are wanted, as they come and go; a thread of its own looks for them.
 
     Args:
-        wanted: parts of port names; every port where there is none.
-
-    Raises:
-        ValueError: there is no MIDI at all.
+        wanted: names of ports, or parts of names; every port where there is none.
+        ring: for what comes from other systems than JACK.
+        tell: called with a sentence about what cannot be used; in any thread.
     """
 
-    def __init__(self, wanted: tuple[str, ...] = ()):
-        self.jack, self._ports = _start(wanted)
-        self._looked = time.monotonic()
+    def __init__(self, wanted: tuple[str, ...], ring: Ring, tell: Callable[[str], None]):
+        self._wanted, self._ring, self._tell = wanted, ring, tell
+        self.jack: jack_midi.Source | None = None
+        self._ports: midi_ports.Ports | None = None
+        self._retries = {"jack": Retry(), "ports": Retry()}
+        self._reasons = {"ports": "", "jack": ""}
+        self._looking = threading.Lock()
+        self._closing = threading.Event()
+        self.look()
+        self._thread = threading.Thread(target=self._run, name="MIDI ports", daemon=True)
+        self._thread.start()
 
     @property
     def names(self) -> list[str]:
         """Ports that are connected."""
-        return [name for part in (self._ports, self.jack) if part for name in part.names]
+        return [name for part in self._parts() for name in part.names]
 
-    def poll(self) -> list[Message]:
-        """Messages since the last call, port by port; looks for ports now and then."""
-        now = time.monotonic()
-        if now - self._looked > LOOK_S:
-            self._looked = now
-            for part in (self._ports, self.jack):
-                if part is not None:
-                    part.look()
-        messages = self._ports.poll() if self._ports is not None else []
-        if self.jack is not None:
-            parsed = (parse(JACK, now, data) for data in self.jack.poll())
-            messages += [message for message in parsed if message is not None]
-        return messages
+    @property
+    def there(self) -> list[str]:
+        """Ports that could be connected."""
+        return [name for part in self._parts() for name in part.there]
+
+    @property
+    def missing(self) -> str:
+        """Why there is no MIDI, or nothing."""
+        if self._parts():
+            return ""
+        return f"no MIDI ({'; '.join(filter(None, self._reasons.values()))})"
+
+    @property
+    def needs_choice(self) -> bool:
+        """Whether there are ports, none of which is taken before the user has chosen."""
+        ports = self._ports
+        return ports is not None and ports.exclusive and not self._wanted and bool(ports.there)
+
+    def look(self) -> None:
+        """Look for systems and ports that have come or gone; returns after WAIT_S at most."""
+        if not self._looking.acquire(timeout=WAIT_S):
+            return
+        try:
+            if self._closing.is_set():
+                return
+            if self._ports is not None:
+                self._ports.look()
+            elif self._retries["ports"].due:
+                self._ports = self._start("ports", lambda: midi_ports.Ports(
+                    self._wanted, self._ring, self._tell))  # fmt: skip
+            if self.jack is not None and not self.jack.gone:
+                self.jack.look()
+            elif self._retries["jack"].due:
+                bridged = self._ports is None
+                self.jack = self._start(
+                    "jack", lambda: jack_midi.Source(self._wanted, bridged=bridged)
+                )
+        finally:
+            self._looking.release()
+
+    def look_again(self) -> None:
+        """Look at once, also for systems that were missing."""
+        self._retries = {name: Retry() for name in self._retries}
+        self.look()
 
     def close(self) -> None:
-        """Close every port."""
-        for part in (self._ports, self.jack):
-            if part is not None:
-                part.close()
+        """Close every port; one that hangs is left to its thread."""
+        self._closing.set()
+        self._thread.join(WAIT_S)
+
+    def _start(self, name: str, start: Callable):
+        try:
+            part = start()
+        except ValueError as error:
+            self._reasons[name] = str(error)
+            self._retries[name].failed()
+            return None
+        self._reasons[name], self._retries[name] = "", Retry()
+        return part
+
+    def _parts(self) -> list:
+        jack = self.jack if self.jack is not None and not self.jack.gone else None
+        return [part for part in (self._ports, jack) if part is not None]
+
+    def _run(self) -> None:
+        while not self._closing.wait(LOOK_S):
+            self.look()
+        for part in self._parts():
+            part.close()
         self._ports = self.jack = None
 
 
-def _start(wanted: tuple[str, ...]):
-    """A jack_midi.Source and _Ports; None for one whose system is missing."""
-    ports = source = None
-    reasons = []
-    try:
-        ports = _Ports(wanted)
-    except ValueError as error:
-        reasons.append(str(error))
-    try:
-        source = jack_midi.Source(wanted, bridged=ports is None)
-    except ValueError as error:
-        reasons.append(str(error))
-    if ports is None and source is None:
-        raise ValueError(f"no MIDI ({'; '.join(reasons)})")
-    return source, ports
+def parse(ring: int, port: int, ns: int, data: bytes) -> Message | None:
+    """Bytes of a MIDI message -> Message; None for what is no message of a channel.
 
-
-class _Ports:
-    """Inputs of the first system beside JACK that starts."""
-
-    def __init__(self, wanted: tuple[str, ...]):
-        self._rtmidi = _library()
-        self.wanted = wanted
-        self.api, self._watcher = _first_api_that_works(self._rtmidi)
-        self._open, self._virtual = {}, self._open_virtual()
-        self._recent: list[Message] = []  # of other ports than the virtual one
-        self.look()
-
-    @property
-    def names(self) -> list[str]:
-        return [*self._open, *([NAME] if self._virtual else [])]
-
-    def poll(self) -> list[Message]:
-        messages = []
-        for name, port in self._open.items():
-            messages += _drain(name, port)
-        if self._virtual is not None:
-            # a port that someone also connected to ours by hand sends everything twice
-            self._recent = [m for m in self._recent if time.monotonic() - m.time_s < ECHO_S]
-            self._recent += messages
-            for message in _drain(NAME, self._virtual):
-                echo = next((m for m in self._recent if m[2:] == message[2:]), None)
-                if echo is None:
-                    messages.append(message)
-                else:
-                    self._recent.remove(echo)
-        return messages
-
-    def look(self) -> None:
-        """Open wanted ports that have come and drop those that have gone."""
-        there = self._there()
-        for name in set(self._open) - set(there):
-            self._open.pop(name).delete()
-        for name in there:
-            if name not in self._open and self._is_wanted(name):
-                port = self._new_input()
-                try:  # by its place now: numbers change as ports come and go
-                    port.open_port(self._there().index(name), name=f"from {name}"[:60])
-                except (self._rtmidi.RtMidiError, ValueError, OSError):
-                    port.delete()  # gone again, or held by another program
-                else:
-                    self._open[name] = port
-
-    def close(self) -> None:
-        for port in [*self._open.values(), self._virtual, self._watcher]:
-            if port is not None:
-                port.delete()
-        self._open, self._virtual = {}, None
-
-    def _there(self) -> list[str]:
-        return list_names(self._watcher.get_ports())
-
-    def _is_wanted(self, name: str) -> bool:
-        if NAME.lower() in name.lower() or name.startswith("Midi Through"):
-            return False
-        return not self.wanted or any(part.lower() in name.lower() for part in self.wanted)
-
-    def _new_input(self):
-        port = self._rtmidi.MidiIn(self.api, name=NAME, queue_size_limit=WAITING)
-        port.ignore_types(sysex=True, timing=True, active_sense=True)
-        return port
-
-    def _open_virtual(self):
-        port = self._new_input()
-        try:
-            port.open_virtual_port("in")
-        except (self._rtmidi.RtMidiError, NotImplementedError):  # Windows has none
-            port.delete()
-            return None
-        return port
-
-
-def _drain(name: str, port) -> list[Message]:
-    messages = []
-    while (got := port.get_message()) is not None:
-        message = parse(name, time.monotonic(), got[0])
-        if message is not None:
-            messages.append(message)
-    return messages
-
-
-def parse(port: str, time_s: float, data: list[int]) -> Message | None:
-    """Bytes of a MIDI message -> Message; None for anything but a note or a controller."""
-    if len(data) != 3:
+    Args:
+        ring, port, ns: as Message has them.
+        data: one message.
+    """
+    if not data or not 0x80 <= data[0] < 0xF0:
         return None
-    kind, number, value = data[0] & 0xF0, data[1] & 0x7F, data[2] & 0x7F
-    if kind not in (NOTE_OFF, NOTE_ON, CONTROL):
+    kind, channel = data[0] & 0xF0, data[0] & 0x0F
+    if len(data) != (2 if kind in (PROGRAM, CHANNEL_PRESSURE) else 3):
         return None
+    number, value = data[1] & 0x7F, data[2] & 0x7F if len(data) == 3 else 0
     if kind == NOTE_ON and value == 0:
         kind = NOTE_OFF
-    return Message(port, time_s, kind, number, value)
+    return Message(ring, port, ns, kind, channel, number, value)
 
 
 def list_inputs() -> list[str]:
-    """Names of the ports that can be connected. Raises ValueError where there is no MIDI."""
-    inputs = Inputs()
-    names = [name for name in inputs.names if name != NAME]
-    inputs.close()
-    return names
-
-
-def list_names(ports: list[str]) -> list[str]:
-    """Names of ports without the numbers that ALSA gives them anew each time, made unique."""
-    names = []
-    for port in ports:
-        name = re.sub(r" \d+:\d+$", "", port)
-        known = sum(re.sub(r" #\d+$", "", n) == name for n in names)
-        names.append(f"{name} #{known + 1}" if known else name)
-    return names
-
-
-def _library():
-    quiet_libraries()
+    """Names of the ports that are there; none is opened. Raises ValueError: there is no MIDI."""
+    names, reasons = [], []
     try:
-        import rtmidi
-    except ImportError as error:
-        raise ValueError("the package python-rtmidi is missing or cannot be loaded") from error
-    return rtmidi
-
-
-def _first_api_that_works(rtmidi):
-    """The first API beside JACK that starts, and a MidiIn of it that watches ports."""
-    reasons = []
-    for api in rtmidi.get_compiled_api():
-        if api in (rtmidi.API_RTMIDI_DUMMY, rtmidi.API_UNIX_JACK):
-            continue
-        try:
-            return api, rtmidi.MidiIn(api, name=f"{NAME} ports")
-        except rtmidi.RtMidiError:
-            reasons.append(f"{rtmidi.get_api_display_name(api)}: cannot be opened")
-    raise ValueError("; ".join(reasons) or "the system has none")
+        names += midi_ports.list_ports()
+    except ValueError as error:
+        reasons.append(str(error))
+    try:
+        names += jack_midi.list_ports(bridged=bool(reasons))
+    except ValueError as error:
+        reasons.append(str(error))
+    if len(reasons) == 2:
+        raise ValueError(f"no MIDI ({'; '.join(reasons)})")
+    return names

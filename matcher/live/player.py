@@ -20,7 +20,6 @@ from matcher.live.load_meter import LoadMeter
 from matcher.live.protocol import Ready, State
 from matcher.live.stream import Streams
 
-RETRY_S = 1.0  # s: between two attempts to open missing MIDI ports
 TRACE_S = 0.002  # s: length of one peak of the trace
 PROGRAM_S = 1.0  # s: longest wait until the callback has taken a pad's last program
 # counted by both callbacks
@@ -152,7 +151,8 @@ class Player:
             c["channel"] = setup.input_channel
         r["output_gain"] = 10 ** (setup.output_gain_db / 20)
         r["armed"] = setup.armed if setup.mode == "trigger" else -1
-        r["position_cc"] = self._position_cc()
+        r["midi"]["position_cc"] = self._position_cc()
+        r["midi"]["channel"] = setup.midi_channel - 1  # from 0; below: all
 
     # pads
 
@@ -200,11 +200,6 @@ class Player:
         if not self.running:
             return False
         return self._send(self.record, native.STRIKE, pad, amount=velocity, tag=tag) is not None
-
-    def set_position(self, share: float) -> None:
-        """Set the position of the next strike, 0 (middle) to 1 (rim)."""
-        if self.running:
-            self._send(self.record, native.POSITION, amount=share)
 
     def silence(self) -> None:
         """Fade out everything."""

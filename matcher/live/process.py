@@ -84,7 +84,7 @@ class EngineProcess:
         self._order = threading.RLock()
         self.encoder = Encoder(state.setup.model)
         self.player = Player(
-            lambda: self.state, self.say, self._publish, lambda: self.midi.close(),
+            lambda: self.state, self.say, self._publish, lambda: self.midi.leave_stream(),
             lambda: self.midi.position_cc, began,
         )  # fmt: skip
         self.midi = MidiControl(lambda: self.state, self.say, self.change, self.player)
@@ -150,7 +150,8 @@ class EngineProcess:
         values = self.player.snapshot()
         if values["running"]:
             self._say_counted(values)
-        return Snapshot(values | {"midi": self.midi.names})
+        ports = {"midi": self.midi.names, "midi_ports": self.midi.there}
+        return Snapshot(values | ports)
 
     def _say_counted(self, values: dict) -> None:
         """Say what the callbacks counted, where it is more than the last time; not too often."""
@@ -195,7 +196,7 @@ class EngineProcess:
                 another_sound = before.sound(i) != after.sound(i)
                 if another_sound or before.kit.pads[i] != after.kit.pads[i]:
                     self.player.put_pad(i, program=another_sound)
-            if [pad.note for pad in before.kit.pads] != [pad.note for pad in after.kit.pads]:
+            if before.kit.notes != after.kit.notes:
                 self.midi.map_notes()
             if before.setup is not after.setup:
                 self.player.configure()
@@ -226,13 +227,13 @@ class EngineProcess:
     # streams and models
 
     def _begin_stream(self, opened: str) -> None:
-        """Start anew after a stream was opened; MIDI as well, as JACK may have come or gone."""
+        """Start anew after a stream was opened."""
         self.hits.clear()
         self._calibration = None
         if opened == OUTPUT:
             self._counted = None
-            self.midi.close()
             self.player.start()
+            self.midi.follow_stream()
 
     def _rescan(self) -> None:
         self.player.rescan()

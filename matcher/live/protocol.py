@@ -17,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from matcher.kits.kit import N_PADS, Kit, Sound
+from matcher.kits.kit import MOST_MORE_NOTES, N_PADS, Kit, Sound
 from matcher.live.detector import Settings
 from matcher.live.devices import Device, check_block, check_channel
 from matcher.matching.encoder import SHIPPED
@@ -26,7 +26,8 @@ from matcher.physics.drum import DRUM_PARAMETERS, Drum
 from matcher.physics.parameters import PARAMETERS
 
 MODES = ("match", "trigger")
-NOTE = "note"  # target of Learn beside the names of PARAMETERS
+NOTE = "note"  # targets of Learn beside the names of PARAMETERS
+MORE_NOTES = "more notes"
 POSITION = "position"  # target of the controller that sets strike positions
 
 
@@ -43,7 +44,8 @@ class Setup:
 
     input: str | int | None = None
     output: str | int | None = None
-    midi_in: tuple[str, ...] = ()  # parts of port names; empty: all ports
+    midi_in: tuple[str, ...] = ()  # names of ports or parts of them; empty: all ports
+    midi_channel: int = 0  # the only one that counts, 1 to 16; 0: all
     input_channel: int = 0  # the one of the input that is recorded, from 0
     output_channel: int = 0  # the left one of the two that are played to, from 0
     block: int = 0  # frames; 0: chosen by the driver
@@ -66,13 +68,17 @@ class Setup:
             if name not in PARAMETERS:
                 allowed = ", ".join(PARAMETERS)
                 raise ValueError(
-                    f"controller {number} turns {name!r}, allowed is one of: {allowed}"
+                    f"controller {number} turns {name!r:.80}, allowed is one of: {allowed}"
                 )
         if self.mode not in MODES:
-            raise ValueError(f"mode is {self.mode!r}, allowed is one of: {', '.join(MODES)}")
+            raise ValueError(f"mode is {self.mode!r:.80}, allowed is one of: {', '.join(MODES)}")
         check_block(self.block)
         check_channel("input channel", self.input_channel)
         check_channel("output channel", self.output_channel)
+        if not 0 <= self.midi_channel <= 16:
+            raise ValueError(
+                f"MIDI channel is {self.midi_channel}, allowed is 1 to 16, or 0 for all"
+            )
         for name, pads in (("armed", (self.armed,)), ("solo", self.solo)):
             for pad in pads:
                 if not 0 <= pad < N_PADS:
@@ -169,12 +175,12 @@ class Silence:
 class Learn:
     """Assign the next controller to a parameter, or the next note to the armed pad; see Learned."""
 
-    what: str | None  # name of a parameter, or NOTE; None: stop learning
+    what: str | None  # a parameter, NOTE, or MORE_NOTES to keep the pad's; None: stop
 
     def __post_init__(self):
-        if self.what is not None and self.what not in (NOTE, *PARAMETERS):
-            allowed = ", ".join((NOTE, *PARAMETERS))
-            raise ValueError(f"learn is {self.what!r}, allowed is one of: {allowed}")
+        if self.what is not None and self.what not in (NOTE, MORE_NOTES, *PARAMETERS):
+            allowed = ", ".join((NOTE, MORE_NOTES, *PARAMETERS))
+            raise ValueError(f"learn is {self.what!r:.80}, allowed is one of: {allowed}")
 
 
 @dataclass(frozen=True)
@@ -322,12 +328,20 @@ class ControllerMoved(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProgramChanged(Event):
+    """A MIDI program was chosen: a kit of the folder of kits, in the order of their names."""
+
+    kind = "program"
+    number: int  # from 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Learned(Event):
     """A controller or a note was learned."""
 
     kind = "learned"
     revision: int = _in_json(hidden=True)
-    what: str = _in_json(convert=_key_of)  # a parameter, or NOTE
+    what: str = _in_json(convert=_key_of)  # a parameter, NOTE or MORE_NOTES
     number: int  # MIDI number of the controller or the note
     pad: int = _in_json(convert=_from_1)
 
@@ -450,10 +464,17 @@ def _controller_moved(state: State, event: ControllerMoved) -> State:
 
 
 def _learned(state: State, event: Learned) -> State:
-    if event.what == NOTE:
-        if state.is_late(event.revision, "kit", *((i, "note") for i in range(N_PADS))):
+    if event.what in (NOTE, MORE_NOTES):
+        fields_ = ((i, name) for i in range(N_PADS) for name in ("note", "more_notes"))
+        if state.is_late(event.revision, "kit", *fields_):
             return state
-        return replace(state, kit=state.kit.with_note(event.pad, event.number))
+        pad = state.kit.pads[event.pad]
+        if event.what == NOTE:
+            return replace(state, kit=state.kit.with_note(event.pad, event.number))
+        if event.number in pad.notes or len(pad.more_notes) == MOST_MORE_NOTES:
+            return state
+        notes = (*pad.more_notes, event.number)
+        return replace(state, kit=state.kit.with_more_notes(event.pad, notes))
     if state.is_late(event.revision, "controllers"):
         return state
     kept = {cc: name for cc, name in state.setup.controllers.items() if name != event.what}

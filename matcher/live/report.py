@@ -13,6 +13,7 @@ from matcher.live.protocol import (
     Learned,
     ModelLoaded,
     NotePlayed,
+    ProgramChanged,
     Ready,
 )
 from matcher.physics.parameters import PARAMETERS
@@ -54,6 +55,8 @@ def _words(event: Event) -> str:
             return f"note {event.note}, velocity {event.velocity}: {where}"
         case ControllerMoved():
             return f"controller {event.controller}, {event.value}: {turned(event)}"
+        case ProgramChanged():
+            return f"program {event.number + 1}"
         case Learned():
             what = PARAMETERS[event.what].label if event.what in PARAMETERS else event.what
             return f"learned: {event.number} for {what} of pad {event.pad + 1}"

@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 from matcher.live import callback as native
-from matcher.live import capture, realtime
+from matcher.live import capture, midi_notes, realtime
 from matcher.live.detector import Settings
 from matcher.live.devices import Device, as_sentence, check_block, portaudio, sane
 
@@ -46,6 +46,8 @@ class Stream:
         self._state = state
         callback = native.make_callback() if output is not None else native.make_input_callback()
         _warm(callback, self._counted, state)
+        if output is not None:  # the call on silence was no block of this stream
+            midi_notes.prepare(record["midi"], sample_rate)
         channels = {"in": int(record["capture"]["channels"]), "out": int(record["channels_out"])}
         devices = {"in": source, "out": output}
         used = [side for side, device in devices.items() if device is not None]

@@ -10,7 +10,7 @@ nor the size of the blocks makes one hit later than another.
 import numpy as np
 
 from matcher.compiled import fence, native
-from matcher.live.frame_clock import follow
+from matcher.live.delay_locked_loop import follow
 
 SIZE = 1024  # triggers that can wait: far more than a mask time lets through
 BEGAN, GREW, ENDED = range(3)  # a hit began; it is louder than told so far; its velocity is known

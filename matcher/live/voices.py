@@ -147,6 +147,14 @@ def silence(pool, samples):
 
 
 @native
+def choke(pool, pad):
+    """Fade out the voices of a pad, as a hand on it would."""
+    for index in range(pool.voices.shape[0]):
+        if pool.voices[index].pad == pad:
+            _fade(pool.voices[index], pool.pads[pad].choke_samples)
+
+
+@native
 def set_program(pool, pad, program):
     """Put the drum of a program on a pad, struck at its own point; what sounds rings out.
 

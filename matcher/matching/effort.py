@@ -57,7 +57,7 @@ def effort_named(name: str) -> Effort:
     """
     if name not in EFFORTS:
         *others, last = EFFORTS
-        raise ValueError(f"effort is {name!r}, allowed is {', '.join(others)} or {last}")
+        raise ValueError(f"effort is {name!r:.80}, allowed is {', '.join(others)} or {last}")
     return EFFORTS[name]
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import onnxruntime
 
+from matcher.checks import check_range, quoted
 from matcher.matching import features
 from matcher.matching.confirm import first_confirmed
 from matcher.matching.features import LogCqt
@@ -22,6 +23,16 @@ METADATA_KEY = "drum_matcher"
 SHIPPED = Path(__file__).parent.parent / "models" / "live.onnx"
 INPUT = "features"
 OUTPUTS = ("nu", "probability")  # (batch, answers, numbers) and (batch, answers)
+LARGEST_FILE = 2**28  # bytes: the shipped model has 16 million
+CQT_RANGES = {  # of a model's transform: what takes no more memory or time than a clip should
+    "f_min": (5.0, 1000.0),
+    "n_bins": (1, 240),
+    "bandwidth": (0.05, 4.0),
+    "n_frames": (1, 1024),
+    "growth": (1.0, 1.2),
+    "reach": (1.0, 16.0),
+    "oversampling": (1.0, 8.0),
+}
 LEAST_PROBABILITY = 0.02  # of an answer that is looked at
 # constants of the analysis, the same for all models: a model made for other values is refused
 CONSTANTS = {
@@ -32,11 +43,17 @@ CONSTANTS = {
 }
 
 
+onnxruntime.disable_telemetry_events()  # its builds for Windows report to Microsoft otherwise
+
+
 class Answer(NamedTuple):
     """What a sound may be."""
 
     drum: Drum  # without an attack
     probability: float
+
+
+_INCOMPLETE = (KeyError, TypeError, AttributeError, json.JSONDecodeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -79,15 +96,18 @@ class Contract:
             data = json.loads(text)
             if data["schema"] not in READABLE:
                 allowed = " or ".join(map(str, READABLE))
-                raise ValueError(f"its metadata has schema {data['schema']}, allowed is {allowed}")
+                schema = quoted(data["schema"])
+                raise ValueError(f"its metadata has schema {schema}, allowed is {allowed}")
             for key, value in CONSTANTS.items():
                 if data[key] != value:
-                    raise ValueError(f"it was made for {key} {data[key]}, allowed is {value}")
+                    raise ValueError(
+                        f"it was made for {key} {quoted(data[key])}, allowed is {value}"
+                    )
             rows = data["parameters"]
             names = [row["name"] for row in rows]
             if names not in ([*Theta._fields], [*INFERRED]):
                 raise ValueError(
-                    f"its parameters are {', '.join(names)}, allowed are "
+                    f"its parameters are {', '.join(names):.80}, allowed are "
                     f"{', '.join(Theta._fields)} and, with all of them, {', '.join(STRUCK)}"
                 )
             ranged = [replace(INFERRED[row["name"]], **row) for row in rows]
@@ -96,9 +116,13 @@ class Contract:
                 raise ValueError(f"the ranges of {', '.join(STRUCK)} are not those of this version")
             settings = {k: v for k, v in data["features"].items() if k != "channels"}
             preset = Preset(data["preset"], tuple(theta))
-            return cls(preset, bool(struck), LogCqt(**settings), data["training"], data["licence"])
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise ValueError(f"its metadata is incomplete: {error}") from error
+            cqt = LogCqt(**settings)
+            for name, limits in CQT_RANGES.items():
+                check_range(f"its {name}", getattr(cqt, name), *limits)
+            check_range("its highest band", cqt.frequencies[-1], 0, features.SAMPLE_RATE / 2)
+            return cls(preset, bool(struck), cqt, data["training"], data["licence"])
+        except _INCOMPLETE as error:
+            raise ValueError(f"its metadata is incomplete: {error!s:.80}") from error
 
 
 class Encoder:
@@ -115,7 +139,12 @@ class Encoder:
     def __init__(self, path: str | Path = SHIPPED, cuda: bool = False):
         self.path = Path(path)
         try:
-            model = self.path.read_bytes()
+            if self.path.exists() and not self.path.is_file():  # a pipe might never end
+                raise ValueError(f"model {path} is not a file; give an ONNX file")
+            with open(self.path, "rb") as file:
+                model = file.read(LARGEST_FILE + 1)
+            if len(model) > LARGEST_FILE:
+                raise ValueError(f"model {path} is larger than {LARGEST_FILE} bytes")
         except OSError as error:
             raise ValueError(f"model {path} cannot be read: {error.strerror}") from error
         self.sha256 = hashlib.sha256(model).hexdigest()

@@ -23,7 +23,7 @@ from matcher.physics.bank import N_MODES
 from matcher.physics.drum import Drum
 from matcher.physics.parameters import PARAMETERS
 from matcher.physics.theta import Theta
-from matcher.recording import RATES, Recording
+from matcher.recording import RATES, READABLE_RATES, Recording
 
 SHORTEST = 0.020  # s: shortest hit that can be matched
 LONGEST = 10.0  # s: longest twin
@@ -175,6 +175,7 @@ def match(x: np.ndarray, sample_rate: int, options: MatchOptions = DEFAULTS) -> 
     Raises:
         ValueError: in one sentence, if x is not allowed or there is nothing to match.
     """
+    check_range("sample_rate", sample_rate, *READABLE_RATES)
     mono = np.asarray(x, np.float32)
     mono = mono.mean(axis=1) if mono.ndim == 2 else mono
     if mono.ndim != 1:

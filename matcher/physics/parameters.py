@@ -69,7 +69,7 @@ class Parameter:
         if number and self.low - below <= value <= self.high + above:
             return
         name = "pitch" if self.name == "omega" else self.key
-        shown = f"{value * self.display_scale:g}" if number else repr(value)
+        shown = f"{value * self.display_scale:g}" if number else f"{value!r:.80}"
         low, high = (limit * self.display_scale for limit in (self.low, self.high))
         raise ValueError(
             f"{name} is {shown}, allowed is {low:g} to {high:g} {self.display_unit}".rstrip()
@@ -177,5 +177,7 @@ def find(key: str) -> Parameter:
         ValueError: if no parameter has this key; names all keys.
     """
     if key not in BY_KEY:
-        raise ValueError(f"there is no parameter {key!r}, allowed is one of: {', '.join(BY_KEY)}")
+        raise ValueError(
+            f"there is no parameter {key!r:.80}, allowed is one of: {', '.join(BY_KEY)}"
+        )
     return BY_KEY[key]

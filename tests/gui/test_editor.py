@@ -360,7 +360,7 @@ def test_a_note_that_another_pad_has_is_swapped_with_it(editor, commands):
     editor.change_pad("note of a pad", note=FIRST_NOTE + 1)
     # all of them: the engine may have learned one of the others meanwhile
     notes = [FIRST_NOTE + 1, FIRST_NOTE, *range(FIRST_NOTE + 2, FIRST_NOTE + N_PADS)]
-    swapped = {i: {"note": note} for i, note in enumerate(notes)}
+    swapped = {i: {"note": note, "more_notes": ()} for i, note in enumerate(notes)}
     assert commands == [EditPads(editor.state.revision, swapped)]
     assert [pad.note for pad in editor.kit.pads[:2]] == [FIRST_NOTE + 1, FIRST_NOTE]
     assert editor.take(learned(0, NOTE, FIRST_NOTE, revision=editor.state.revision))
@@ -384,7 +384,7 @@ def test_a_note_learned_too_late_lets_the_engine_have_ours_again(editor, command
     kit = editor.kit
     commands.clear()
     assert not editor.take(event)
-    notes = {i: {"note": pad.note} for i, pad in enumerate(kit.pads)}
+    notes = {i: {"note": pad.note, "more_notes": ()} for i, pad in enumerate(kit.pads)}
     assert commands == [EditPads(editor.state.revision, notes)]
     assert editor.kit == kit
     theirs = apply(State(Setup(), kit.with_note(0, FIRST_NOTE + 1)), commands[0])

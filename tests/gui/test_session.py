@@ -9,6 +9,7 @@ from matcher.kits.kit import FIRST_NOTE, Kit
 from matcher.kits.kit_file import load_kit, save_kit
 from matcher.live.detector import Settings
 from matcher.live.protocol import (
+    MORE_NOTES,
     NOTE,
     Calibrated,
     ChangeSetup,
@@ -18,6 +19,7 @@ from matcher.live.protocol import (
     Learn,
     ModelLoaded,
     NotePlayed,
+    ProgramChanged,
     Ready,
     Strike,
 )
@@ -371,3 +373,46 @@ def test_recordings_are_matched_by_the_model_that_is_chosen(qtbot, session, tmp_
     session.open(DATA / "tom_low.flac")
     qtbot.waitUntil(lambda: session.told[-1].kind == "error", timeout=20000)
     assert "mine.onnx is not an ONNX model" in session.told[-1].text
+
+
+def program(number: int) -> ProgramChanged:
+    return ProgramChanged(time_s=1.0, number=number)
+
+
+def test_a_program_opens_a_kit_of_the_open_kits_folder_and_loses_no_edit(session, tmp_path):
+    for name in ("a", "b"):
+        save_kit(Kit(name), tmp_path / f"{name}.drumkit")
+    before = session.editor.kit
+    session.take(program(0))
+    assert session.editor.kit == before  # the demo kit has no folder
+    assert "save it first" in session.told[-1].text
+    session.open_kit(tmp_path / "a.drumkit")
+    session.take(program(1))
+    assert session.editor.kit.name == "b"
+    session.take(program(7))
+    assert "program 8 stands for no kit: there are 2 kits" in session.told[-1].text
+    session.change_pad("gain", "gain_db", -6.0)
+    session.take(program(0))
+    assert session.editor.kit.name == "b"
+    assert "edits that are not saved" in session.told[-1].text
+    session.told[-1].action()
+    assert session.editor.kit.name == "a"
+
+
+def test_one_more_note_of_a_pad_is_learned_and_undone(session):
+    session.learn(MORE_NOTES)
+    assert session.commands[-1] == Learn(MORE_NOTES)
+    revision = session.editor.state.revision
+    session.take(learned(0, MORE_NOTES, 37, revision))  # that of pad 2
+    assert session.editor.kit.notes[0] == (FIRST_NOTE, 37)
+    assert session.editor.kit.notes[1] != (37,)
+    session.edit(session.editor.undo)
+    assert session.editor.kit.notes[:2] == ((FIRST_NOTE,), (37,))
+
+
+def test_more_notes_are_edited_and_refused_in_a_sentence(session):
+    session.change_pad("notes of a pad", "more_notes", (60, 61))
+    assert session.editor.kit.notes[0] == (FIRST_NOTE, 60, 61)
+    session.change_pad("notes of a pad", "more_notes", (60, "tom"))
+    assert session.told[-1].text.startswith("more notes are (60, 'tom'), allowed are")
+    assert session.editor.kit.notes[0] == (FIRST_NOTE, 60, 61)

@@ -552,3 +552,29 @@ def test_shortcuts_and_menus_do_not_clash(window):
             for a in menu.menu().actions() if not a.shortcut().isEmpty()]  # fmt: skip
     assert len(keys) == len(set(keys)) >= 10
     assert not set(window._keys) & set(KEYS)
+
+
+def test_more_notes_are_typed_and_shown(qtbot, window):
+    field = window.pads.more_notes
+    field.setFocus()
+    qtbot.keyClicks(field, "60, 61")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert window.session.editor.kit.notes[0] == (36, 60, 61)
+    window.session.choose(1)
+    field.clearFocus()
+    window.refresh()
+    assert field.text() == ""
+    window.session.choose(0)
+    assert field.text() == "60, 61"
+
+
+def test_learn_with_shift_learns_one_more_note(qtbot, window, monkeypatch):
+    learned = []
+    window.pads.learn_more.connect(lambda: learned.append("more"))
+    window.pads.learn_note.connect(lambda: learned.append("note"))
+    from PyQt6.QtWidgets import QApplication
+
+    shift = Qt.KeyboardModifier.ShiftModifier
+    monkeypatch.setattr(QApplication, "keyboardModifiers", staticmethod(lambda: shift))
+    window.pads.learn_button.click()
+    assert learned == ["more"]

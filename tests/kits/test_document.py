@@ -162,6 +162,16 @@ def test_a_recovery_file_that_is_garbage_is_kept_under_another_name(document, tm
     ]  # fmt: skip
 
 
+def test_a_recovery_file_whose_first_line_is_nested_is_recovered(document, tmp_path):
+    document.edit("gain", document.kit.with_pad(2, gain_db=-6.0))
+    lines = document.recovery.read_text().partition("\n")[2]
+    document.recovery.write_text("#" + "[" * 20_000 + "\n" + lines)
+    again = Document(tmp_path / "recovery.drumkit")
+    assert again.recover()
+    assert again.kit == document.kit
+    assert again.path is None
+
+
 def test_what_is_damaged_of_a_recovery_file_is_kept_as_a_whole(document, tmp_path):
     kit = Kit("Mine").with_pad(0, gain_db=-6.0, drum=Drum(TOM)).with_pad(1, pan=0.5)
     document.edit("all", kit)

@@ -132,7 +132,7 @@ def test_another_file_is_refused(tmp_path, content):
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"cannot be read: No such file or directory; give a"):
         load_kit(tmp_path / "x.drumkit")
-    with pytest.raises(ValueError, match="cannot be read: Is a directory"):
+    with pytest.raises(ValueError, match=r"is not a file; give a \.drumkit file"):
         load_kit(tmp_path)
 
 
@@ -208,3 +208,33 @@ def test_the_ends_of_every_range_are_allowed_and_no_more(name):
     ends = row.from_share(0.0), row.from_share(1.0)
     assert ends == pytest.approx((row.low, row.high), rel=1e-12)
     assert row.to_share(row.from_share(0.3)) == pytest.approx(0.3)
+
+
+def test_a_note_plays_one_pad_and_a_pad_has_several():
+    kit = Kit().with_more_notes(2, (60, 61))
+    assert [kit.pad_of(note) for note in (38, 60, 61, 62)] == [2, 2, 2, None]
+    kit = kit.with_more_notes(0, (61, 37))  # one of pad 3's, and pad 2's own
+    assert kit.notes[:3] == ((36, 61, 37), (52,), (38, 60))
+    kit = kit.with_more_notes(3, (38,))  # pad 3's own: it goes on with its other
+    assert kit.notes[2:4] == ((60,), (39, 38))
+    kit = kit.with_note(5, 61)
+    assert kit.notes[0] == (36, 37)
+    assert kit.notes[5] == (61,)
+    kit = kit.with_note(0, 37)  # one of its own
+    assert kit.notes[0] == (37,)
+
+
+@pytest.mark.parametrize("more", [(36,), (60, 60), (128,), (True,), [60], tuple(range(60, 76))])
+def test_more_notes_that_are_not_allowed_are_refused(more):
+    with pytest.raises(ValueError, match=r"more notes are|is on a pad twice"):
+        Pad(36, more_notes=more)
+
+
+def test_where_every_note_is_taken_none_is_given_away():
+    kit = Kit()
+    for i in range(7):
+        kit = kit.with_more_notes(i, tuple(range(52 + 15 * i, min(128, 52 + 15 * i + 15))))
+    kit = kit.with_more_notes(15, tuple(range(15)))
+    kit = kit.with_more_notes(14, tuple(range(15, 30))).with_more_notes(13, tuple(range(30, 36)))
+    with pytest.raises(ValueError, match="every MIDI note plays a pad already"):
+        kit.with_more_notes(12, (kit.pads[11].note,))

@@ -352,27 +352,3 @@ def test_nothing_of_python_is_called_outside_the_error_branch(compiled):
     jumps = re.findall(rf"br [^\n]*label %{re.escape(label)}\b", before_errors)
     assert jumps
     assert all(jump.startswith("br i1") for jump in jumps)  # only where the status says so
-
-
-def test_a_position_goes_to_the_next_strike_and_stays_with_its_pad(call):
-    state = make(pads=(PAD, PAD))
-    pads = state[0]["pool"]["pads"]
-    assert list(pads["position"][:2]) == [-1, -1]
-    native.send(state[0], 0, native.POSITION, 0, 0, 0.75, -1)
-    native.send(state[0], 0, native.STRIKE, 1, 0, 1.0, -1)
-    native.send(state[0], 0, native.STRIKE, 0, 0, 1.0, -1)
-    call(state, np.zeros((64, 1)))
-    assert list(pads["position"][:2]) == [-1, 0.75]
-    native.send(state[0], 0, native.STRIKE, 1, 0, 1.0, -1)
-    call(state, np.zeros((64, 1)))
-    assert pads["position"][1] == 0.75
-
-
-def test_another_drum_on_a_pad_is_struck_at_its_own_point(call):
-    state = make(pads=(PAD, PAD))
-    pads = state[0]["pool"]["pads"]
-    native.send(state[0], 0, native.POSITION, 0, 0, 0.75, -1)
-    native.send(state[0], 0, native.STRIKE, 1, 0, 1.0, -1)
-    native.send(state[0], 0, native.PROGRAM, 1, programs.SLOTS, 0.0, -1)
-    call(state, np.zeros((64, 1)))
-    assert pads["position"][1] == -1

@@ -8,6 +8,9 @@ import pytest
 from matcher.kits.kit import Kit
 from matcher.live import programs
 from matcher.live.callback import make_state
+from matcher.live.midi import Message
+from matcher.live.midi_notes import PORTS
+from matcher.live.midi_ring import CONTROL
 from matcher.live.process import EngineProcess
 from matcher.live.protocol import (
     Answered,
@@ -109,8 +112,8 @@ def test_a_controller_sets_how_far_a_pad_is_as_recorded(process):
     process.obey(EditPads(1, {PAD: {"drum": Drum(TOM, partials=own)}}))
     process.obey(ChangeSetup(2, {"armed": PAD}))
     process.midi.learn("as_recorded")
-    process.midi._turn(20, 127)
-    process.midi._turn(20, 0)
+    turn = [Message(PORTS, 0, 0, CONTROL, 0, 20, value) for value in (127, 0)]
+    process.midi._do(turn)
     assert process.state.setup.controllers == {20: "as_recorded"}
     assert process.state.sound(PAD) == (Drum(TOM, partials=own), 1.0, 0.0)
 

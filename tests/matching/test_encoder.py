@@ -44,6 +44,26 @@ def forget(data):
     del data["training"]
 
 
+def widen(data):
+    data["features"]["n_bins"] = 10**9
+
+
+def lengthen(data):
+    data["features"]["n_frames"] = 10**9
+
+
+def raise_bands(data):
+    data["features"]["f_min"] = 900.0
+
+
+def misname(data):
+    data["parameters"][0]["name"] = "x" * 10**5
+
+
+def flatten(data):
+    data["features"] = [1, 2]
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -55,6 +75,11 @@ def forget(data):
         (rate, "it was made for sample_rate 44100, allowed is 22050"),
         (frames, "its inputs are .* its metadata says .*64"),
         (forget, "its metadata is incomplete: 'training'"),
+        (widen, r"its n_bins is 1e\+09, allowed is 1 to 240"),  # no memory is taken for them
+        (lengthen, r"its n_frames is 1e\+09, allowed is 1 to 1024"),
+        (raise_bands, r"its highest band is .*, allowed is 0 to 11025"),
+        (misname, r"its parameters are x{80}, allowed are"),
+        (flatten, "its metadata is incomplete: 'list' object has no attribute 'items'"),
     ],
 )
 def test_a_model_that_does_not_fit_its_metadata_is_refused(tmp_path, change, sentence):
@@ -109,3 +134,8 @@ def test_the_shipped_model_infers_theta():
     assert np.median(np.abs(1200 * np.log2(guess.omega / thetas.omega))) < 75
     assert np.median(np.abs(guess.tau / thetas.tau - 1)) < 0.10
     PRESETS["live"].check(guesses[0])
+
+
+def test_a_file_that_never_ends_is_no_model():
+    with pytest.raises(ValueError, match=r"model /dev/zero is not a file; give an ONNX file"):
+        Encoder("/dev/zero")

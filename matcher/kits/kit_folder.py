@@ -1,0 +1,22 @@
+"""Kits of a folder, chosen by number as MIDI programs are."""
+
+from pathlib import Path
+
+from matcher.kits.kit_file import SUFFIX
+
+
+def kit_of_program(folder: Path, program: int) -> Path:
+    """The kit file that a MIDI program stands for.
+
+    Args:
+        folder: of kits; they count in the order of their names, whatever the case.
+        program: from 0.
+
+    Raises:
+        ValueError: the folder has no such kit.
+    """
+    kits = sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: (path.name.casefold(), path.name))
+    if program < len(kits):
+        return kits[program]
+    count = f"{len(kits)} kits" if len(kits) != 1 else "one kit"
+    raise ValueError(f"program {program + 1} stands for no kit: there are {count} in {folder}")

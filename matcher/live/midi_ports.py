@@ -1,0 +1,288 @@
+"""MIDI ports beside JACK: opened and closed as they come and go, polled by a thread of their own.
+
+Threads: "MIDI poll" takes what RtMidi received and puts it into the ring, stamped with the time at
+which it reached the driver; it waits for nobody but the moment in which the table of open ports is
+swapped. Whoever calls `look` opens and closes ports, which may take long. RtMidi's own callback is
+not used: it would take the interpreter's lock in the driver's thread.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from matcher.live import clock, midi_ring, rtmidi_library
+from matcher.live.midi_names import NUMBER, WINDOWS_NUMBER, PortNames, is_wanted
+
+NAME = "Drum matcher"
+POLL_S = 0.0005  # s between two polls
+SLACK_NS = 1_000_000  # ns from a message's stamp until it is in the ring: two polls
+MOST = 512  # messages of one port in a poll: a port that streams leaves time for the others
+ECHO_NS = 20_000_000  # ns within which the same message from another port is an echo
+DRIFT = 1e-4  # by which a driver's clock may run slower than ours
+LATE_NS = 50_000_000  # ns: a message that waited longer tells of a clock that was set
+RETRY_S = (1.0, 30.0)  # s until something that failed is tried again, at first and at most
+VIRTUAL = 0  # number of our own port
+
+
+class StampClock:
+    """When a port's messages came in, from the driver's intervals and the times of the polls.
+
+    A poll is late, never early, so the earliest of them says how the driver's clock lies to ours.
+    """
+
+    def __init__(self):
+        self._elapsed_ns = 0.0  # of the driver's clock
+        self._offset_ns = np.inf  # from it to ours
+
+    def stamp(self, since_s: float | None, polled_ns: int) -> int:
+        """Time of a message, ns of live.clock.
+
+        Args:
+            since_s: s since the message before by the driver's clock; None: it does not say.
+            polled_ns: when it was polled, ns of live.clock.
+        """
+        if since_s is None:
+            return polled_ns
+        self._elapsed_ns += 1e9 * since_s
+        offset_ns = polled_ns - self._elapsed_ns
+        drifted_ns = self._offset_ns + DRIFT * 1e9 * since_s
+        late = offset_ns - drifted_ns
+        self._offset_ns = offset_ns if not 0 < late < LATE_NS else drifted_ns
+        return round(self._elapsed_ns + self._offset_ns)
+
+
+class Retry:
+    """When something that failed is tried again: ever more slowly."""
+
+    def __init__(self):
+        self._wait_s, self._next = RETRY_S[0], 0.0
+        self.first = True  # it has not failed yet
+
+    @property
+    def due(self) -> bool:
+        """Whether it may be tried now."""
+        return time.monotonic() >= self._next
+
+    def failed(self) -> None:
+        """Take note that it failed."""
+        self.first, self._next = False, time.monotonic() + self._wait_s
+        self._wait_s = min(2 * self._wait_s, RETRY_S[1])
+
+
+class _Open(NamedTuple):
+    name: str
+    number: int
+    input: object  # of rtmidi_library
+    clock: StampClock
+
+
+class Ports:
+    """Inputs of the first system beside JACK that starts.
+
+    Args:
+        wanted: names of ports, or parts of names, as midi_names.is_wanted has them.
+        ring: that messages are put into, by this alone.
+        tell: called with a sentence about a port that cannot be used; in any thread.
+        library: of rtmidi_library; None: the installed one.
+        api: name of the system; None: the first that works.
+
+    Raises:
+        ValueError: there is none.
+    """
+
+    def __init__(self, wanted: tuple[str, ...], ring: midi_ring.Ring, tell: Callable[[str], None],
+                 library=None, api: str | None = None):  # fmt: skip
+        self.wanted, self._ring, self._tell = wanted, ring, tell
+        self._library = library or rtmidi_library.load()
+        self.api, self._watcher = _first_that_works(self._library, api)
+        windows = self.api == rtmidi_library.WINDOWS
+        self.exclusive = windows  # a port that is open here is closed to all other programs
+        self._port_names = PortNames(WINDOWS_NUMBER if windows else NUMBER)
+        self._there: list[str] = []
+        self._open: dict[tuple, _Open] = {}
+        self._retries: dict[tuple, Retry] = {}
+        self._broken: set[tuple] = set()  # ports that could not be polled
+        self._lock = threading.Lock()  # of _open
+        self._recent: list[tuple[int, list[int]]] = []  # of other ports than the virtual one
+        self._virtual = self._open_virtual()
+        self._numbers = iter(range(VIRTUAL + 1, 2**31))
+        self._failed = False  # whether the ports could not be listed
+        self._closing = False
+        _warm_up()
+        self.look()
+        self._thread = threading.Thread(target=self._run, name="MIDI poll", daemon=True)
+        self._thread.start()
+
+    @property
+    def names(self) -> list[str]:
+        """Ports that are open."""
+        with self._lock:
+            names = [port.name for port in self._open.values()]
+        return [*names, *([NAME] if self._virtual else [])]
+
+    @property
+    def there(self) -> list[str]:
+        """Ports that could be opened, open or not."""
+        return self._there
+
+    def look(self) -> None:
+        """Open wanted ports that have come and close those that have gone."""
+        try:
+            listed = self._port_names.update(self._watcher.names())
+        except ValueError as error:
+            if not self._failed:
+                self._tell(f"MIDI ports cannot be listed ({error})")
+            self._failed = True
+            return
+        self._failed = False
+        others = [port for port in listed if not _is_ours(port.name)]
+        self._there = [port.name for port in others]
+        wanted = {port.key: port for port in others if self._wants(port.name)}
+        self._close_all(self._open.keys() - wanted.keys() | self._broken)
+        self._broken.clear()
+        self._retries = {key: retry for key, retry in self._retries.items() if key in wanted}
+        for port in wanted.values():
+            if port.key not in self._open and self._retries.setdefault(port.key, Retry()).due:
+                self._connect(port)
+
+    def poll(self) -> None:
+        """Put what came in since the last poll into the ring."""
+        rows = []
+        with self._lock:
+            for key, port in self._open.items():
+                try:
+                    rows += _drain(port)
+                except ValueError:
+                    self._broken.add(key)  # for the next look to close
+        if self._virtual is not None:
+            try:
+                rows += self._without_echoes(rows)
+            except ValueError as error:
+                self._virtual = None
+                self._tell(f"the MIDI port {NAME!r} of this app failed ({error})")
+        for ns, number, data in sorted(rows):
+            bytes_ = np.array(data, np.uint8)
+            midi_ring.put(self._ring.state[0], ns, 0, number, bytes_, len(data))
+
+    def close(self) -> None:
+        """Close every port."""
+        self._closing = True
+        self._thread.join()
+        self._close_all(set(self._open))
+        _let_go(self._virtual and self._virtual.input)
+        _let_go(self._watcher)
+        self._virtual = None
+
+    def _run(self) -> None:
+        while not self._closing:
+            time.sleep(POLL_S)  # an Event's wait takes three times as long
+            self.poll()
+
+    def _wants(self, name: str) -> bool:
+        if self.exclusive and not self.wanted:
+            return False
+        return is_wanted(name, self._there, self.wanted)
+
+    def _connect(self, port) -> None:
+        new = None
+        try:
+            new = self._library.open(self._library.apis[self.api], NAME)
+            new.connect(port.index, f"from {port.name}"[:60])
+        except ValueError as error:
+            _let_go(new)
+            retry = self._retries[port.key]
+            if retry.first:
+                self._tell(f"MIDI port {port.name} cannot be opened ({error}); another program "
+                           "may hold it, it is tried again")  # fmt: skip
+            retry.failed()
+            return
+        with self._lock:
+            self._open[port.key] = _Open(port.name, next(self._numbers), new, StampClock())
+
+    def _close_all(self, keys) -> None:
+        with self._lock:  # no poll is at them any more
+            gone = [self._open.pop(key) for key in keys if key in self._open]
+        for port in gone:
+            _let_go(port.input)
+
+    def _open_virtual(self) -> _Open | None:
+        port = self._library.open(self._library.apis[self.api], NAME)
+        try:
+            port.connect_virtual("in")
+        except ValueError:  # Windows has none
+            _let_go(port)
+            return None
+        return _Open(NAME, VIRTUAL, port, StampClock())
+
+    def _without_echoes(self, rows: list) -> list:
+        """What our own port received, without what another port sent to it as well."""
+        received = _drain(self._virtual)
+        if not rows and not received:
+            return []
+        now = clock.now_ns()
+        self._recent = [row for row in self._recent if now - row[0] < ECHO_NS]
+        self._recent += [(ns, data) for ns, _, data in rows]
+        kept = []
+        for row in received:
+            echo = next((other for other in self._recent if other[1] == row[2]), None)
+            if echo is None:
+                kept.append(row)
+            else:
+                self._recent.remove(echo)
+        return kept
+
+
+def _let_go(port) -> None:
+    """Close an input, if there is one; one whose device is gone may fail to close."""
+    if port is not None:
+        with contextlib.suppress(ValueError):
+            port.close()
+
+
+def list_ports() -> list[str]:
+    """Names of the ports that are there; none is opened. Raises ValueError: there is no MIDI."""
+    api, watcher = _first_that_works(rtmidi_library.load())
+    number = WINDOWS_NUMBER if api == rtmidi_library.WINDOWS else NUMBER
+    try:
+        names = [port.name for port in PortNames(number).update(watcher.names())]
+    finally:
+        _let_go(watcher)
+    return [name for name in names if not _is_ours(name)]
+
+
+def _drain(port: _Open) -> list[tuple[int, int, list[int]]]:
+    """Time, port's number and bytes of the messages that a port has received."""
+    rows = []
+    while len(rows) < MOST and (received := port.input.message()) is not None:
+        data, since_s = received
+        ns = port.clock.stamp(since_s, clock.now_ns())
+        if 0 < len(data) <= 3 and 0x80 <= data[0] < 0xF0:  # a message of a channel
+            rows.append((ns, port.number, data))
+    return rows
+
+
+def _warm_up() -> None:
+    """Load what the first message needs, so that it does not come a third of a second late."""
+    midi_ring.put(midi_ring.Ring().state[0], clock.now_ns(), 0, 0, np.zeros(3, np.uint8), 3)
+
+
+def _is_ours(name: str) -> bool:
+    return NAME.lower() in name.lower() or name.startswith("Midi Through")
+
+
+def _first_that_works(library, wanted: str | None = None):
+    """The name of the first system beside JACK that starts, and a client that watches ports."""
+    reasons = []
+    for api, number in library.apis.items():
+        skipped = (rtmidi_library.DUMMY, rtmidi_library.JACK)
+        if api != wanted if wanted is not None else api in skipped:
+            continue
+        try:
+            return api, library.open(number, f"{NAME} ports")
+        except ValueError:
+            reasons.append(f"{api}: cannot be opened")
+    raise ValueError("; ".join(reasons) or "the system has none")

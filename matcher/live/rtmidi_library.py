@@ -1,0 +1,89 @@
+"""RtMidi, by the binding python-rtmidi: what is used of it, and its errors as sentences.
+
+The binding rtmidi2, which has builds for newer versions of Python, is no choice: it aborts the
+process where a port of ours cannot be opened, and does not say when a message came in.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from matcher.live.quiet_libraries import quiet_libraries
+
+WAITING = 8192  # messages that RtMidi keeps between two polls
+WINDOWS, DUMMY, JACK = "Windows MultiMedia", "Dummy", "Jack"  # names of APIs
+
+
+class RtMidi:
+    """The binding python-rtmidi. Raises ImportError where it cannot be loaded."""
+
+    def __init__(self):
+        import rtmidi
+
+        self._rtmidi = rtmidi
+
+    @property
+    def apis(self) -> dict[str, int]:
+        """Names and numbers of the systems that it can speak to."""
+        return {self._rtmidi.get_api_display_name(n): n for n in self._rtmidi.get_compiled_api()}
+
+    def open(self, api: int, client: str) -> "Input":
+        """A client of a system, without a port yet. Raises ValueError."""
+        with told():
+            return Input(self._rtmidi.MidiIn(api, name=client, queue_size_limit=WAITING))
+
+
+class Input:
+    """An input of python-rtmidi. What fails is a ValueError."""
+
+    def __init__(self, port):
+        self._port = port
+        port.ignore_types(sysex=True, timing=True, active_sense=True)
+
+    def names(self) -> list[str]:
+        """The system's ports."""
+        with told():
+            return self._port.get_ports()
+
+    def connect(self, index: int, name: str) -> None:
+        """Receive from the port at a place of `names`; name: of our end."""
+        with told():
+            self._port.open_port(index, name=name)
+
+    def connect_virtual(self, name: str) -> None:
+        """Receive from a port of our own, to which others connect; Windows has none."""
+        with told():
+            self._port.open_virtual_port(name)
+
+    def message(self) -> tuple[list[int], float | None] | None:
+        """The next message: its bytes, and s since the one before by the driver's clock."""
+        try:  # thousands of times a second: a context takes ten times as long
+            return self._port.get_message()
+        except Exception as error:
+            raise _sentence(error) from error
+
+    def close(self) -> None:
+        """Let go of it."""
+        with told():
+            self._port.delete()
+
+
+def load() -> RtMidi:
+    """The library. Raises ValueError where it is missing."""
+    quiet_libraries()
+    try:
+        return RtMidi()
+    except ImportError as error:
+        raise ValueError("the package python-rtmidi is missing or cannot be loaded") from error
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Make a ValueError of whatever RtMidi raises."""
+    try:
+        yield
+    except Exception as error:
+        raise _sentence(error) from error
+
+
+def _sentence(error: Exception) -> ValueError:
+    return ValueError(str(error).strip().rstrip(".") or "it failed")

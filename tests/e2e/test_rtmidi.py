@@ -1,0 +1,100 @@
+"""RtMidi itself on a JACK server: ports that come and go, notes, and the times of their arrival.
+
+For other systems, which a test machine may not have, it is the same code.
+"""
+
+import time
+
+import numpy as np
+import pytest
+
+from matcher.live import clock, rtmidi_library
+from matcher.live.midi_ports import Ports
+from matcher.live.midi_ring import Ring
+from tests.e2e.conftest import on_jack
+
+pytest.importorskip("jack")
+NOTE_ON = 0x90
+
+
+@pytest.fixture
+def library():
+    pytest.importorskip("rtmidi")
+    return rtmidi_library.load()
+
+
+@pytest.fixture
+def server():
+    with on_jack() as stack:
+        from tests.e2e.rig import Server
+
+        stack.callback(Server(period=64).stop)
+        yield
+
+
+class Controller:
+    """A program that sends MIDI through JACK."""
+
+    def __init__(self, name: str):
+        import jack
+
+        self._client = jack.Client(name, no_start_server=True)
+        self._port, self._due = self._client.midi_outports.register("out"), []
+        self._client.set_process_callback(self._process)
+        self._client.activate()
+
+    def _process(self, frames):
+        self._port.clear_buffer()
+        due, self._due = self._due, []
+        for message in due:
+            self._port.write_midi_event(0, message)
+
+    def send(self, *message: int) -> None:
+        self._due = [*self._due, message]
+
+    def close(self) -> None:
+        self._client.deactivate()
+        self._client.close()
+
+
+def wait_until(true, seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_ports_of_rtmidi_come_and_go_and_their_notes_have_times(server, library):
+    ring, told = Ring(), []
+    pads = Controller("pads")
+    ports = Ports(("pads",), ring, told.append, library, rtmidi_library.JACK)
+    try:
+        wait_until(lambda: ports.look() or any("pads" in name for name in ports.names))
+        sent, rows = [], []
+        for velocity in range(1, 41):
+            sent.append(clock.now_ns())
+            pads.send(NOTE_ON, 38, velocity)
+            time.sleep(0.01)
+        wait_until(lambda: rows.extend(ring.poll()) or len(rows) >= len(sent))
+        assert [data[2] for _, _, data in rows] == list(range(1, 41))
+        late_ms = 1e-6 * (np.array([ns for _, ns, _ in rows]) - np.array(sent))
+        print(f"from sending to the stamp {late_ms.min():.2f} to "
+              f"{late_ms.max():.2f} ms, a period of JACK included")  # fmt: skip
+        assert late_ms.min() > -1.0
+        pads.close()
+        wait_until(lambda: ports.look() or not any("pads" in name for name in ports.names))
+        pads = Controller("pads")
+        wait_until(lambda: ports.look() or any("pads" in name for name in ports.names))
+        pads.send(NOTE_ON, 38, 99)
+        wait_until(lambda: any(data[2] == 99 for _, _, data in ring.poll()))
+        assert told == []
+    finally:
+        ports.close()
+        pads.close()
+
+
+def test_without_a_server_rtmidi_is_refused_in_a_sentence(library, monkeypatch):
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "none-of-this-name")
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    with pytest.raises(ValueError, match=r"^Jack: cannot be opened$"):
+        Ports((), Ring(), print, library, rtmidi_library.JACK)
