@@ -71,6 +71,7 @@ STATE = np.dtype(
         ("left", np.float32, LONGEST_BLOCK),
         ("right", np.float32, LONGEST_BLOCK),
         ("marks", np.int64, (MARKS, 2)),
+        ("mark_peaks", np.float64, MARKS),  # of the hit at each mark
         # counters
         *(
             (name, np.int64)
@@ -93,7 +94,8 @@ class Event(NamedTuple):
     time: int  # frame of the hit's onset or of the strike, counted from the stream's start
     kind: int  # HIT, IGNORED, STRUCK or REFUSED
     pad: int
-    reason: int  # index in detector.REASONS, where it was IGNORED
+    # index in detector.REASONS, where it was IGNORED; of a HIT, that it is a drum's, %
+    reason: int
     level: float  # peak of a hit, force of a strike
     tag: int  # that of the command
 
@@ -203,7 +205,7 @@ def _process(state, midi, x, out):
         elif strikes and played == until:
             _play_note(state, midi, played)
         elif mark < n_marks:
-            _grow(state, state.marks[mark, 1], hit)
+            _grow(state, state.marks[mark, 1], state.mark_peaks[mark], hit)
             mark += 1
         else:
             break
@@ -241,27 +243,31 @@ def _take_input(state, x):
         if state.detecting == 0:
             continue
         kind = detector.feed(d, value, state.own)
-        if kind == detector.IGNORED:
+        if kind in (detector.IGNORED, detector.REJECTED):
             _tell(state, d.onset, IGNORED, -1, d.reason, d.peak, 0)
-        elif kind != detector.NOTHING and n_marks < MARKS:
+        if kind not in (detector.NOTHING, detector.IGNORED) and n_marks < MARKS:
             state.marks[n_marks, 0], state.marks[n_marks, 1] = t, kind
+            state.mark_peaks[n_marks] = d.peak
             n_marks += 1
             if kind == detector.ENDED:
-                _tell(state, d.onset, HIT, state.armed, 0, d.peak, 0)
+                _tell(state, d.onset, HIT, state.armed, round(100 * d.drum), d.peak, 0)
     state.input_peak = peak
     return n_marks
 
 
 @native
-def _grow(state, kind, offset):
-    """Begin or end the strike that a hit triggers."""
-    gain = _hit_gain(state, state.detector.peak)
+def _grow(state, kind, peak, offset):
+    """Begin, end or drop the strike that a hit of this peak triggers."""
+    gain = _hit_gain(state, peak)
     if kind == detector.BEGAN and state.armed >= 0:
         state.growing = voices.begin_strike(state.pool, state.armed, gain)
         if state.growing >= 0:
             _tell(state, state.time + offset, STRUCK, state.armed, 0, gain, -1)
     elif kind == detector.ENDED and state.growing >= 0:
         voices.end_strike(state.pool, state.growing, gain, _ramp(state))
+        state.growing = -1
+    elif kind == detector.REJECTED and state.growing >= 0:
+        voices.drop_strike(state.pool, state.growing, output.fade_samples(state))
         state.growing = -1
 
 

@@ -52,7 +52,7 @@ STROKES = np.dtype(
         *((name, np.float32, N_BANDS) for name in ("edge", "lower_edge", "release")),
         *((name, np.float32, shape) for name, shape in WEIGHTS.items()),
         # state
-        *((name, np.float32) for name in ("x", "y", "dither")),
+        *((name, np.float32) for name in ("x", "y", "dither", "total", "level")),
         *((name, np.int64) for name in ("phase", "samples", "frames")),
         *(
             (name, np.float32, N_BANDS)
@@ -158,10 +158,14 @@ def feed(s, x):
 
 @native
 def split(s, x):
-    """Split one sample into bands -> whether a frame ended, whose powers are in `power`."""
+    """Split one sample into bands -> whether a frame ended.
+
+    `power` then has the powers of its bands, `level` the RMS level of the whole.
+    """
     s.dither = np.float32(DITHER) if s.dither <= 0 else np.float32(-DITHER)
     y = np.float32(x) - s.x + s.dc * s.y + s.dither
     s.x, s.y = np.float32(x), y
+    s.total += y * y
     for k in range(N_BANDS):
         s.first[k] += s.edge[k] * (y - s.first[k])
     for k in range(N_BANDS):
@@ -181,7 +185,8 @@ def split(s, x):
         mean = s.energy[k] / np.float32(s.samples)
         s.power[k] = max(mean, s.release[k] * s.power[k])
         s.energy[k] = 0
-    s.samples = 0
+    s.level = np.sqrt(s.total / np.float32(s.samples))
+    s.total = s.samples = 0
     return True
 
 
@@ -236,14 +241,15 @@ def _sigmoid(x):
 
 
 @native
-def powers(s, x, out):
+def powers(s, x, out, level):
     """Split x (samples,) and write the powers of the frames that end in it -> how many there are.
 
-    out: (frames, N_BANDS) float32.
+    out: (frames, N_BANDS) float32; level: (frames,) float32, the RMS level of each.
     """
     n = 0
     for t in range(x.shape[0]):
         if split(s, x[t]):
+            level[n] = s.level
             for k in range(N_BANDS):
                 out[n, k] = s.power[k]
             n += 1
