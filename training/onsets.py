@@ -15,22 +15,23 @@ import numpy as np
 import torch
 from torch import nn
 
-from matcher.matching import strokes
+from matcher.matching import strokes, weights
 from matcher.recording import save_atomically
-from training import performances, takes
-from training.takes import FRAMES, Pool, labels, make_take
+from training import performances
+from training.onset_evaluation import DETECTORS, HEADER, evaluate, line
+from training.takes import Pool, labels, make_take
 
-TAKES = 1600
+TAKES = 1000
 SHARD = 100  # takes: kept in one file
-SEQUENCE = 1000  # frames
+SEQUENCE = 500  # frames
 WARM_UP = 20  # frames at the beginning of a sequence that do not count
-BATCH = 192  # sequences
-EPOCHS = 32
+BATCH = 128  # sequences
+EPOCHS = 28
 LEARNING_RATE = 6e-3  # at the highest, after which it falls as a cosine
 WEIGHT_DECAY = 1e-3
-LOSS_SHARES = (1.0, 0.7, 0.6)  # of the outputs
+LOSS_SHARES = (1.0, 0.5, 0.5)  # of the outputs
+PERFORMANCES = 12  # of a scene, to compare detectors
 THRESHOLD_DB = 6.0  # dB: by which the threshold of a take varies from epoch to epoch
-GAIN_DB = 3.0  # dB: by which the weight of an input's level varies
 
 
 class StrokeNet(nn.Module):
@@ -124,7 +125,9 @@ def train(arguments) -> None:
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    pools = {part: Pool(performances.load(arguments.folder, part)) for part in ("learned", "choice")}
+    pools = {
+        part: Pool(performances.load(arguments.folder, part)) for part in ("learned", "choice")
+    }
     parts = []
     for i in range(arguments.takes // SHARD):
         parts.append(make_shard(pools["learned"], arguments.out, i))
@@ -156,7 +159,7 @@ def _fit(shards, watched, arguments, began) -> None:
             loss.backward()
             nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimiser.step()
-            total.append(float(loss))
+            total.append(loss.item())
         schedule.step()
         with torch.no_grad():
             rows = [loss_of(net, *batch) for batch in batches(watched, 0)]
@@ -166,7 +169,7 @@ def _fit(shards, watched, arguments, began) -> None:
               f"{time.monotonic() - began:.0f} s", flush=True)  # fmt: skip
         if loss < best:
             best = loss
-            text = strokes.weights_to_text(net.weights())
+            text = weights.to_text(net.weights(), strokes.WEIGHTS, strokes.contract())
             save_atomically(arguments.out / "strokes.json", lambda f, t=text: f.write(t.encode()))
         state = {"net": net.state_dict(), "optimiser": optimiser.state_dict(),
                  "schedule": schedule.state_dict(), "epoch": epoch + 1, "best": best}  # fmt: skip
@@ -178,8 +181,16 @@ def _fit(shards, watched, arguments, began) -> None:
 def ship(arguments) -> None:
     """Copy the weights of a run into the package."""
     text = (arguments.run / "strokes.json").read_text()
-    strokes.read_weights(arguments.run / "strokes.json")
+    weights.read(arguments.run / "strokes.json", strokes.WEIGHTS, strokes.contract())
     save_atomically(strokes.SHIPPED, lambda file: file.write(text.encode()))
+
+
+def compare(arguments) -> None:
+    """Print how well detectors find the hits of performances, as a table."""
+    recordings = performances.load(arguments.folder, arguments.part)
+    print(HEADER)
+    for row in evaluate(recordings, arguments.performances, arguments.detectors):
+        print(line(row), flush=True)
 
 
 def main(argv=None) -> None:
@@ -194,6 +205,13 @@ def main(argv=None) -> None:
     command.add_argument("--seconds", type=float, default=1e9, help="stop after so many; resume "
                          "by the same command")  # fmt: skip
     command.set_defaults(run_command=train)
+    command = commands.add_parser("evaluate", help="compare detectors")
+    command.add_argument("folder", type=Path)
+    command.add_argument("--part", choices=performances.PARTS, default="all")
+    command.add_argument("--performances", type=int, default=PERFORMANCES)
+    command.add_argument("--detectors", nargs="+", choices=tuple(DETECTORS),
+                         default=tuple(DETECTORS), metavar="NAME")  # fmt: skip
+    command.set_defaults(run_command=compare)
     command = commands.add_parser("ship", help="copy the weights of a run into the package")
     command.add_argument("run", type=Path)
     command.set_defaults(run_command=ship)

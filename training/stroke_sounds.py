@@ -1,19 +1,18 @@
 """Synthetic sounds beside the recorded ones: drums of our own model, and sounds that are no drums.
 
-The recordings hold few kinds of either; these stand for hand drums, voices, claps, cymbals, bells
-and notes that no recording for training has. Each is (samples,) at RATE with peak 1, struck at
+The recordings hold few kinds of either; these stand for hand drums, voices, claps, cymbals
+and bells that no recording for training has. Each is (samples,) at RATE with peak 1, struck at
 sample BEFORE if at all.
 """
 
 import numpy as np
 import scipy.signal
 
-from matcher.physics import drum
+from matcher.physics import attack, drum
 from matcher.physics.drum import Drum
 from matcher.physics.theta import PRESETS, Theta
 from training.dataset import draw_attacks
 from training.performances import BEFORE, RATE
-from matcher.physics import attack
 
 LONGEST_S = 1.0  # s
 HAND_DRUM = {  # ranges for a share of the drums: the theta of tablas, congas, rims and shells
@@ -28,7 +27,9 @@ def log_uniform(rng, low: float, high: float) -> float:
 
 
 def struck_drums(rng, n: int = 4) -> list[np.ndarray]:
-    """Strokes on one drum of the physical model: other places, forces and mallets."""
+    """Strokes on one drum: of the physical model at several places and forces, or a tabla."""
+    if rng.random() < 0.35:
+        return tabla(rng, n)
     if rng.random() < 0.5:
         theta = Theta(**{name: log_uniform(rng, *ends) for name, ends in HAND_DRUM.items()})
     else:
@@ -44,6 +45,29 @@ def struck_drums(rng, n: int = 4) -> list[np.ndarray]:
         )  # fmt: skip
         seconds = float(np.clip(6 * theta.tau, 0.1, LONGEST_S))
         strokes.append(_begin(drum.render(struck, RATE, seconds)))
+    return strokes
+
+
+def tabla(rng, n: int) -> list[np.ndarray]:
+    """Strokes on a loaded head, whose partials are nearly harmonic (Raman 1920): open, closed and
+    gliding ones."""
+    pitch = log_uniform(rng, 70, 500)
+    glide, glide_s = rng.uniform(-0.4, 0.5) * (rng.random() < 0.4), log_uniform(rng, 0.02, 0.3)
+    strokes = []
+    for _ in range(n):
+        t = np.arange(round(rng.uniform(0.15, LONGEST_S) * RATE)) / RATE
+        bend = pitch * (t + glide * glide_s * (1 - np.exp(-t / glide_s)))
+        decay, slope = log_uniform(rng, 0.012, 0.6), rng.uniform(0.3, 2.5)
+        x = np.zeros(len(t))
+        for k in range(1, rng.integers(4, 9)):
+            tuned = k * 2 ** (rng.normal(0, 0.03))
+            x += rng.uniform(0.1, 1) * k**-slope * np.sin(
+                2 * np.pi * tuned * bend + rng.uniform(0, 6.28)
+            ) * np.exp(-t * (1 + 0.3 * (k - 1)) / decay)  # fmt: skip
+        slap = rng.standard_normal(len(t)) * np.exp(-t / log_uniform(rng, 0.001, 0.012))
+        slap = _band(slap, 300, log_uniform(rng, 1500, 12000))
+        x = x / np.abs(x).max() + log_uniform(rng, 0.03, 1.5) * slap / np.abs(slap).max()
+        strokes.append(_begin(x * (1 - np.exp(-t / log_uniform(rng, 0.0001, 0.002)))))
     return strokes
 
 
@@ -68,7 +92,7 @@ def click(rng) -> np.ndarray:
 
 def bell(rng) -> np.ndarray:
     """A bell, cowbell, glass or plate: few inharmonic resonances."""
-    return _begin(_modes(rng, rng.integers(2, 9), (400, 7000), (0.05, 1.0), LONGEST_S))
+    return _begin(_modes(rng, rng.integers(3, 12), (700, 9000), (0.05, 1.0), LONGEST_S))
 
 
 def cymbal(rng) -> np.ndarray:
@@ -79,19 +103,6 @@ def cymbal(rng) -> np.ndarray:
     hiss = scipy.signal.sosfilt(scipy.signal.butter(2, 5000, "high", fs=RATE, output="sos"), hiss)
     swell = 1 - np.exp(-np.arange(len(x)) / (log_uniform(rng, 0.0003, 0.02) * RATE))
     return _begin((x / np.abs(x).max() + rng.uniform(0.2, 2) * hiss / np.abs(hiss).max()) * swell)
-
-
-def note(rng) -> np.ndarray:
-    """A plucked or struck string: harmonic partials that decay."""
-    pitch, n = log_uniform(rng, 60, 900), round(LONGEST_S * RATE)
-    t = np.arange(n) / RATE
-    x = np.zeros(n)
-    slope, decay = rng.uniform(0.5, 2), log_uniform(rng, 0.1, 1.5)
-    for k in range(1, min(25, int(16000 / pitch))):
-        x += k**-slope * rng.uniform(0.3, 1) * np.sin(
-            2 * np.pi * k * pitch * t + rng.uniform(0, 6.28)
-        ) * np.exp(-t * (1 + 0.2 * k) / decay)  # fmt: skip
-    return _begin(x * (1 - np.exp(-t / log_uniform(rng, 0.0005, 0.01))))
 
 
 def thud(rng) -> np.ndarray:
@@ -141,7 +152,7 @@ def scratch(rng) -> np.ndarray:
     return _begin(x * swells)
 
 
-STRUCK = {clap: 1.0, click: 1.0, bell: 0.7, cymbal: 1.0, note: 0.7, thud: 0.5}  # share of each
+STRUCK = {clap: 1.0, click: 1.0, bell: 0.7, cymbal: 1.2, thud: 0.7}  # share of each
 SUSTAINED = {voice: 1.0, scratch: 0.4}
 
 

@@ -21,10 +21,12 @@ SAMPLES = round(SECONDS * RATE)
 FRAMES = round(SECONDS * strokes.FRAMES_PER_S)
 FRAME = RATE // strokes.FRAMES_PER_S  # samples
 DRUM, STRUCK, SUSTAINED = range(3)  # kinds of sounds
-SYNTHETIC = 0.35  # share of drums of the physical model; of other sounds twice as many
-HELD_MS = 8  # frames after an onset in which "now" is true
-FORGIVEN_MS = 5  # frames after these in which it may be either
-DRUM_MS = 30  # frames after an onset in which "drum" is learned
+SYNTHETIC = 0.4  # share of drums of the physical model; of other sounds twice as many
+NOW = round(strokes.NOW_S * strokes.FRAMES_PER_S)  # frames after an onset: "now" is true
+LATE = tuple(round(t * strokes.FRAMES_PER_S) for t in strokes.LATE_S)  # and "late"
+EITHER = 5  # frames around these in which they may be either
+EARLY = 4  # frames after an onset in which "now" counts more: a hit should sound at once
+DRUM_FRAMES = 30  # frames after an onset in which "drum" is learned
 STYLES = ("sparse", "toms", "dense", "rolls", "flams", "ghosts")
 
 
@@ -97,7 +99,7 @@ def make_take(pool: Pool, seed: int) -> Take:
         x[start:end] += peak * sound[: end - start]
         events.append((at, kind, end))
     peak = max(1e-4, np.abs(x).max())
-    x = _captured(x, rng)
+    x = captured(x, rng)
     x *= 10 ** (loudest / 20) / max(1e-6, np.abs(x).max()) if rng.random() < 0.5 else 1
     noise_db = _add_noise(x, 20 * np.log10(max(peak, 1e-3)), rng)
     if rng.random() < 0.15:
@@ -150,7 +152,7 @@ def _varied(sounds, rng, octaves: float) -> list[tuple[np.ndarray, int]]:
     return varied
 
 
-def _captured(x: np.ndarray, rng) -> np.ndarray:
+def captured(x: np.ndarray, rng) -> np.ndarray:
     """x in a room, through a microphone."""
     if rng.random() < 0.55:
         x = in_room(x, log_uniform(rng, 0.1, 1.2), rng, rng.uniform(0, 18))
@@ -203,27 +205,26 @@ def labels(take: Take) -> tuple[np.ndarray, np.ndarray]:
     target = np.zeros((FRAMES, len(strokes.OUTPUTS)), np.float32)
     weight = np.zeros_like(target)
     weight[:, :2] = 1
-    late = round(strokes.LATE_S * strokes.FRAMES_PER_S)
     for onset, kind, end in take.events:
         if kind == SUSTAINED:
             weight[max(0, onset // FRAME - 2) : end // FRAME, strokes.DRUM] = 0.15
     struck = [event for event in take.events if event[1] != SUSTAINED]
     for onset, _, _ in struck:  # what may be either
         f = onset // FRAME
-        weight[f : f + HELD_MS + FORGIVEN_MS, strokes.NOW] = 0
-        weight[f + late - 3 : f + late + 5, strokes.LATE] = 0
+        weight[f : f + NOW + EITHER, strokes.NOW] = 0
+        weight[f : f + LATE[1] + EITHER, strokes.LATE] = 0
     quietest = 10 ** (take.threshold_db / 20)
     for onset, kind, _ in struck:
         f = onset // FRAME
         if np.abs(take.x[onset : onset + 5 * FRAME]).max() < quietest:
             continue
-        target[f + 1 : f + 1 + HELD_MS, strokes.NOW] = 1
-        weight[f + 1 : f + 1 + HELD_MS, strokes.NOW] = 1
-        weight[f + 1 : f + 2, strokes.NOW] = 0.5
-        target[f + late - 1 : f + late + 3, strokes.LATE] = 1
-        weight[f + late - 1 : f + late + 3, strokes.LATE] = 1
-        weight[f : f + DRUM_MS, strokes.DRUM] = 1
+        target[f + 1 : f + 1 + NOW, strokes.NOW] = 1
+        weight[f + 1 : f + 1 + NOW, strokes.NOW] = 1
+        weight[f + 2 : f + 1 + EARLY, strokes.NOW] = 2
+        target[f + LATE[0] : f + LATE[1], strokes.LATE] = 1
+        weight[f + LATE[0] : f + LATE[1], strokes.LATE] = 1
+        weight[f : f + DRUM_FRAMES, strokes.DRUM] = 1
         weight[f : f + 1, strokes.DRUM] = 0
         weight[f + 1 : f + 3, strokes.DRUM] = 0.5
-        target[f : f + DRUM_MS, strokes.DRUM] = kind == DRUM
+        target[f : f + DRUM_FRAMES, strokes.DRUM] = kind == DRUM
     return target, weight

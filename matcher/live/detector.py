@@ -1,8 +1,8 @@
 """Streaming onset detection: finds the hits of a live signal, in Numba.
 
-The network of matcher/matching/strokes.py says each millisecond whether a stroke began; the settings,
-named as on drum modules, decide whether it is a hit. The detector runs in the audio callback and
-counts time in samples, so that its result does not depend on the block size.
+The network of matcher/matching/strokes.py says each millisecond whether a stroke began; the
+settings, named as on drum modules, decide whether it is a hit. The detector runs in the audio
+callback and counts time in samples, so that its result does not depend on the block size.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,13 @@ from matcher.compiled import native
 from matcher.matching import strokes
 from matcher.matching.strokes import DRUM, NOW
 
-LOGITS = (3.0, -1.0)  # of a stroke, that is a hit, at sensitivity 0 and 1
+LOGITS = (2.1, -1.9)  # of a stroke, that is a hit, at sensitivity 0 and 1
 RELEASED = 1.0  # logit below the one of a hit, which ends a stroke: another one may begin
 CANCEL_LOGIT = 0.15  # per dB below the ringing drum: of the required one, at retrigger cancel 1
 OWN_LOGIT = 4.0  # per share of our own sound in the input: of the required one
 DRUM_LOGIT = 0.0  # of a drum, that "drums only" lets pass
-LEVEL_S = 0.001  # s: time constant of the level that is compared with the threshold
+RECENT_S = 0.002  # s: whose peak is compared with the threshold
+LEVEL_S = 0.001  # s: time constant of the level
 ATTACK_S = 0.0375  # s: attack of the level that is held
 HOLD_S = 0.3  # s: assumed decay of an unknown drum, for retrigger cancel
 LOOK_BACK_S = 0.008  # s: longest time from an onset to its detection
@@ -66,9 +67,9 @@ class Settings:
 
 DETECTOR = np.dtype(
     [
-        # settings; thresholds and levels are powers
-        *((name, np.float64) for name in ("threshold", "logit", "cancel", "leak", "drum_logit")),
-        *((name, np.int64) for name in ("scan", "mask", "look_back", "quiet")),
+        # settings; levels are powers
+        *((name, np.float64) for name in ("lowest_peak", "logit", "cancel", "leak", "drum_logit")),
+        *((name, np.int64) for name in ("scan", "mask", "look_back", "recent", "quiet")),
         *((name, np.float64) for name in ("a_level", "a_held", "hold")),
         # state
         ("strokes", strokes.STROKES),
@@ -114,7 +115,7 @@ def configure(detector, settings: Settings, sample_rate: float, decay_s: float =
         decay_s: decay time of the drum that is struck, s; 0: unknown.
     """
     peak = 10 ** (settings.threshold_db / 20)
-    detector["threshold"] = peak**2 / 2  # power of a sine of that peak
+    detector["lowest_peak"] = peak
     detector["logit"] = LOGITS[0] + settings.sensitivity * (LOGITS[1] - LOGITS[0])
     detector["drum_logit"] = DRUM_LOGIT if settings.drums_only else -np.inf
     detector["cancel"] = settings.cancel
@@ -122,11 +123,12 @@ def configure(detector, settings: Settings, sample_rate: float, decay_s: float =
     detector["scan"] = max(1, round(settings.scan_ms / 1e3 * sample_rate))
     detector["mask"] = round(settings.mask_ms / 1e3 * sample_rate)
     detector["look_back"] = min(HISTORY - 1, round(LOOK_BACK_S * sample_rate))
+    detector["recent"] = min(HISTORY - 1, round(RECENT_S * sample_rate))
     detector["quiet"] = max(1, round(QUIET_S * sample_rate))
     detector["a_level"] = 1 - np.exp(-1 / (LEVEL_S * sample_rate))
     detector["a_held"] = 1 - np.exp(-1 / (ATTACK_S * sample_rate))
     detector["hold"] = np.exp(-2 / (max(HOLD_S, decay_s) * sample_rate))
-    strokes.configure(detector["strokes"], sample_rate, detector["threshold"])
+    strokes.configure(detector["strokes"], sample_rate, peak**2 / 2)  # of a sine
 
 
 @native
@@ -173,7 +175,7 @@ def _decide(d, framed, own):
         d.held = 0
     if logit < d.logit or d.held == 1:
         return NOTHING
-    if d.level < d.threshold:
+    if _recent_peak(d) < d.lowest_peak:
         return _ignore(d, BELOW)
     if d.masked > 0:
         d.held = 1
@@ -187,6 +189,15 @@ def _decide(d, framed, own):
     d.ignoring = 0
     _look_back(d)
     return BEGAN
+
+
+@native
+def _recent_peak(d):
+    """The peak of the last RECENT_S."""
+    peak = np.float32(0)
+    for back in range(min(d.recent, d.time) + 1):
+        peak = max(peak, d.history[(d.time - back) % HISTORY])
+    return peak
 
 
 @native

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from matcher.live.detector import REASONS, NO_DRUM, Settings, detect, make_detector
+from matcher.live.detector import NO_DRUM, REASONS, Settings, detect, make_detector
 from matcher.matching import onset
 from matcher.recording import Recording
 
@@ -54,8 +54,7 @@ def _as_live(recording: Recording, settings: Settings) -> list[FileHit]:
         found += detect(record, block)
     found += detect(record, np.zeros(before))  # a scan time may end after the recording
     return [
-        FileHit(max(0, f.onset - before) / rate, _velocity(f.peak), f.drum, f.reason)
-        for f in found
+        FileHit(max(0, f.onset - before) / rate, _velocity(f.peak), f.drum, f.reason) for f in found
     ]
 
 

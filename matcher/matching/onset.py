@@ -1,8 +1,8 @@
 """Offline onset detection: where the hits of a recording begin.
 
-Two passes: the powers of every millisecond, so that a long file can be read block by block, in which
-the network of matcher/matching/strokes.py finds hits with a look-ahead; then the exact onset of the
-chosen hit, the sample at which it rises above the noise.
+Two passes: the powers of every millisecond, so that a long file can be read block by block, in
+which the network of matcher/matching/strokes.py finds hits with a look-ahead; then the exact onset
+of the chosen hit, the sample at which it rises above the noise.
 """
 
 from collections.abc import Iterable
@@ -11,18 +11,21 @@ from typing import NamedTuple
 import numpy as np
 
 from matcher.matching import strokes
-from matcher.matching.strokes import DRUM, FRAMES_PER_S, LATE, LATE_S, N_BANDS
+from matcher.matching.strokes import DRUM, FRAMES_PER_S, LATE, LATE_S, N_BANDS, NOW
 
 FAST = 0.004  # s: how far an onset may lie before the place that the network finds
 SLOW = 0.050  # s: time before a hit whose noise it has to exceed
 QUIETEST = 10 ** (-40 / 20)  # share of the recording's highest level (-40 dB): least of a hit
-HOLD = 0.025  # s: time after an onset without another one, so that a hit is found once
+HOLD = 0.020  # s: time after an onset without another one, so that a hit is found once
 ATTACK = 0.050  # s: time after an onset in which a hit reaches its highest level
 GROUND = 0.05  # share of a hit's peak: the hit begins where the signal exceeds it
 SILENCE = 1e-5  # amplitude (-100 dB): a recording that stays below it has nothing to match
-LOGIT = 0.0  # of a stroke, that is a hit
+NOW_LOGIT = -1.5  # of a stroke that may be a hit ...
+RELEASED = 1.0  # logit below it, which ends a stroke: another one may begin
+LATE_LOGIT = 0.0  # ... and is one, by what follows
 DRUM_S = 0.025  # s: time after an onset at which the network says whether it is a drum's
 NOISE = 20  # percentile of a band's power that counts as noise: a recording may begin with a hit
+AFTER_FRAMES = 50  # after the recording: more than any look-ahead
 QUIET_FRAMES = 50  # frames of that noise before the recording, for the network to settle
 
 
@@ -72,32 +75,33 @@ def find_hits(measured: Measured, sample_rate: int) -> list[Hit]:
     Returns:
         The hits in order of time.
     """
-    level, late = measured.level, round(LATE_S * FRAMES_PER_S)
+    level = measured.level
     if not len(level):
         return []
     logits = _logits(measured, sample_rate)
     hold, attack, drum_at = (round(t * FRAMES_PER_S) for t in (HOLD, ATTACK, DRUM_S))
+    first, last = (round(t * FRAMES_PER_S) for t in LATE_S)
     least = QUIETEST * float(level.max())
-    hits, free = [], 0
-    for i in np.flatnonzero(logits[:, LATE] > LOGIT):
-        around = logits[max(0, i - hold) : i + hold + 1, LATE]
-        if i < free or logits[i, LATE] < around.max():
+    hits, free, held = [], 0, False
+    for i, logit in enumerate(logits[: len(level), NOW].tolist()):
+        held = held and logit >= NOW_LOGIT - RELEASED
+        if held or i < free or logit < NOW_LOGIT:
             continue
-        at = max(0, i - late - 1)
-        loudest = float(level[at : at + attack].max(initial=0))
-        if loudest > least:
-            drum = 1 / (1 + np.exp(-float(logits[min(at + drum_at, len(logits) - 1), DRUM])))
-            hits.append(Hit(at * sample_rate // FRAMES_PER_S, loudest, drum))
+        held = True
+        loudest = float(level[i : i + attack].max(initial=0))
+        if loudest > least and logits[i + first : i + last, LATE].max() >= LATE_LOGIT:
+            drum = 1 / (1 + np.exp(-float(logits[i + drum_at, DRUM])))
+            hits.append(Hit(i * sample_rate // FRAMES_PER_S, loudest, drum))
             free = i + hold
     return hits
 
 
 def _logits(measured: Measured, sample_rate: int) -> np.ndarray:
-    """Logits of each millisecond, (frames, outputs), with LATE_S of silence after the end."""
+    """Logits of each millisecond and some after the end, (frames, outputs)."""
     threshold = (QUIETEST * measured.peak) ** 2 / 2
     record = strokes.make_strokes(sample_rate, max(threshold, SILENCE**2))[0]
     noise = np.percentile(measured.powers, NOISE, axis=0).astype(np.float32)
-    end = np.repeat(measured.powers[-1:], 3 * round(LATE_S * FRAMES_PER_S), axis=0)
+    end = np.repeat(measured.powers[-1:], AFTER_FRAMES, axis=0)
     powers = np.concatenate([np.tile(noise, (QUIET_FRAMES, 1)), measured.powers, end])
     out = np.empty((len(powers), len(strokes.OUTPUTS)), np.float32)
     strokes.logits(record, powers, out)

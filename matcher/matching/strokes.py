@@ -1,21 +1,18 @@
-"""The network that finds strokes: features each millisecond and a small recurrent network, in Numba.
+"""The network that finds strokes: features each millisecond, a small recurrent network, in Numba.
 
 The signal is split into eight bands. Each millisecond, counted on the signal's own samples so that
 the size of the blocks makes no difference, the log power of each band is compared with the noise
 below it and with its own recent past; a gated recurrent unit reads that and says whether a stroke
-began just now, whether one began LATE_S ago, and whether the sound is that of a drum. The live
+began just now, whether one began a little before, and whether the sound is that of a drum. The live
 detector and the offline one run this code; `python -m training.onsets` trains the weights.
 """
 
-import base64
-import hashlib
-import json
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 from matcher.compiled import native
+from matcher.matching import weights
 
 EDGES_HZ = (110.0, 220.0, 440.0, 880.0, 1760.0, 3520.0, 7040.0, 15000.0)  # Hz: upper edges of bands
 RELEASE_S = (0.008, 0.006, 0.004, 0.003, 0.002, 0.0015, 0.0015, 0.0015)  # s: hides single periods
@@ -30,12 +27,13 @@ FIRST_FRAMES = 200  # frames: "at first"
 NOISE_SCALE = 1 / 3  # of the log power above the noise, as an input of the network
 N_BANDS = len(EDGES_HZ)
 N_INPUTS = 2 * N_BANDS
-N_HIDDEN = 24  # units of the recurrent layer
-OUTPUTS = ("now", "late", "drum")  # logits: a stroke began now, LATE_S ago, is a drum's
+N_HIDDEN = 32  # units of the recurrent layer
+# logits: a stroke began within NOW_S, it began LATE_S ago, it is a drum's
+OUTPUTS = ("now", "late", "drum")
 NOW, LATE, DRUM = range(len(OUTPUTS))
-LATE_S = 0.01  # s: look-ahead of the output "late"
-SHIPPED = Path(__file__).parent.parent / "models" / "strokes.json"
-SCHEMA = 1
+NOW_S = 0.008  # s
+LATE_S = (0.008, 0.020)  # s: the look-ahead of detection in recordings
+SHIPPED = weights.MODELS / "strokes.json"
 WEIGHTS = {  # name: shape; the gates are reset, update and candidate, as in torch.nn.GRU
     "of_input": (N_INPUTS, 3 * N_HIDDEN),
     "of_state": (N_HIDDEN, 3 * N_HIDDEN),
@@ -68,63 +66,29 @@ STROKES = np.dtype(
 
 
 def contract() -> dict:
-    """What the weights rely on; part of their file, and compared when they are loaded."""
+    """What the weights rely on; part of their file, compared when they are read."""
     return {
         "edges_hz": EDGES_HZ, "release_s": RELEASE_S, "frames_per_s": FRAMES_PER_S, "dc_hz": DC_HZ,
         "floor": FLOOR, "rise_s": RISE_S, "fall_s": FALL_S, "quantile": QUANTILE,
         "noise_step": NOISE_STEP, "first_frames": FIRST_FRAMES, "noise_scale": NOISE_SCALE,
-        "hidden": N_HIDDEN, "outputs": OUTPUTS, "late_s": LATE_S,
+        "hidden": N_HIDDEN, "outputs": OUTPUTS, "now_s": NOW_S, "late_s": LATE_S,
     }  # fmt: skip
-
-
-def weights_to_text(weights: dict[str, np.ndarray]) -> str:
-    """A file of weights, JSON with the contract and a checksum."""
-    data = b"".join(weights[name].astype("<f4").tobytes() for name in WEIGHTS)
-    content = {
-        "schema": SCHEMA,
-        "contract": contract(),
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "weights": base64.b64encode(data).decode(),
-    }
-    return json.dumps(content, indent=1) + "\n"
-
-
-def read_weights(path: Path = SHIPPED) -> dict[str, np.ndarray]:
-    """The weights of a file, float32 by name, in the shapes of WEIGHTS.
-
-    Raises:
-        ValueError: in one sentence, if the file is missing, damaged or made for other features.
-    """
-    try:
-        content = json.loads(path.read_text())
-        made_for, data = content["contract"], base64.b64decode(content["weights"])
-        intact = hashlib.sha256(data).hexdigest() == content["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is no file of stroke weights that can be read") from error
-    if made_for != json.loads(json.dumps(contract())):
-        raise ValueError(f"{path} was trained for other features; run python -m training.onsets")
-    values = np.frombuffer(data, "<f4") if len(data) % 4 == 0 else np.zeros(0)
-    sizes = [int(np.prod(shape)) for shape in WEIGHTS.values()]
-    if not intact or len(values) != sum(sizes) or not np.isfinite(values).all():
-        raise ValueError(f"{path} is damaged: its checksum or size is wrong")
-    parts = np.split(values.astype(np.float32), np.cumsum(sizes)[:-1])
-    return {name: p.reshape(shape) for (name, shape), p in zip(WEIGHTS.items(), parts)}
 
 
 @cache
 def shipped_weights() -> dict[str, np.ndarray]:
     """The weights that ship with the package, read once."""
-    return read_weights()
+    return weights.read(SHIPPED, WEIGHTS, contract())
 
 
-def configure(strokes, sample_rate: float, threshold: float, weights=None) -> None:
+def configure(strokes, sample_rate: float, threshold: float, values=None) -> None:
     """Set up a record of STROKES; its state is unchanged.
 
     Args:
         strokes: record of STROKES.
         sample_rate: Hz.
         threshold: power of the quietest stroke that matters.
-        weights: as from `read_weights`; None: the shipped ones.
+        values: of WEIGHTS, by name; None: the shipped ones.
     """
     strokes["rate"] = round(sample_rate)
     strokes["floor"] = FLOOR * threshold
@@ -135,14 +99,14 @@ def configure(strokes, sample_rate: float, threshold: float, weights=None) -> No
     strokes["release"] = np.exp(-1 / (np.array(RELEASE_S) * FRAMES_PER_S))
     strokes["rise"] = 1 - np.exp(-1 / (RISE_S * FRAMES_PER_S))
     strokes["fall"] = 1 - np.exp(-1 / (FALL_S * FRAMES_PER_S))
-    for name, value in (weights or shipped_weights()).items():
+    for name, value in (values or shipped_weights()).items():
         strokes[name] = value
 
 
-def make_strokes(sample_rate: float, threshold: float, weights=None) -> np.ndarray:
+def make_strokes(sample_rate: float, threshold: float, values=None) -> np.ndarray:
     """A new record, (1,) STROKES; arguments as in `configure`."""
     strokes = np.zeros(1, STROKES)
-    configure(strokes[0], sample_rate, threshold, weights)
+    configure(strokes[0], sample_rate, threshold, values)
     return strokes
 
 
