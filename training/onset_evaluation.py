@@ -1,6 +1,6 @@
 """How well detectors find the hits of performances of known truth."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,8 +29,8 @@ HEADER = (
 class Detected(NamedTuple):
     """What a detector found, in samples."""
 
-    onsets: list[int]
-    decided: list[int] = []
+    onsets: Sequence[int]
+    decided: Sequence[int] = ()
 
 
 def live(x: np.ndarray, threshold_db: float, drums_only: bool = False) -> Detected:

@@ -19,14 +19,16 @@ RELEASED = 1.0  # logit below the one of a hit, which ends a stroke: another one
 CANCEL_LOGIT = 0.15  # per dB below the ringing drum: of the required one, at retrigger cancel 1
 OWN_LOGIT = 4.0  # per share of our own sound in the input: of the required one
 DRUM_LOGIT = 0.0  # of a drum, that "drums only" lets pass
+DRUM_S = 0.012  # s after a hit began, at which "drums only" decides: sooner it errs more often
 RECENT_S = 0.002  # s: whose peak is compared with the threshold
 LEVEL_S = 0.001  # s: time constant of the level
 ATTACK_S = 0.0375  # s: attack of the level that is held
 HOLD_S = 0.3  # s: assumed decay of an unknown drum, for retrigger cancel
-LOOK_BACK_S = 0.008  # s: longest time from an onset to its detection
-QUIET_S = 0.0005  # s: time below GROUND before which the hit has not begun
-GROUND = 0.1  # share of the level at detection: the hit begins where the signal exceeds it
-HISTORY = 4096  # samples: more than LOOK_BACK_S at 384 kHz
+STEEP_FRAMES = 9  # ms before the detection in which the hit began
+BEFORE_FRAMES = 3  # ms of the signal before it
+GROUND = 0.1  # share of the peak at detection: the hit begins where the signal exceeds it ...
+ABOVE_BEFORE = 1.2  # ... and by so much the peak before
+HISTORY = 8192  # samples: more than these at 384 kHz
 NOTHING, BEGAN, ENDED, IGNORED, REJECTED = range(5)  # return values of feed
 REASONS = ("below the threshold", "mask time", "retrigger cancel", "our own sound", "no drum")
 BELOW, MASKED, CANCELLED, OWN, NO_DRUM = range(len(REASONS))  # indices in REASONS
@@ -69,7 +71,7 @@ DETECTOR = np.dtype(
     [
         # settings; levels are powers
         *((name, np.float64) for name in ("lowest_peak", "logit", "cancel", "leak", "drum_logit")),
-        *((name, np.int64) for name in ("scan", "mask", "look_back", "recent", "quiet")),
+        *((name, np.int64) for name in ("scan", "judged", "mask", "recent", "frame")),
         *((name, np.float64) for name in ("a_level", "a_held", "hold")),
         # state
         ("strokes", strokes.STROKES),
@@ -121,10 +123,11 @@ def configure(detector, settings: Settings, sample_rate: float, decay_s: float =
     detector["cancel"] = settings.cancel
     detector["leak"] = 10 ** (settings.leak_db / 10)
     detector["scan"] = max(1, round(settings.scan_ms / 1e3 * sample_rate))
+    judged = max(settings.scan_ms / 1e3, DRUM_S if settings.drums_only else 0.0)
+    detector["judged"] = max(1, round(judged * sample_rate))
     detector["mask"] = round(settings.mask_ms / 1e3 * sample_rate)
-    detector["look_back"] = min(HISTORY - 1, round(LOOK_BACK_S * sample_rate))
     detector["recent"] = min(HISTORY - 1, round(RECENT_S * sample_rate))
-    detector["quiet"] = max(1, round(QUIET_S * sample_rate))
+    detector["frame"] = round(sample_rate / strokes.FRAMES_PER_S)
     detector["a_level"] = 1 - np.exp(-1 / (LEVEL_S * sample_rate))
     detector["a_held"] = 1 - np.exp(-1 / (ATTACK_S * sample_rate))
     detector["hold"] = np.exp(-2 / (max(HOLD_S, decay_s) * sample_rate))
@@ -141,9 +144,8 @@ def feed(d, x, own):
         own: power of our own output.
 
     Returns:
-        NOTHING; BEGAN: a hit began at `onset`, `peak` is its peak so far; ENDED: its scan time is
-        over and `peak` is final; REJECTED: its scan time is over and it is no drum; IGNORED: a
-        stroke is no hit, for `reason`.
+        NOTHING; BEGAN: a hit began at `onset`, `peak` is its peak so far; ENDED: it is one, and
+        `peak` is final; REJECTED: it is no drum's; IGNORED: a stroke is no hit, for `reason`.
     """
     framed = strokes.feed(d.strokes, x)
     y = float(d.strokes.y)
@@ -165,7 +167,8 @@ def _decide(d, framed, own):
     d.ignoring -= d.ignoring > 0
     d.masked -= d.masked > 0
     if d.scanning > 0:
-        d.peak = max(d.peak, float(d.history[d.time % HISTORY]))
+        if d.scanning > d.judged - d.scan:
+            d.peak = max(d.peak, float(d.history[d.time % HISTORY]))
         d.scanning -= 1
         return NOTHING if d.scanning > 0 else _end(d)
     if not framed:
@@ -185,7 +188,7 @@ def _decide(d, framed, own):
         return _ignore(d, CANCELLED)
     if d.level < d.leak * own or logit < d.logit + OWN_LOGIT * d.leak * own / d.level:
         return _ignore(d, OWN)
-    d.scanning, d.masked, d.held = d.scan, d.mask, 1
+    d.scanning, d.masked, d.held = d.judged, d.mask, 1
     d.ignoring = 0
     _look_back(d)
     return BEGAN
@@ -202,7 +205,7 @@ def _recent_peak(d):
 
 @native
 def _end(d):
-    """End the scan time of a hit: ENDED or REJECTED."""
+    """Judge a hit after its scan time: ENDED or REJECTED."""
     logit = d.strokes.logits[DRUM]
     d.drum = 1 / (1 + np.exp(-logit))
     if logit >= d.drum_logit:
@@ -225,19 +228,29 @@ def _ignore(d, reason):
 
 @native
 def _look_back(d):
-    """Set `onset` to where the signal rose above the ground, and `peak` to its peak since."""
-    ground = max(GROUND * np.sqrt(d.level), 1.5 * np.sqrt(d.held_level))
-    quiet, d.onset, d.peak = 0, d.time, 0.0
-    for back in range(min(d.look_back, d.time) + 1):
-        level = d.history[(d.time - back) % HISTORY]
-        if level > ground or back == 0:
-            quiet = 0
+    """Set `onset` to where the stroke began, and `peak` to its peak since.
+
+    It began in the frame in which the bands rose most, or the one before, at the first sample that
+    exceeds GROUND of the peak since and the signal before.
+    """
+    s, most, steepest = d.strokes, np.float32(0), 0
+    for back in range(min(STEEP_FRAMES, s.frames - 1)):
+        last = s.frames - 1 - back
+        step = s.rises[last % strokes.RISES] - s.rises[(last - 1) % strokes.RISES]
+        if step > most:
+            most, steepest = step, back
+    first = min(d.time, steepest * d.frame + 2 * d.frame)
+    before, peak = np.float32(0), np.float32(0)
+    for back in range(first, min(d.time, first + BEFORE_FRAMES * d.frame)):
+        before = max(before, d.history[(d.time - back) % HISTORY])
+    for back in range(first):
+        peak = max(peak, d.history[(d.time - back) % HISTORY])
+    ground = max(np.float32(GROUND) * peak, np.float32(ABOVE_BEFORE) * before)
+    d.onset, d.peak = d.time - min(d.time, steepest * d.frame + d.frame // 2), peak
+    for back in range(first - 1, max(-1, first - 2 * d.frame), -1):
+        if d.history[(d.time - back) % HISTORY] > ground:
             d.onset = d.time - back
-            d.peak = max(d.peak, float(level))
-        else:
-            quiet += 1
-            if quiet >= d.quiet:
-                break
+            break
 
 
 FOUND = np.dtype(

@@ -25,6 +25,7 @@ QUANTILE = 0.2  # of a band's log power: the noise
 NOISE_STEP = (0.02, 0.002)  # a frame, 10 dB: how fast the noise is followed, at first and later
 FIRST_FRAMES = 200  # frames: "at first"
 NOISE_SCALE = 1 / 3  # of the log power above the noise, as an input of the network
+RISES = 16  # frames whose rise is kept
 N_BANDS = len(EDGES_HZ)
 N_INPUTS = 2 * N_BANDS
 N_HIDDEN = 32  # units of the recurrent layer
@@ -56,6 +57,7 @@ STROKES = np.dtype(
             (name, np.float32, N_BANDS)
             for name in ("first", "second", "high", "energy", "power", "noise", "past")
         ),
+        ("rises", np.float32, RISES),  # how far all bands rose above their recent past
         ("inputs", np.float32, N_INPUTS),
         *((name, np.float32, 3 * N_HIDDEN) for name in ("gates", "recurrent")),
         ("hidden", np.float32, N_HIDDEN),
@@ -158,6 +160,7 @@ def split(s, x):
 def prepare(s):
     """Compute the inputs of the network from the powers of a frame."""
     step = np.float32(NOISE_STEP[0] if s.frames < FIRST_FRAMES else NOISE_STEP[1])
+    rise = np.float32(0)
     for k in range(N_BANDS):
         level = np.float32(np.log10((s.power[k] + s.floor) / s.floor))  # 10 dB
         if s.frames == 0:
@@ -166,8 +169,10 @@ def prepare(s):
         s.noise[k] += step * up
         s.inputs[k] = np.float32(NOISE_SCALE) * (level - s.noise[k])
         s.inputs[N_BANDS + k] = level - s.past[k]
+        rise += max(np.float32(0), level - s.past[k])
         share = s.rise if level > s.past[k] else s.fall
         s.past[k] += share * (level - s.past[k])
+    s.rises[s.frames % RISES] = rise
     s.frames += 1
 
 

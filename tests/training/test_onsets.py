@@ -97,7 +97,7 @@ def test_performances_are_scored_one_to_one():
     both = total([result, result])
     assert (both.hits, both.f_measure) == (6, pytest.approx(result.f_measure))
     assert interval_of([result, result]) == pytest.approx((result.f_measure,) * 2)
-    assert Detected([1]).decided == []
+    assert Detected([1]).decided == ()
 
 
 def test_a_roll_stays_on_one_drum():
