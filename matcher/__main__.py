@@ -180,6 +180,7 @@ def _live(arguments) -> None:
     from matcher.kits.kit import N_PADS, Kit
     from matcher.kits.kit_file import load_kit
     from matcher.live import protocol
+    from matcher.live.detector import Settings
     from matcher.live.engine import Engine
     from matcher.live.report import sentence
     from matcher.matching.encoder import SHIPPED
@@ -192,7 +193,7 @@ def _live(arguments) -> None:
         input=arguments.input, output=arguments.output, midi_in=tuple(arguments.midi_in),
         block=arguments.block, model=arguments.model or SHIPPED, mode=arguments.mode,
         armed=arguments.pad - 1, controllers=dict(map(_control, arguments.control)),
-        refine=arguments.refine,
+        refine=arguments.refine, settings=Settings(drums_only=arguments.drums_only),
     )  # fmt: skip
     with Engine(protocol.State(setup, kit)) as engine, suppress(KeyboardInterrupt):
         while True:

@@ -188,6 +188,8 @@ def _add_live(commands) -> argparse.ArgumentParser:
     live.add_argument("--refine", action=argparse.BooleanOptionalAction, default=True,
                       help="refine the network's estimate by comparing sounds; default: yes"
                       )  # fmt: skip
+    live.add_argument("--drums-only", action="store_true",
+                      help="ignore hits that are probably no drum's")  # fmt: skip
     live.add_argument("--listen", action="store_true",
                       help="set gain and detection by your first four hits")  # fmt: skip
     _add_model(live)

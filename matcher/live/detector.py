@@ -65,6 +65,8 @@ class Settings:
                 raise ValueError(
                     f"{name} is {getattr(self, name):g}, allowed is {low:g} to {high:g}"
                 )
+        if not isinstance(self.drums_only, bool):
+            raise ValueError(f"drums_only is {self.drums_only!r}, allowed is true or false")
 
 
 DETECTOR = np.dtype(
