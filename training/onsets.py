@@ -18,15 +18,15 @@ from torch import nn
 from matcher.matching import strokes, weights
 from matcher.recording import save_atomically
 from training import performances
-from training.onset_evaluation import DETECTORS, HEADER, evaluate, line
+from training.onset_evaluation import BLOCK, DETECTORS, HEADER, block_us, evaluate, line
 from training.takes import Pool, labels, make_take
 
 TAKES = 1000
 SHARD = 100  # takes: kept in one file
-SEQUENCE = 500  # frames
-WARM_UP = 20  # frames at the beginning of a sequence that do not count
-BATCH = 128  # sequences
-EPOCHS = 28
+SEQUENCE = 500  # frames, through which gradients go back
+WARM_UP = 20  # frames at the beginning of a take that do not count
+BATCH = 128  # takes
+EPOCHS = 12
 LEARNING_RATE = 6e-3  # at the highest, after which it falls as a cosine
 WEIGHT_DECAY = 1e-3
 LOSS_SHARES = (1.0, 0.5, 0.5)  # of the outputs
@@ -42,9 +42,11 @@ class StrokeNet(nn.Module):
         self.gru = nn.GRU(strokes.N_INPUTS, strokes.N_HIDDEN, batch_first=True)
         self.out = nn.Linear(strokes.N_HIDDEN, len(strokes.OUTPUTS))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Inputs (sequences, frames, N_INPUTS) -> logits (sequences, frames, outputs)."""
-        return self.out(self.gru(x)[0])
+    def forward(self, x: torch.Tensor, state=None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Inputs (takes, frames, N_INPUTS), state before -> logits (takes, frames, outputs), state
+        after."""
+        hidden, state = self.gru(x, state)
+        return self.out(hidden), state
 
     def weights(self) -> dict[str, np.ndarray]:
         """The weights as matcher.matching.strokes.WEIGHTS has them."""
@@ -95,29 +97,35 @@ def make_shard(pool: Pool, folder: Path, index: int, count: int = SHARD) -> dict
 
 
 def batches(shards: dict, epoch: int):
-    """Inputs, targets and weights of an epoch, in batches of BATCH sequences."""
+    """Inputs, targets and weights of an epoch: BATCH takes at a time, SEQUENCE after SEQUENCE.
+
+    Yields:
+        Whether the takes are new ones, and three tensors (takes, SEQUENCE, ...).
+    """
     rng = np.random.default_rng(epoch)
     jitter = rng.uniform(-THRESHOLD_DB, THRESHOLD_DB, len(shards["power"]))
-    x = np.stack(
-        [inputs_of(p, t) for p, t in zip(shards["power"], shards["threshold_db"] + jitter)]
-    )  # (takes, FRAMES, inputs)
-    cut = [
-        np.asarray(a).reshape(-1, SEQUENCE, a.shape[-1])
-        for a in (x, shards["target"], shards["weight"])
-    ]  # (sequences, SEQUENCE, ...)
-    order = rng.permutation(len(cut[0]))
+    order = rng.permutation(len(jitter))
     for start in range(0, len(order) - BATCH // 2, BATCH):
         chosen = order[start : start + BATCH]
-        yield [torch.from_numpy(a[chosen].astype(np.float32)) for a in cut]
+        thresholds = shards["threshold_db"][chosen] + jitter[chosen]
+        x = np.stack([inputs_of(p, t) for p, t in zip(shards["power"][chosen], thresholds)])
+        rows = [x, *(shards[name][chosen].astype(np.float32) for name in ("target", "weight"))]
+        rows[2][:, :WARM_UP] = 0
+        for at in range(0, x.shape[1], SEQUENCE):
+            yield at == 0, *(torch.from_numpy(a[:, at : at + SEQUENCE]) for a in rows)
 
 
-def loss_of(net: StrokeNet, x, target, weight) -> torch.Tensor:
-    """Weighted cross-entropy of the outputs, each a mean over its frames."""
-    logits = net(x)[:, WARM_UP:]
-    target, weight = target[:, WARM_UP:], weight[:, WARM_UP:]
+def loss_of(net: StrokeNet, x, target, weight, state=None):
+    """Weighted cross-entropy of the outputs, each a mean over its frames.
+
+    Returns:
+        The loss, its parts, and the state of the network after the sequence: a long performance has
+        states that no single sequence comes to, so the next one begins with it.
+    """
+    logits, state = net(x, state)
     entropy = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
     means = (entropy * weight).sum(dim=(0, 1)) / weight.sum(dim=(0, 1)).clamp(min=1)
-    return (means * torch.tensor(LOSS_SHARES)).sum(), means.detach()
+    return (means * torch.tensor(LOSS_SHARES)).sum(), means.detach(), state.detach()
 
 
 def train(arguments) -> None:
@@ -152,19 +160,16 @@ def _fit(shards, watched, arguments, began) -> None:
         schedule.load_state_dict(kept["schedule"])
         first, best = kept["epoch"], kept["best"]
     for epoch in range(first, arguments.epochs):
-        total = []
-        for x, target, weight in batches(shards, epoch):
-            loss, _ = loss_of(net, x, target, weight)
+        total, before = [], None
+        for new, *rows in batches(shards, epoch):
+            loss, _, before = loss_of(net, *rows, None if new else before)
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimiser.step()
             total.append(loss.item())
         schedule.step()
-        with torch.no_grad():
-            rows = [loss_of(net, *batch) for batch in batches(watched, 0)]
-        loss = float(np.mean([float(row[0]) for row in rows]))
-        each = torch.stack([row[1] for row in rows]).mean(0).numpy().round(4)
+        loss, each = _watch(net, watched)
         print(f"{epoch + 1}: {np.mean(total):.4f}, apart {loss:.4f} {each}, "
               f"{time.monotonic() - began:.0f} s", flush=True)  # fmt: skip
         if loss < best:
@@ -176,6 +181,17 @@ def _fit(shards, watched, arguments, began) -> None:
         save_atomically(path, lambda file, s=state: torch.save(s, file))
         if time.monotonic() - began > arguments.seconds:
             return
+
+
+@torch.no_grad()
+def _watch(net: StrokeNet, watched: dict) -> tuple[float, np.ndarray]:
+    """The mean loss of takes that are not trained on, and its parts."""
+    rows, before = [], None
+    for new, *batch in batches(watched, 0):
+        *row, before = loss_of(net, *batch, None if new else before)
+        rows.append(row)
+    losses, parts = zip(*rows)
+    return float(np.mean([float(x) for x in losses])), torch.stack(parts).mean(0).numpy().round(4)
 
 
 def ship(arguments) -> None:
@@ -191,6 +207,7 @@ def compare(arguments) -> None:
     print(HEADER)
     for row in evaluate(recordings, arguments.performances, arguments.detectors):
         print(line(row), flush=True)
+    print(f"the live detector takes {block_us():.1f} us a block of {BLOCK} frames")
 
 
 def main(argv=None) -> None:

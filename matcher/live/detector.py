@@ -84,6 +84,7 @@ DETECTOR = np.dtype(
         ("history", np.float32, HISTORY),
         # the last hit, or the last stroke that was ignored
         ("onset", np.int64),
+        ("decided", np.int64),  # sample at which it was known to be one
         ("peak", np.float64),
         ("drum", np.float64),  # probability that it is a drum's
         ("reason", np.int64),
@@ -99,7 +100,7 @@ class Found(NamedTuple):
     peak: float  # amplitude
     reason: str  # why it was ignored, one of REASONS; empty for a hit
     drum: float  # probability that it is a drum's
-    decided: int  # sample after which it was known to be a hit
+    decided: int  # sample at which it was known to be one
 
 
 def make_detector(settings: Settings, sample_rate: float) -> np.ndarray:
@@ -191,7 +192,7 @@ def _decide(d, framed, own):
     if d.level < d.leak * own or logit < d.logit + OWN_LOGIT * d.leak * own / d.level:
         return _ignore(d, OWN)
     d.scanning, d.masked, d.held = d.judged, d.mask, 1
-    d.ignoring = 0
+    d.ignoring, d.decided = 0, d.time
     _look_back(d)
     return BEGAN
 
@@ -223,7 +224,7 @@ def _ignore(d, reason):
     d.ignoring = max(d.mask, d.scan)
     if again:
         return NOTHING
-    d.reason, d.onset, d.peak = reason, d.time, np.sqrt(2 * d.level)
+    d.reason, d.onset, d.decided, d.peak = reason, d.time, d.time, np.sqrt(2 * d.level)
     d.drum = 1 / (1 + np.exp(-d.strokes.logits[DRUM]))
     return IGNORED
 
@@ -265,16 +266,13 @@ FOUND = np.dtype(
 @native
 def _run(d, x, found):
     """Feed x and write hits and ignored strokes to found -> how many there were."""
-    n, decided = 0, np.int64(0)
+    n = 0
     for t in range(x.shape[0]):
         kind = feed(d, x[t], 0.0)
-        if kind == BEGAN:
-            decided = d.time
-        elif kind != NOTHING:
+        if kind not in (NOTHING, BEGAN):
             row = found[n]
             row.reason = -1 if kind == ENDED else d.reason
-            row.decided = d.time if kind == IGNORED else decided
-            row.onset, row.peak, row.drum = d.onset, d.peak, d.drum
+            row.onset, row.decided, row.peak, row.drum = d.onset, d.decided, d.peak, d.drum
             n += 1
     return n
 
