@@ -173,3 +173,18 @@ def line(row: Row) -> str:
         f"| {s.misses} | {s.doubles} | {others} | {np.median(error):.2f}, "
         f"{np.percentile(error, 95):.2f} | {delay} |"
     )
+
+
+def f_table(rows: list[Row]) -> str:
+    """F of each detector in each scene with its interval, a table of docs/live.md."""
+    detectors = list(dict.fromkeys(row.detector for row in rows))
+    cells = {
+        (row.scene, row.detector): "{:.3f} ({:.3f} to {:.3f})".format(
+            row.score.f_measure, *row.interval
+        )
+        for row in rows
+    }
+    lines = [f"| F | {' | '.join(detectors)} |", "|---" * (1 + len(detectors)) + "|"]
+    for scene in dict.fromkeys(row.scene for row in rows):
+        lines.append(f"| {scene} | {' | '.join(cells[scene, name] for name in detectors)} |")
+    return "\n".join(lines)

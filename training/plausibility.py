@@ -1,7 +1,7 @@
 """Train and measure the network that says whether a whole hit is a drum's.
 
     python -m training.plausibility train FOLDER --out FILE    FOLDER: recordings with a hits.csv
-    python -m training.plausibility evaluate FOLDER [--part apart]
+    python -m training.plausibility evaluate FOLDER [--part apart] [--seconds 0.1]
 
 Recordings of the part "learned" and the synthetic sounds of training/stroke_sounds.py, transposed,
 damped, in rooms and through microphones; clean ones of the part "choice" choose the epoch.
@@ -25,6 +25,7 @@ from training.takes import DRUM, Pool, captured
 
 SOUNDS = 4000
 CLIP_S = 0.4  # s: of a sound
+CUT, CUT_S = 0.5, (0.06, 0.4)  # share of the sounds that end early, as live parts do; s: when
 NOISE_DB = (-80.0, -30.0)  # dB below the peak: noise under a sound
 EPOCHS = 300
 LEARNING_RATE = 1e-2
@@ -50,7 +51,10 @@ def make_sounds(pool: Pool, count: int, seed: int) -> tuple[np.ndarray, np.ndarr
         x = captured(np.concatenate([x, np.zeros(BEFORE, x.dtype)]), rng)
         noise = 10 ** (rng.uniform(*NOISE_DB) / 20) * np.abs(x).max()
         x = x + noise * rng.standard_normal(len(x))
-        rows.append(plausibility.features(clip_of(x, onset + rng.integers(-48, 96))))
+        clip = clip_of(x, onset + rng.integers(-48, 96))
+        if rng.random() < CUT:
+            clip = clip[: round(rng.uniform(*CUT_S) * SAMPLE_RATE)]
+        rows.append(plausibility.features(clip))
         drums.append(kind == DRUM)
     return np.array(rows), np.array(drums)
 
@@ -108,7 +112,10 @@ def train(arguments) -> None:
 def evaluate(arguments) -> None:
     """Print the area under the curve, how many drums are accused and how many others are not."""
     recordings = load(arguments.folder, arguments.part)
-    values = np.array([plausibility.drum_probability(clip_of(r.x, r.onset)) for r in recordings])
+    cut = round(arguments.seconds * SAMPLE_RATE)
+    values = np.array(
+        [plausibility.drum_probability(clip_of(r.x, r.onset)[:cut]) for r in recordings]
+    )
     drums = np.array([r.drum for r in recordings])
     shells = np.array([r.shell for r in recordings])
     accused = values < plausibility.LEAST
@@ -133,6 +140,7 @@ def main(argv=None) -> None:
     command = commands.add_parser("evaluate", help="measure")
     command.add_argument("folder", type=Path)
     command.add_argument("--part", choices=performances.PARTS, default="all")
+    command.add_argument("--seconds", type=float, default=CLIP_S, help="of each hit")
     command.set_defaults(run_command=evaluate)
     arguments = parser.parse_args(argv)
     arguments.run_command(arguments)

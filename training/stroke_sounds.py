@@ -16,8 +16,8 @@ from training.performances import BEFORE, RATE
 
 LONGEST_S = 1.0  # s
 HAND_DRUM = {  # ranges for a share of the drums: the theta of tablas, congas, rims and shells
-    "omega": (2 * np.pi * 120, 2 * np.pi * 1200), "tau": (0.02, 0.9), "p": (1e-4, 0.2),
-    "D": (1e-5, 0.05), "alpha": (0.3, 1.0),
+    "omega": (2 * np.pi * 70, 2 * np.pi * 1200), "tau": (0.02, 1.2), "p": (1e-4, 0.2),
+    "D": (1e-5, 0.1), "alpha": (0.3, 1.0),
 }  # fmt: skip
 
 
@@ -37,11 +37,12 @@ def struck_drums(rng, n: int = 4) -> list[np.ndarray]:
         theta = Theta(*map(float, theta))
     powers = tuple(map(tuple, attack.widened(draw_attacks(rng)).tolist()))
     tension = log_uniform(rng, 0.001, 0.3) if rng.random() < 0.4 else 0.0
+    attacked = rng.random() < 0.6  # a bare membrane beats, and its beats are no strokes
     strokes = []
     for _ in range(n):
         struck = Drum(
             theta, tuple(rng.uniform(0.1, 0.5, 2)), log_uniform(rng, 300, 15000), tension,
-            powers if rng.random() < 0.9 else None,
+            powers if attacked else None,
         )  # fmt: skip
         seconds = float(np.clip(6 * theta.tau, 0.1, LONGEST_S))
         strokes.append(_begin(drum.render(struck, RATE, seconds)))

@@ -21,13 +21,13 @@ SAMPLES = round(SECONDS * RATE)
 FRAMES = round(SECONDS * strokes.FRAMES_PER_S)
 FRAME = RATE // strokes.FRAMES_PER_S  # samples
 DRUM, STRUCK, SUSTAINED = range(3)  # kinds of sounds
-SYNTHETIC = 0.4  # share of drums of the physical model; of other sounds twice as many
+SYNTHETIC = 0.45  # share of drums of the physical model; of other sounds twice as many
 NOW = round(strokes.NOW_S * strokes.FRAMES_PER_S)  # frames after an onset: "now" is true
 LATE = tuple(round(t * strokes.FRAMES_PER_S) for t in strokes.LATE_S)  # and "late"
 EITHER = 5  # frames around these in which they may be either
 EARLY = 4  # frames after an onset in which "now" counts more: a hit should sound at once
 DRUM_FRAMES = 30  # frames after an onset in which "drum" is learned
-STYLES = ("sparse", "toms", "dense", "rolls", "flams", "ghosts")
+STYLES = ("sparse", "toms", "dense", "dense", "rolls", "rolls", "flams", "ghosts")
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def make_take(pool: Pool, seed: int) -> Take:
 def _score(style: str, drums: int, rng):
     """(sample, drum, level in dB) of the strokes of a take."""
     now, drum, i = round(rng.uniform(0.15, 0.5) * RATE), 0, 0
-    gap = {"sparse": (0.25, 0.8), "toms": (0.12, 0.25), "dense": (0.055, 0.15),
+    gap = {"sparse": (0.25, 1.2), "toms": (0.12, 0.25), "dense": (0.055, 0.15),
            "flams": (0.15, 0.5), "ghosts": (0.1, 0.3)}.get(style)  # fmt: skip
     pulse = rng.uniform(0.04, 0.1)  # s: of a roll
     while now < SAMPLES:
