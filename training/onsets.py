@@ -21,15 +21,16 @@ from training import performances
 from training.onset_evaluation import BLOCK, DETECTORS, HEADER, block_us, evaluate, f_table, line
 from training.takes import Pool, labels, make_take
 
-TAKES = 800
+TAKES = 500
 SHARD = 100  # takes: kept in one file
 SEQUENCE = 500  # frames, through which gradients go back
 WARM_UP = 20  # frames at the beginning of a take that do not count
-BATCH = 128  # takes
-EPOCHS = 14
+BATCH = 80  # takes
+EPOCHS = 13
 LEARNING_RATE = 6e-3  # at the highest, after which it falls as a cosine
 WEIGHT_DECAY = 1e-3
-LOSS_SHARES = (1.0, 0.5, 0.5)  # of the outputs
+PASSES = (1, 4)  # times that a take is played: the noise of a long performance is followed up
+LOSS_SHARES = (1.0, 0.5, 0.7)  # of the outputs
 PERFORMANCES = 12  # of a scene, to compare detectors
 THRESHOLD_DB = 6.0  # dB: by which the threshold of a take varies from epoch to epoch
 
@@ -108,7 +109,13 @@ def batches(shards: dict, epoch: int):
     for start in range(0, len(order) - BATCH // 2, BATCH):
         chosen = order[start : start + BATCH]
         thresholds = shards["threshold_db"][chosen] + jitter[chosen]
-        x = np.stack([inputs_of(p, t) for p, t in zip(shards["power"][chosen], thresholds)])
+        times = rng.choice(PASSES, len(chosen))
+        x = np.stack(
+            [
+                inputs_of(np.tile(power, (n, 1)), threshold)[-len(power) :]
+                for power, threshold, n in zip(shards["power"][chosen], thresholds, times)
+            ]
+        )
         rows = [x, *(shards[name][chosen].astype(np.float32) for name in ("target", "weight"))]
         rows[2][:, :WARM_UP] = 0
         for at in range(0, x.shape[1], SEQUENCE):

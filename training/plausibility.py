@@ -59,10 +59,10 @@ def make_sounds(pool: Pool, count: int, seed: int) -> tuple[np.ndarray, np.ndarr
     return np.array(rows), np.array(drums)
 
 
-def recorded(folder: Path, part: str):
-    """Features of the recordings of a part, whether each is a drum's, and its shell."""
-    recordings = load(folder, part)
-    rows = np.array([plausibility.features(clip_of(r.x, r.onset)) for r in recordings])
+def recorded(folder: Path, part: str, seconds: float = CLIP_S):
+    """Features of the recordings of a part, so long, whether each is a drum's, and its shell."""
+    recordings, cut = load(folder, part), round(seconds * SAMPLE_RATE)
+    rows = np.array([plausibility.features(clip_of(r.x, r.onset)[:cut]) for r in recordings])
     return rows, np.array([r.drum for r in recordings]), np.array([r.shell for r in recordings])
 
 
@@ -77,6 +77,9 @@ def train(arguments) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     x, y = make_sounds(Pool(load(arguments.folder, "learned")), arguments.sounds, 0)
+    for seconds in CUT_S:
+        clean, drums, _ = recorded(arguments.folder, "learned", seconds)
+        x, y = np.concatenate([x, clean]), np.concatenate([y, drums])
     choice_pool = Pool(load(arguments.folder, "choice"))
     watched, truth = make_sounds(choice_pool, arguments.sounds // 4, 1)
     own, own_truth, _ = recorded(arguments.folder, "choice")

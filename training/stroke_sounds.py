@@ -27,9 +27,10 @@ def log_uniform(rng, low: float, high: float) -> float:
 
 
 def struck_drums(rng, n: int = 4) -> list[np.ndarray]:
-    """Strokes on one drum: of the physical model at several places and forces, or a tabla."""
-    if rng.random() < 0.35:
-        return tabla(rng, n)
+    """Strokes on one drum: of the physical model at several places and forces, a tabla or a rim."""
+    kind = rng.random()
+    if kind < 0.45:
+        return tabla(rng, n) if kind < 0.3 else rim(rng, n)
     if rng.random() < 0.5:
         theta = Theta(**{name: log_uniform(rng, *ends) for name, ends in HAND_DRUM.items()})
     else:
@@ -52,7 +53,7 @@ def struck_drums(rng, n: int = 4) -> list[np.ndarray]:
 def tabla(rng, n: int) -> list[np.ndarray]:
     """Strokes on a loaded head, whose partials are nearly harmonic (Raman 1920): open, closed and
     gliding ones."""
-    pitch = log_uniform(rng, 70, 500)
+    pitch = log_uniform(rng, 70, 700)
     glide, glide_s = rng.uniform(-0.4, 0.5) * (rng.random() < 0.4), log_uniform(rng, 0.02, 0.3)
     strokes = []
     for _ in range(n):
@@ -72,6 +73,17 @@ def tabla(rng, n: int) -> list[np.ndarray]:
     return strokes
 
 
+def rim(rng, n: int) -> list[np.ndarray]:
+    """Strokes on a rim or a shell: a few short resonances of wood and metal, and a click."""
+    hz, decay_s, strokes = (350, log_uniform(rng, 1500, 5000)), (0.003, 0.08), []
+    seed = rng.integers(2**32)
+    for _ in range(n):
+        x = _modes(np.random.default_rng(seed), 6, hz, decay_s, 0.3)  # the same ones each time
+        noise = rng.standard_normal(len(x)) * np.exp(-np.arange(len(x)) / (0.002 * RATE))
+        strokes.append(_begin(x / np.abs(x).max() + rng.uniform(0.05, 0.6) * noise))
+    return strokes
+
+
 def clap(rng) -> np.ndarray:
     """A clap, snap or slap: a few bursts of band noise within some milliseconds."""
     n = round(rng.uniform(0.1, 0.5) * RATE)
@@ -88,12 +100,12 @@ def clap(rng) -> np.ndarray:
 
 def click(rng) -> np.ndarray:
     """Sticks, a key, a lighter: short resonances."""
-    return _begin(_modes(rng, rng.integers(1, 6), (1200, 9000), (0.002, 0.03), 0.15))
+    return _begin(_modes(rng, rng.integers(1, 6), (3000, 10000), (0.002, 0.03), 0.15))
 
 
 def bell(rng) -> np.ndarray:
     """A bell, cowbell, glass or plate: few inharmonic resonances."""
-    return _begin(_modes(rng, rng.integers(3, 12), (700, 9000), (0.05, 1.0), LONGEST_S))
+    return _begin(_modes(rng, rng.integers(3, 12), (1200, 9000), (0.15, 1.0), LONGEST_S))
 
 
 def cymbal(rng) -> np.ndarray:

@@ -14,9 +14,9 @@ from matcher.compiled import native
 from matcher.matching import strokes
 from matcher.matching.strokes import DRUM, NOW
 
-LOGITS = (2.1, -1.9)  # of a stroke, that is a hit, at sensitivity 0 and 1
+LOGITS = (2.7, -1.3)  # of a stroke, that is a hit, at sensitivity 0 and 1
 RELEASED = 1.0  # logit below the one of a hit, which ends a stroke: another one may begin
-CANCEL_LOGIT = 0.15  # per dB below the ringing drum: of the required one, at retrigger cancel 1
+CANCEL_LOGIT = 0.6  # per dB below the ringing drum: of the required one, at retrigger cancel 1
 OWN_LOGIT = 4.0  # per share of our own sound in the input: of the required one
 DRUM_LOGIT = 0.0  # of a drum, that "drums only" lets pass
 DRUM_S = 0.012  # s after a hit began, at which "drums only" decides: sooner it errs more often

@@ -16,7 +16,7 @@ EDGES_S = (0.0, 0.003, 0.008, 0.02, 0.05, 0.12, 0.3)  # s from the onset: edges 
 LOWEST_DB = -60.0  # dB below the loudest: less is silence
 N_FEATURES = N_BANDS * (len(EDGES_S) - 1)
 N_HIDDEN = 12
-LEAST = 0.1  # probability below which a sound is reported: fewer than one drum in a hundred
+LEAST = 0.002  # probability below which a sound is reported: no drum of the part "choice" has it
 SHIPPED = weights.MODELS / "plausibility.json"
 WEIGHTS = {
     "hidden": (N_FEATURES, N_HIDDEN), "bias_hidden": (N_HIDDEN,), "out": (N_HIDDEN, 1),
