@@ -52,7 +52,7 @@ def _as_live(recording: Recording, settings: Settings) -> list[FileHit]:
     found = detect(record, np.zeros(before))
     for block in recording.blocks():
         found += detect(record, block)
-    found += detect(record, np.zeros(before))  # a scan time may end after the recording
+    found += detect(record, np.zeros(int(record["scanning"])))  # a hit that is not judged yet
     return [
         FileHit(max(0, f.onset - before) / rate, _velocity(f.peak), f.drum, f.reason) for f in found
     ]
