@@ -13,8 +13,10 @@ import numpy as np
 from matcher.matching import strokes
 from matcher.matching.strokes import DRUM, FRAMES_PER_S, LATE, LATE_S, N_BANDS, NOW
 
-FAST = 0.004  # s: how far an onset may lie before the place that the network finds
-SLOW = 0.050  # s: time before a hit whose noise it has to exceed
+EARLY = 0.006  # s: how far an onset may lie before the place that the network finds ...
+LATE_BY = 0.002  # s: ... and behind it
+BEFORE = 0.004  # s: time before these, in which the signal may be as loud as another drum rings
+ABOVE_BEFORE = 1.2  # amplitude ratio to it, above which a hit begins
 QUIETEST = 10 ** (-40 / 20)  # share of the recording's highest level (-40 dB): least of a hit
 HOLD = 0.020  # s: time after an onset without another one, so that a hit is found once
 ATTACK = 0.050  # s: time after an onset in which a hit reaches its highest level
@@ -117,12 +119,12 @@ def refine(x: np.ndarray, near: int, sample_rate: int) -> int:
         sample_rate: Hz.
 
     Returns:
-        The sample of x at which the hit first exceeds GROUND and the noise before it.
+        The sample of x at which the hit first exceeds GROUND and what was before it; near itself
+        where it never does.
     """
-    start = max(0, near - round(FAST * sample_rate))
-    stop = near + round(ATTACK * sample_rate)
-    region = np.abs(x[start:stop])
-    noise = np.abs(x[max(0, start - round(SLOW * sample_rate)) : start])
-    ground = max(GROUND * region.max(), 1.5 * np.max(noise, initial=0))
-    above = np.flatnonzero(region > ground)
+    start = max(0, near - round(EARLY * sample_rate))
+    region = np.abs(x[start : near + round(ATTACK * sample_rate)])
+    before = np.abs(x[max(0, start - round(BEFORE * sample_rate)) : start])
+    ground = max(GROUND * region.max(), ABOVE_BEFORE * np.max(before, initial=0))
+    above = np.flatnonzero(region[: near - start + round(LATE_BY * sample_rate)] > ground)
     return start + int(above[0]) if len(above) else near

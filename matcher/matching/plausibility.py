@@ -76,4 +76,4 @@ def no_drum_reason(clip: np.ndarray) -> str:
     probability = drum_probability(clip)
     if probability >= LEAST:
         return ""
-    return f"this may be no drum: of such sounds {100 * probability:.0f} % are drums"
+    return f"this may be no drum: of such sounds {100 * probability:.2g} % are drums"
