@@ -14,7 +14,7 @@ from matcher.matching import strokes
 from matcher.matching.strokes import DRUM, FRAMES_PER_S, LATE, LATE_S, N_BANDS, NOW
 
 EARLY = 0.006  # s: how far an onset may lie before the place that the network finds ...
-LATE_BY = 0.002  # s: ... and behind it
+LATE_BY = 0.010  # s: ... and behind it: noise may begin just before a hit
 BEFORE = 0.004  # s: time before these, in which the signal may be as loud as another drum rings
 ABOVE_BEFORE = 1.2  # amplitude ratio to it, above which a hit begins
 QUIETEST = 10 ** (-40 / 20)  # share of the recording's highest level (-40 dB): least of a hit
