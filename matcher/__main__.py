@@ -124,6 +124,27 @@ def _render(arguments) -> None:
     print(f"{arguments.output}: {seconds:.2f} s at {arguments.rate} Hz")
 
 
+def _hits(arguments) -> None:
+    from dataclasses import asdict
+
+    from matcher.live.detector import Settings
+    from matcher.live.file_hits import find
+
+    check_range("threshold-db", arguments.threshold_db, *Settings.RANGES["threshold_db"])
+    settings = Settings(threshold_db=arguments.threshold_db, drums_only=arguments.drums_only)
+    found = find(arguments.file, settings, arguments.look_ahead)
+    if arguments.json:
+        rows = [asdict(hit) | {"onset_s": round(hit.onset_s, 6), "drum": round(hit.drum, 3)}
+                for hit in found]  # fmt: skip
+        print(json.dumps(rows, indent=2))
+        return
+    for hit in found:
+        ignored = f"  ignored: {hit.reason}" if hit.reason else ""
+        print(f"{hit.onset_s:10.4f} s  velocity {hit.velocity:3}  drum {hit.drum:4.0%}{ignored}")
+    n_hits = sum(not hit.reason for hit in found)
+    print(f"{arguments.file}: {n_hits} {'hit' if n_hits == 1 else 'hits'}")
+
+
 def _devices(arguments) -> None:
     from matcher.live import devices, midi
 
@@ -182,6 +203,7 @@ def _levels(arguments) -> None:
 def _live(arguments) -> None:
     from matcher.kits.kit import N_PADS, Kit
     from matcher.live import protocol
+    from matcher.live.detector import Settings
     from matcher.live.engine import Engine
     from matcher.live.report import sentence
     from matcher.matching.encoder import SHIPPED
@@ -197,7 +219,7 @@ def _live(arguments) -> None:
         midi_channel=arguments.midi_channel, block=arguments.block,
         model=arguments.model or SHIPPED, mode=arguments.mode, armed=arguments.pad - 1,
         controllers=dict(map(_control, arguments.control)),
-        refine=arguments.refine,
+        refine=arguments.refine, settings=Settings(drums_only=arguments.drums_only),
     )  # fmt: skip
     with Engine(protocol.State(setup, kit)) as engine, suppress(KeyboardInterrupt):
         while True:
@@ -261,6 +283,7 @@ def _bench(arguments) -> None:
 COMMANDS = {
     "match": _match,
     "render": _render,
+    "hits": _hits,
     "devices": _devices,
     "live": _live,
     "bench": _bench,

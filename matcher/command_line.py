@@ -15,6 +15,7 @@ EXAMPLES = """examples:
   drum-matcher match take.flac --hit 3           match the third hit of a longer recording
   drum-matcher match tom.wav --json              print the result as JSON, for a script
   drum-matcher render --pitch-hz 110 --tau 0.5 --p 0.02 --D 0.03 --alpha 0.8 -o tom.wav
+  drum-matcher hits take.flac                    list the hits of a recording
   drum-matcher live                              hit a drum, play its twin over MIDI
   drum-matcher devices                           list audio devices and MIDI inputs
 """
@@ -35,6 +36,12 @@ LIVE_EXAMPLES = """examples:
   drum-matcher live --pad 3 --kit my.drumkit     a hit sets pad 3 of a kit
   drum-matcher live --mode trigger --block 64    a hit plays the pad at once
   drum-matcher live --input usb --json           print one line of JSON per event
+"""
+HITS_EXAMPLES = """examples:
+  drum-matcher hits take.flac                    what the live detector finds
+  drum-matcher hits take.flac --look-ahead       what matching finds, which has the whole recording
+  drum-matcher hits take.flac --drums-only       claps, voices and cymbals are ignored
+  drum-matcher hits take.flac --json             one object a hit, for a script
 """
 RENDER_EXAMPLES = """examples:
   drum-matcher render --pitch-hz 110 --tau 0.5 --p 0.02 --D 0.03 --alpha 0.8 -o tom.wav
@@ -67,7 +74,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--version", action="version", version=f"drum-matcher {matcher.__version__}"
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_add_match, _add_render, _add_live, _add_devices, _add_bench):
+    for add in (_add_match, _add_render, _add_hits, _add_live, _add_devices, _add_bench):
         command = add(commands)
         command.set_defaults(options=command)
     return parser
@@ -139,6 +146,25 @@ def _add_render(commands) -> argparse.ArgumentParser:
     return render
 
 
+def _add_hits(commands) -> argparse.ArgumentParser:
+    hits = commands.add_parser(
+        "hits", help="list the hits of a recording", epilog=HITS_EXAMPLES,
+        description="List the hits of a WAV, FLAC, AIFF, OGG or MP3 file: onset, velocity, "
+        "probability of a drum,\nand the reason where a stroke was ignored.", **_FORM,
+    )  # fmt: skip
+    hits.add_argument("file", type=Path, metavar="FILE", help="the recording")
+    hits.add_argument("--look-ahead", action="store_true",
+                      help="find them as matching does, with the whole recording at hand; default: "
+                      "as the live detector")  # fmt: skip
+    hits.add_argument("--threshold-db", type=float, default=-40.0, metavar="X",
+                      help="peak level of the quietest hit of the live detector, -90 to 0 dBFS; "
+                      "default -40")  # fmt: skip
+    hits.add_argument("--drums-only", action="store_true",
+                      help="ignore what is probably no drum")  # fmt: skip
+    hits.add_argument("--json", action="store_true", help="print them as JSON")
+    return hits
+
+
 def _add_live(commands) -> argparse.ArgumentParser:
     live = commands.add_parser(
         "live", help="match hits at the microphone, play their twins over MIDI",
@@ -184,6 +210,8 @@ def _add_live(commands) -> argparse.ArgumentParser:
     live.add_argument("--refine", action=argparse.BooleanOptionalAction, default=True,
                       help="refine the network's estimate by comparing sounds; default: yes"
                       )  # fmt: skip
+    live.add_argument("--drums-only", action="store_true",
+                      help="ignore hits that are probably no drum's")  # fmt: skip
     live.add_argument("--listen", action="store_true",
                       help="set gain and detection by your first four hits")  # fmt: skip
     _add_model(live)

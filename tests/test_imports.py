@@ -33,7 +33,8 @@ ONLY_IN = {  # package: the folders or files that may import it
     "tomli_w": ("matcher/kits/kit_file.py",),
     "sounddevice": ("matcher/live/devices.py",),
     "rtmidi": ("matcher/live/rtmidi_library.py",),
-    "librosa": (),
+    "librosa": ("training/onset_evaluation.py",),
+    "aubio": ("training/onset_evaluation.py",),
     "PyQt6": ("gui",),
     "pyqtgraph": ("gui",),
 }

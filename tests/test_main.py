@@ -313,3 +313,38 @@ def test_a_control_that_is_not_allowed_is_refused(control):
     done = drum_matcher("live", "--control", control)
     assert done.returncode == 2
     assert f"control is {control!r}" in done.stderr
+
+
+def test_hits_lists_the_hits_of_a_recording(tmp_path, capsys):
+    tom = soundfile.read(TOM)[0][:22050]
+    path = wav(tmp_path / "take.wav", np.concatenate([np.zeros(4410), tom, 0.5 * tom]))
+    for more in ([], ["--look-ahead"], ["--drums-only"]):
+        assert main(["hits", str(path), "--json", *more]) == 0
+        found = [row for row in json.loads(capsys.readouterr().out) if not row["reason"]]
+        assert [row["onset_s"] for row in found] == pytest.approx([0.1, 0.6], abs=0.004)
+        assert found[0]["velocity"] > found[1]["velocity"] >= 1
+        assert found[0]["drum"] > 0.5
+        assert all(0 <= row["drum"] <= 1 for row in found)
+    assert main(["hits", str(path), "--threshold-db", "0"]) == 0
+    assert "ignored: below the threshold" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none.wav"], "does not exist"),
+        ([str(TOM), "--threshold-db", "5"], "threshold-db is 5, allowed is -90 to 0"),
+        ([str(DATA / "LICENSES.md")], "is not a sound file"),
+    ],
+)
+def test_what_hits_cannot_read_is_refused(arguments, message, capsys):
+    assert main(["hits", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_silence_and_a_single_sample_have_no_hits(tmp_path, capsys):
+    for n in (0, 1, 44100):
+        path = wav(tmp_path / f"{n}.wav", np.zeros(n))
+        for more in ([], ["--look-ahead"]):
+            assert main(["hits", str(path), *more]) == 0
+            assert capsys.readouterr().out.endswith("0 hits\n")

@@ -2,7 +2,15 @@
 
 import numpy as np
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QPushButton, QWidget
+from PyQt6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from gui.controls import label, panel_in
 from gui.knob import Knob, linear
@@ -77,6 +85,9 @@ class InputPanel(QWidget):
         )  # fmt: skip
         self.gain.turned.connect(session.set_input_gain)
         self.knobs = {name: self._knob(name) for name in KNOBS}
+        self.drums_only = QCheckBox("Drums only")
+        self.drums_only.setToolTip("Ignore claps, voices and cymbals: what is probably no drum")
+        self.drums_only.toggled.connect(lambda on: self._set(drums_only=on))
         self._put_together()
         self.show_settings()
 
@@ -96,6 +107,9 @@ class InputPanel(QWidget):
         self.gain.set_value(setup.input_gain_db)
         for name, knob in self.knobs.items():
             knob.set_value(getattr(setup.settings, name))
+        self.drums_only.blockSignals(True)
+        self.drums_only.setChecked(setup.settings.drums_only)
+        self.drums_only.blockSignals(False)
         self.trace.set_threshold(setup.settings.threshold_db)
 
     def take_snapshots(self, snapshots: list[dict]) -> None:
@@ -182,5 +196,8 @@ class InputPanel(QWidget):
         knobs = QHBoxLayout()
         for knob in (self.gain, *self.knobs.values()):
             knobs.addWidget(knob)
-        layout.addLayout(knobs, 0, 1, 2, 1, Qt.AlignmentFlag.AlignVCenter)
+        detection = QVBoxLayout()
+        detection.addLayout(knobs)
+        detection.addWidget(self.drums_only, 0, Qt.AlignmentFlag.AlignRight)
+        layout.addLayout(detection, 0, 1, 2, 1, Qt.AlignmentFlag.AlignVCenter)
         layout.setColumnStretch(0, 1)

@@ -34,11 +34,11 @@ class Advice(NamedTuple):
 def hits_in(x: np.ndarray, sample_rate: float) -> list[int]:
     """Onsets, in samples, of the hits in x (samples,), at any level."""
     rate = round(sample_rate)
-    level, _, peak = onset.levels([x], rate)
-    if peak < onset.SILENCE:
+    measured = onset.measure([x], rate)
+    if measured.peak < onset.SILENCE:
         return []
-    noise = np.percentile(level, 20)
-    return [hit.onset for hit in onset.find_hits(level, rate) if hit.level > 4 * noise]
+    noise = np.percentile(measured.level, 20)
+    return [hit.onset for hit in onset.find_hits(measured, rate) if hit.level > 4 * noise]
 
 
 def set_up(x: np.ndarray, sample_rate: float, start: Settings | None = None) -> Advice:

@@ -200,7 +200,7 @@ def _play(state, rings, out):
 
 @native
 def _follow_hit(state, offset):
-    """Begin, raise or end the strike that a hit triggers."""
+    """Begin, raise, end or drop the strike that a hit triggers."""
     kind, peak = triggers.take(state.capture)
     gain = _hit_gain(state, peak)
     if kind == triggers.BEGAN:
@@ -212,8 +212,11 @@ def _follow_hit(state, offset):
             tell(state, state.time + offset, STRUCK, state.armed, 0, gain, -1)
     elif state.growing >= 0 and kind == triggers.GREW:
         voices.grow_strike(state.pool, state.growing, gain, _ramp(state))
-    elif state.growing >= 0:
+    elif state.growing >= 0 and kind == triggers.ENDED:
         voices.end_strike(state.pool, state.growing, gain, _ramp(state))
+        state.growing = -1
+    elif state.growing >= 0:
+        voices.drop_strike(state.pool, state.growing, output.fade_samples(state))
         state.growing = -1
 
 

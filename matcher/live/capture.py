@@ -103,18 +103,20 @@ def take(capture, x, at, step):
         if capture.detecting == 0:
             continue
         kind = detector.feed(d, value, capture.own)
-        if kind == detector.IGNORED:
+        if kind in (detector.IGNORED, detector.REJECTED):
             events.tell(capture, d.onset, events.IGNORED, -1, d.reason, d.peak, 0)
-        elif kind == detector.BEGAN:
+        if kind == detector.BEGAN:
             capture.scanning = 1
             if triggers.put(capture, n, triggers.BEGAN, np.int64(at + t * step), d.peak):
                 began, n = n, n + 1
-        elif kind == detector.ENDED:
+        elif kind in (detector.ENDED, detector.REJECTED):
             _raise_peak(capture, began)
             capture.scanning, began = 0, -1
-            if triggers.put(capture, n, triggers.ENDED, np.int64(at + t * step), d.peak):
+            what = triggers.ENDED if kind == detector.ENDED else triggers.REJECTED
+            if triggers.put(capture, n, what, np.int64(at + t * step), d.peak):
                 n += 1
-            events.tell(capture, d.onset, events.HIT, -1, 0, d.peak, 0)
+            if kind == detector.ENDED:
+                events.tell(capture, d.onset, events.HIT, -1, round(100 * d.drum), d.peak, 0)
     if began >= 0:
         _raise_peak(capture, began)
     elif capture.scanning and triggers.put(capture, n, triggers.GREW, np.int64(at), d.peak):

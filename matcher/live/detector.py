@@ -1,9 +1,8 @@
-"""Streaming onset detection: finds the hits of a live signal, to the sample, in Numba.
+"""Streaming onset detection: finds the hits of a live signal, in Numba.
 
-In each of a few frequency bands the current level is compared with a slow envelope of the level
-before. Where the bands together rise far enough, a drum was struck, even while another one still
-rings. The detector runs in the audio callback, sample by sample, so that its result does not depend
-on the block size.
+The network of matcher/matching/strokes.py says each millisecond whether a stroke began; the
+settings, named as on drum modules, decide whether it is a hit. The detector runs in the audio
+callback and counts time in samples, so that its result does not depend on the block size.
 """
 
 from dataclasses import dataclass
@@ -12,30 +11,27 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from matcher.compiled import native
+from matcher.matching import strokes
+from matcher.matching.strokes import DRUM, NOW
 
-# The constants up to OWN_RISE were found by a search on performances composed of recorded hits;
-# tests/live/performances.py composes others to score them.
-EDGES_HZ = (335.0, 1340.0, 5360.0, 15640.0)  # Hz: edges between the bands
-FAST_S = (0.00425, 0.00166, 0.00065, 0.00025, 0.0001)  # s: time constant of each band's level
-ATTACK_S = (0.0375, 0.0175, 0.0081, 0.0038, 0.0018)  # s: attack of each band's slow envelope
-RELEASE_S = (0.126, 0.075, 0.0445, 0.0265, 0.0157)  # s: release of each band's slow envelope
-WEIGHTS = (0.172, 0.185, 0.199, 0.214, 0.23)  # weight of each band's rise
-MOST_DB = 22.3  # dB: largest rise of a band that counts
-NOVELTY_DB = (5.8, 2.2)  # dB: weighted rise that is a hit, at sensitivity 0 and 1
-SHARE = 0.055  # share of the ringing power that must be new: beating partials stay below it
-SHARES = (1.0, 11.0, 121.5, 1340.0, 14765.0)  # weight of each band's power in it: hits are bright
-FLOOR = 0.00285  # share of the threshold's power: lowest value of a band's envelope
-OWN_RISE = 4.0  # relative increase of the required rise per share of our own sound in the input
-LEVEL_S = 0.001  # s: time constant of the level that is compared with the threshold
+LOGITS = (2.7, -1.3)  # of a stroke, that is a hit, at sensitivity 0 and 1
+RELEASED = 1.0  # logit below the one of a hit, which ends a stroke: another one may begin
+CANCEL_LOGIT = 0.6  # per dB below the ringing drum: of the required one, at retrigger cancel 1
+OWN_LOGIT = 4.0  # per share of our own sound in the input: of the required one
+DRUM_LOGIT = -1.5  # of a drum, that "drums only" lets pass
+DRUM_S = 0.012  # s after a hit began, at which "drums only" decides: sooner it errs more often
+RECENT_S = 0.002  # s: whose peak is compared with the threshold
+LEVEL_S = 0.001  # s: time constant of the level
+ATTACK_S = 0.0375  # s: attack of the level that is held
 HOLD_S = 0.3  # s: assumed decay of an unknown drum, for retrigger cancel
-DC_HZ = 15.0  # Hz: cutoff of the filter that removes DC
-LOOK_BACK_S = 0.003  # s: longest time from an onset to its detection
-QUIET_S = 0.0003  # s: time below GROUND before which the hit has not begun
-GROUND = 0.1  # share of the level at detection: the hit begins where the signal exceeds it
-HISTORY = 2048  # samples: more than LOOK_BACK_S at 384 kHz
-NOTHING, BEGAN, ENDED, IGNORED = range(4)  # return values of feed
-REASONS = ("below the threshold", "mask time", "retrigger cancel", "our own sound")
-BELOW, MASKED, CANCELLED, OWN = range(len(REASONS))  # indices in REASONS
+STEEP_FRAMES = 9  # ms before the detection in which the hit began
+BEFORE_FRAMES = 3  # ms of the signal before it
+GROUND = 0.1  # share of the peak at detection: the hit begins where the signal exceeds it ...
+ABOVE_BEFORE = 1.2  # ... and by so much the peak before
+HISTORY = 8192  # samples: more than these at 384 kHz
+NOTHING, BEGAN, ENDED, IGNORED, REJECTED = range(5)  # return values of feed
+REASONS = ("below the threshold", "mask time", "retrigger cancel", "our own sound", "no drum")
+BELOW, MASKED, CANCELLED, OWN, NO_DRUM = range(len(REASONS))  # indices in REASONS
 
 
 @dataclass(frozen=True)
@@ -52,6 +48,7 @@ class Settings:
     mask_ms: float = 20.0  # ms: time after an onset in which no other hit is detected
     cancel: float = 0.1  # retrigger cancel: raises the required rise while a drum rings, 0 to 1
     leak_db: float = -10.5  # dB: highest level of our loudspeaker at the microphone, re its output
+    drums_only: bool = False  # whether sounds that are probably no drums are ignored
 
     RANGES: ClassVar = {
         "threshold_db": (-90.0, 0.0),
@@ -68,27 +65,28 @@ class Settings:
                 raise ValueError(
                     f"{name} is {getattr(self, name):g}, allowed is {low:g} to {high:g}"
                 )
+        if not isinstance(self.drums_only, bool):
+            raise ValueError(f"drums_only is {self.drums_only!r}, allowed is true or false")
 
 
-N_BANDS = len(EDGES_HZ) + 1
 DETECTOR = np.dtype(
     [
-        # settings; thresholds and levels are powers
-        *((name, np.float64) for name in ("threshold", "novelty", "cancel", "leak", "floor")),
-        *((name, np.int64) for name in ("scan", "mask", "look_back", "quiet")),
-        *((name, np.float64) for name in ("dc", "a_level", "hold")),
-        ("a_edge", np.float64, N_BANDS - 1),
-        *((name, np.float64, N_BANDS) for name in ("a_fast", "a_slow", "release")),
+        # settings; levels are powers
+        *((name, np.float64) for name in ("lowest_peak", "logit", "cancel", "leak", "drum_logit")),
+        *((name, np.int64) for name in ("scan", "judged", "mask", "recent", "frame")),
+        *((name, np.float64) for name in ("a_level", "a_held", "hold")),
         # state
+        ("strokes", strokes.STROKES),
         ("time", np.int64),  # samples processed
-        *((name, np.float64) for name in ("x", "y", "level", "held_level")),
-        ("low_pass", np.float64, (N_BANDS - 1, 2)),
-        *((name, np.float64, N_BANDS) for name in ("fast", "slow")),
+        *((name, np.float64) for name in ("level", "held_level")),
         *((name, np.int64) for name in ("scanning", "masked", "ignoring")),  # samples left
+        ("held", np.int64),  # 1: the stroke that was found has not ended
         ("history", np.float32, HISTORY),
-        # the last hit, or the last rise that was ignored
+        # the last hit, or the last stroke that was ignored
         ("onset", np.int64),
+        ("decided", np.int64),  # sample at which it was known to be one
         ("peak", np.float64),
+        ("drum", np.float64),  # probability that it is a drum's
         ("reason", np.int64),
     ],
     align=True,
@@ -96,11 +94,13 @@ DETECTOR = np.dtype(
 
 
 class Found(NamedTuple):
-    """A hit found by `detect`, or a rise that it ignored."""
+    """A hit found by `detect`, or a stroke that it ignored."""
 
     onset: int  # samples since the detector was made
     peak: float  # amplitude
     reason: str  # why it was ignored, one of REASONS; empty for a hit
+    drum: float  # probability that it is a drum's
+    decided: int  # sample at which it was known to be one
 
 
 def make_detector(settings: Settings, sample_rate: float) -> np.ndarray:
@@ -120,22 +120,21 @@ def configure(detector, settings: Settings, sample_rate: float, decay_s: float =
         decay_s: decay time of the drum that is struck, s; 0: unknown.
     """
     peak = 10 ** (settings.threshold_db / 20)
-    detector["threshold"] = peak**2 / 2  # power of a sine of that peak
-    detector["floor"] = FLOOR * detector["threshold"]
-    detector["novelty"] = NOVELTY_DB[0] + settings.sensitivity * (NOVELTY_DB[1] - NOVELTY_DB[0])
+    detector["lowest_peak"] = peak
+    detector["logit"] = LOGITS[0] + settings.sensitivity * (LOGITS[1] - LOGITS[0])
+    detector["drum_logit"] = DRUM_LOGIT if settings.drums_only else -np.inf
     detector["cancel"] = settings.cancel
     detector["leak"] = 10 ** (settings.leak_db / 10)
     detector["scan"] = max(1, round(settings.scan_ms / 1e3 * sample_rate))
+    judged = max(settings.scan_ms / 1e3, DRUM_S if settings.drums_only else 0.0)
+    detector["judged"] = max(1, round(judged * sample_rate))
     detector["mask"] = round(settings.mask_ms / 1e3 * sample_rate)
-    detector["look_back"] = min(HISTORY - 1, round(LOOK_BACK_S * sample_rate))
-    detector["quiet"] = max(1, round(QUIET_S * sample_rate))
-    detector["dc"] = np.exp(-2 * np.pi * DC_HZ / sample_rate)
-    detector["a_edge"] = 1 - np.exp(-2 * np.pi * np.array(EDGES_HZ) / sample_rate)
+    detector["recent"] = min(HISTORY - 1, round(RECENT_S * sample_rate))
+    detector["frame"] = round(sample_rate / strokes.FRAMES_PER_S)
     detector["a_level"] = 1 - np.exp(-1 / (LEVEL_S * sample_rate))
-    detector["a_fast"] = 1 - np.exp(-1 / (np.array(FAST_S) * sample_rate))
-    detector["a_slow"] = 1 - np.exp(-1 / (np.array(ATTACK_S) * sample_rate))
-    detector["release"] = np.exp(-2 / (np.array(RELEASE_S) * sample_rate))
+    detector["a_held"] = 1 - np.exp(-1 / (ATTACK_S * sample_rate))
     detector["hold"] = np.exp(-2 / (max(HOLD_S, decay_s) * sample_rate))
+    strokes.configure(detector["strokes"], sample_rate, peak**2 / 2)  # of a sine
 
 
 @native
@@ -148,106 +147,132 @@ def feed(d, x, own):
         own: power of our own output.
 
     Returns:
-        NOTHING; BEGAN: a hit began at `onset`, `peak` is its peak so far; ENDED: its scan time is
-        over and `peak` is final; IGNORED: the signal rose but there is no hit, for `reason`.
+        NOTHING; BEGAN: a hit began at `onset`, `peak` is its peak so far; ENDED: it is one, and
+        `peak` is final; REJECTED: it is no drum's; IGNORED: a stroke is no hit, for `reason`.
     """
-    y = x - d.x + d.dc * d.y
-    d.x, d.y = x, y
+    framed = strokes.feed(d.strokes, x)
+    y = float(d.strokes.y)
     d.history[d.time % HISTORY] = abs(y)
     d.level += d.a_level * (y * y - d.level)
-    below, novelty, rise, ring = 0.0, 0.0, 0.0, 0.0
-    for k in range(N_BANDS):
-        band = y - below
-        if k < N_BANDS - 1:
-            d.low_pass[k, 0] += d.a_edge[k] * (y - d.low_pass[k, 0])
-            d.low_pass[k, 1] += d.a_edge[k] * (d.low_pass[k, 0] - d.low_pass[k, 1])
-            band = d.low_pass[k, 1] - below
-            below = d.low_pass[k, 1]
-        d.fast[k] += d.a_fast[k] * (band * band - d.fast[k])
-        before = d.slow[k] + d.floor
-        ring += SHARES[k] * before
-        if d.fast[k] > before:
-            rise += SHARES[k] * (d.fast[k] - before)
-            novelty += min(10 * np.log10(d.fast[k] / before), MOST_DB) * WEIGHTS[k]
-    state = _decide(d, novelty if rise > SHARE * ring else 0.0, own)
-    for k in range(N_BANDS):
-        attack = 1.0 if d.scanning > 0 else d.a_slow[k]
-        d.slow[k] = _follow(d.slow[k], d.fast[k], attack, d.release[k])
-    attack = 1.0 if d.scanning > 0 else d.a_slow[0]
-    d.held_level = _follow(d.held_level, d.level, attack, d.hold)
+    state = _decide(d, framed, own)
+    attack = 1.0 if d.scanning > 0 else d.a_held
+    if d.level > d.held_level:
+        d.held_level += attack * (d.level - d.held_level)
+    else:
+        d.held_level *= d.hold
     d.time += 1
     return state
 
 
 @native
-def _follow(slow, fast, attack, release):
-    """Next value of an envelope follower."""
-    return slow + attack * (fast - slow) if fast > slow else slow * release
-
-
-@native
-def _decide(d, novelty, own):
-    """Decide whether a rise of `novelty` dB is a hit; the return value of feed."""
+def _decide(d, framed, own):
+    """Decide whether a hit begins or ends; the return value of feed."""
     d.ignoring -= d.ignoring > 0
     d.masked -= d.masked > 0
     if d.scanning > 0:
-        d.peak = max(d.peak, float(d.history[d.time % HISTORY]))
+        if d.scanning > d.judged - d.scan:
+            d.peak = max(d.peak, float(d.history[d.time % HISTORY]))
         d.scanning -= 1
-        return ENDED if d.scanning == 0 else NOTHING
-    if novelty < d.novelty:
+        return NOTHING if d.scanning > 0 else _end(d)
+    if not framed:
         return NOTHING
-    if d.level < d.threshold:
+    logit = d.strokes.logits[NOW]
+    if logit < d.logit - RELEASED:
+        d.held = 0
+    if logit < d.logit or d.held == 1:
+        return NOTHING
+    if _recent_peak(d) < d.lowest_peak:
         return _ignore(d, BELOW)
     if d.masked > 0:
+        d.held = 1
         return _ignore(d, MASKED)
     below_ring = 10 * np.log10(d.held_level / d.level) if d.held_level > d.level else 0.0  # dB
-    if novelty < d.novelty + d.cancel * below_ring:
+    if logit < d.logit + CANCEL_LOGIT * d.cancel * below_ring:
         return _ignore(d, CANCELLED)
-    if d.level < d.leak * own or novelty < d.novelty * (1 + OWN_RISE * d.leak * own / d.level):
+    if d.level < d.leak * own or logit < d.logit + OWN_LOGIT * d.leak * own / d.level:
         return _ignore(d, OWN)
-    d.scanning, d.masked = d.scan, d.mask
-    d.ignoring = 0
+    d.scanning, d.masked, d.held = d.judged, d.mask, 1
+    d.ignoring, d.decided = 0, d.time
     _look_back(d)
     return BEGAN
 
 
 @native
+def _recent_peak(d):
+    """The peak of the last RECENT_S."""
+    peak = np.float32(0)
+    for back in range(min(d.recent, d.time) + 1):
+        peak = max(peak, d.history[(d.time - back) % HISTORY])
+    return peak
+
+
+@native
+def _end(d):
+    """Judge a hit after its scan time: ENDED or REJECTED."""
+    logit = d.strokes.logits[DRUM]
+    d.drum = 1 / (1 + np.exp(-logit))
+    if logit >= d.drum_logit:
+        return ENDED
+    d.reason = NO_DRUM
+    return REJECTED
+
+
+@native
 def _ignore(d, reason):
-    """Report a rise once, not at each of its samples."""
+    """Report a stroke once, not at each of its frames."""
     again = d.ignoring > 0 and d.reason == reason
     d.ignoring = max(d.mask, d.scan)
     if again:
         return NOTHING
-    d.reason, d.onset, d.peak = reason, d.time, np.sqrt(2 * d.level)
+    d.reason, d.onset, d.decided, d.peak = reason, d.time, d.time, np.sqrt(2 * d.level)
+    d.drum = 1 / (1 + np.exp(-d.strokes.logits[DRUM]))
     return IGNORED
 
 
 @native
 def _look_back(d):
-    """Set `onset` to where the signal rose above the ground, and `peak` to its peak since."""
-    ground = max(GROUND * np.sqrt(d.level), 1.5 * np.sqrt(d.held_level))
-    quiet, d.onset, d.peak = 0, d.time, 0.0
-    for back in range(min(d.look_back, d.time) + 1):
-        level = d.history[(d.time - back) % HISTORY]
-        if level > ground or back == 0:
-            quiet = 0
+    """Set `onset` to where the stroke began, and `peak` to its peak since.
+
+    It began in the frame in which the bands rose most, or the one before, at the first sample that
+    exceeds GROUND of the peak since and the signal before.
+    """
+    s, most, steepest = d.strokes, np.float32(0), 0
+    for back in range(min(STEEP_FRAMES, s.frames - 1)):
+        last = s.frames - 1 - back
+        step = s.rises[last % strokes.RISES] - s.rises[(last - 1) % strokes.RISES]
+        if step > most:
+            most, steepest = step, back
+    first = min(d.time, steepest * d.frame + 2 * d.frame)
+    before, peak = np.float32(0), np.float32(0)
+    for back in range(first, min(d.time, first + BEFORE_FRAMES * d.frame)):
+        before = max(before, d.history[(d.time - back) % HISTORY])
+    for back in range(first):
+        peak = max(peak, d.history[(d.time - back) % HISTORY])
+    ground = max(np.float32(GROUND) * peak, np.float32(ABOVE_BEFORE) * before)
+    d.onset, d.peak = d.time - min(d.time, steepest * d.frame + d.frame // 2), peak
+    for back in range(first - 1, max(-1, first - 2 * d.frame), -1):
+        if d.history[(d.time - back) % HISTORY] > ground:
             d.onset = d.time - back
-            d.peak = max(d.peak, float(level))
-        else:
-            quiet += 1
-            if quiet >= d.quiet:
-                break
+            break
+
+
+FOUND = np.dtype(
+    [("reason", np.int64), ("onset", np.int64), ("decided", np.int64), ("peak", np.float64),
+     ("drum", np.float64)],
+    align=True,
+)  # fmt: skip
 
 
 @native
-def _run(d, x, kinds, onsets, peaks):
-    """Feed x and write hits and ignored rises to the other arrays -> how many there were."""
+def _run(d, x, found):
+    """Feed x and write hits and ignored strokes to found -> how many there were."""
     n = 0
     for t in range(x.shape[0]):
         kind = feed(d, x[t], 0.0)
-        if kind in (ENDED, IGNORED):
-            kinds[n] = -1 if kind == ENDED else d.reason
-            onsets[n], peaks[n] = d.onset, d.peak
+        if kind not in (NOTHING, BEGAN):
+            row = found[n]
+            row.reason = -1 if kind == ENDED else d.reason
+            row.onset, row.decided, row.peak, row.drum = d.onset, d.decided, d.peak, d.drum
             n += 1
     return n
 
@@ -260,12 +285,15 @@ def detect(detector, x: np.ndarray) -> list[Found]:
         x: (samples,), finite.
 
     Returns:
-        Hits and ignored rises, in order.
+        Hits and ignored strokes, in order.
     """
-    kinds, onsets = np.empty((2, len(x)), np.int64)
-    peaks = np.empty(len(x))
-    n = _run(detector, np.asarray(x, np.float64), kinds, onsets, peaks)
+    # at most one a frame: of 1 ms, the last of which may have begun before x
+    frames = len(x) * strokes.FRAMES_PER_S // int(detector["strokes"]["rate"]) + 2
+    found = np.empty(frames, FOUND)
+    n = _run(detector, np.asarray(x, np.float64), found)
     return [
-        Found(int(o), float(p), REASONS[k] if k >= 0 else "")
-        for k, o, p in zip(kinds[:n], onsets[:n], peaks[:n])
-    ]
+        Found(row["onset"].item(), row["peak"].item(),
+              REASONS[row["reason"]] if row["reason"] >= 0 else "", row["drum"].item(),
+              row["decided"].item())
+        for row in found[:n]
+    ]  # fmt: skip

@@ -29,7 +29,8 @@ class Event(NamedTuple):
     time: int  # frame of the hit's onset or of the strike, counted from its stream's start
     kind: int  # HIT, IGNORED, STRUCK or REFUSED
     pad: int
-    reason: int  # index in detector.REASONS, where it was IGNORED
+    # index in detector.REASONS, where it was IGNORED; of a HIT, that it is a drum's, %
+    reason: int
     level: float  # peak of a hit, force of a strike
     tag: int  # that of the command
 

@@ -270,7 +270,10 @@ class EngineProcess:
         if event.kind == events.HIT:
             setup = self.state.setup
             velocity = int(np.clip(round(127 * event.level), 1, 127))
-            self.say(HitDetected, at, onset_s=round(at, 6), velocity=velocity, pad=setup.armed)
+            self.say(
+                HitDetected, at, onset_s=round(at, 6), velocity=velocity, pad=setup.armed,
+                drum=event.reason / 100,
+            )  # fmt: skip
             if setup.mode == "match":
                 on_pad = self.state.kit.pads[setup.armed].drum
                 self.hits.begin(setup.armed, event.time, self.state.revision, on_pad)

@@ -273,6 +273,7 @@ class HitDetected(Event):
     onset_s: float
     velocity: int  # 1 to 127
     pad: int = _in_json(convert=_from_1)
+    drum: float = 1.0  # probability that it is a drum's
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,8 @@ from matcher.compiled import fence, native
 from matcher.live.delay_locked_loop import follow
 
 SIZE = 1024  # triggers that can wait: far more than a mask time lets through
-BEGAN, GREW, ENDED = range(3)  # a hit began; it is louder than told so far; its velocity is known
+# a hit began; it is louder than told so far; its velocity is known; it is none after all
+BEGAN, GREW, ENDED, REJECTED = range(4)
 FORGETS = 1 / 4096  # share of a block's length by which the longest block is forgotten each block
 RISES, FALLS = 0.05, 1 / 4096  # share of the distance by which the delay follows what it should be
 MOST_RISE = 0.015  # s a s, after the start: a machine that is late once changes next to nothing

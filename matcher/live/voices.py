@@ -139,6 +139,13 @@ def end_strike(pool, index, amount, samples):
 
 
 @native
+def drop_strike(pool, index, samples):
+    """Fade out a strike that was begun, within so many samples: it was no hit."""
+    if pool.voices[index].fresh == 1:
+        _fade(pool.voices[index], samples)
+
+
+@native
 def silence(pool, samples):
     """Fade out every voice."""
     for index in range(pool.voices.shape[0]):

@@ -288,13 +288,14 @@ class _NothingToMatch(ValueError):
 
 def _cut_hit(blocks, read, sample_rate, number):
     """Cut out a hit: its samples, its onset in frames, and whether the next hit ends it."""
-    level, n_frames, peak = onset.levels(blocks, sample_rate)
+    measured = onset.measure(blocks, sample_rate)
+    n_frames = measured.n_frames
     if n_frames < SHORTEST * sample_rate:
         ms = n_frames / sample_rate * 1e3
         raise _NothingToMatch(f"lasts {ms:.1f} ms; a hit needs at least {SHORTEST * 1e3:.0f} ms")
-    if peak <= onset.SILENCE:
+    if measured.peak <= onset.SILENCE:
         raise _NothingToMatch("is silent; a hit louder than -100 dB is needed")
-    hits = onset.find_hits(level, sample_rate)
+    hits = onset.find_hits(measured, sample_rate)
     if not hits:
         raise _NothingToMatch("has no hit: its level never rises suddenly")
     if number is not None and not 1 <= number <= len(hits):

@@ -32,12 +32,13 @@ def test_what_is_not_allowed_is_left_at_its_default(home):
 
 def test_a_setup_drops_what_the_engine_does_not_take():
     odd = Preferences(
-        detection={"mask_ms": 500.0, "sensitivity": 0.3, "loudness": 1},
+        detection={"mask_ms": 500.0, "sensitivity": 0.3, "drums_only": "no", "loudness": 1},
         controllers={"300": "tau"}, master_db=-3.0,
     )  # fmt: skip
     setup = odd.setup()
     assert setup.settings.mask_ms == 20.0
     assert setup.settings.sensitivity == 0.3
+    assert setup.settings.drums_only is False
     assert setup.controllers == {}
     assert setup.output_gain_db == -3.0
 

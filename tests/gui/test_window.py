@@ -129,6 +129,17 @@ def test_the_threshold_is_a_line_to_drag_or_to_move_by_keys(qtbot, window):
     assert window.input.knobs["threshold_db"].value == before - 1
 
 
+def test_drums_only_reaches_the_engine_and_is_remembered(qtbot, window):
+    box = window.input.drums_only
+    assert not box.isChecked()
+    box.click()
+    assert window.session.editor.setup.settings.drums_only
+    assert window.session.preferences.setup().settings.drums_only
+    window.session.set_detection(drums_only=False)
+    window.input.show_settings()
+    assert not box.isChecked()
+
+
 def test_knobs_of_detection_reach_the_engine(qtbot, window):
     for name, knob in window.input.knobs.items():
         before = getattr(window.session.editor.setup.settings, name)

@@ -153,6 +153,39 @@ def test_hits_are_the_same_at_any_block_size(call, block):
     assert len([e for e in told[0] if e.kind == events.HIT]) == 2
 
 
+@pytest.mark.parametrize("block", [1, 17, 511, 2048])
+def test_the_strokes_of_a_flam_have_their_own_levels_at_any_block_size(call, block):
+    told = []
+    for size in (block, 64):
+        state = make()
+        state["capture"]["detecting"], state["armed"] = 1, 0
+        call(state, hit(12000, 5000, 0.05) + hit(12000, 6300, 0.8), size)  # 27 ms apart
+        told.append(sorted(native.receive(state[0])))
+    # a strike begins as loud as its block says
+    same = [[e._replace(level=0) if e.kind == native.STRUCK else e for e in all] for all in told]
+    assert same[0] == same[1]
+    soft, loud = (e.level for e in told[0] if e.kind == events.HIT)
+    assert loud > 4 * soft
+    first, second = (e.level for e in told[0] if e.kind == native.STRUCK)
+    assert first <= soft  # what had come when it began
+    assert soft < second <= loud
+
+
+def test_with_drums_only_a_sound_that_is_none_is_faded_out(call):
+    rng = np.random.default_rng(0)
+    hiss = np.diff(rng.standard_normal(RATE // 4 + 1)) * np.exp(-np.arange(RATE // 4) / 8000)
+    x = quiet(RATE)
+    x[10000:][: len(hiss), 0] = 0.1 * hiss
+    for drums_only in (False, True):
+        state = make(drums_only=drums_only)
+        state["capture"]["detecting"], state["armed"] = 1, 0
+        out = call(state, x)
+        kinds = [e.kind for e in native.receive(state[0])]
+        assert (events.HIT in kinds) != drums_only
+        assert (events.IGNORED in kinds) == drums_only
+        assert out[12000:].any() != drums_only
+
+
 def test_our_own_loudspeaker_does_not_run_away(call):
     state = make()
     state["capture"]["detecting"], state["armed"] = 1, 0

@@ -36,7 +36,7 @@ def test_hits_are_found_where_they_are(rate):
     assert [f.peak for f in found] == pytest.approx([0.5] * 4, rel=0.5)
 
 
-@pytest.mark.parametrize("size", [16, 64, 441, 1024, 2048])
+@pytest.mark.parametrize("size", [1, 17, 64, 511, 2048])
 def test_the_result_does_not_depend_on_the_block_size(size):
     x = take([0.1, 0.6, 0.67, 1.4], [0.5, 0.1, 0.5, 0.2])
     detector = make_detector(Settings(), RATE)[0]
@@ -45,6 +45,25 @@ def test_the_result_does_not_depend_on_the_block_size(size):
     ]
     assert parts == run(x)
     assert len(hits(parts)) == 4
+
+
+def test_drums_only_rejects_hiss_and_keeps_the_drums():
+    x = take([0.5, 1.5])
+    rng = np.random.default_rng(0)
+    hiss = np.diff(rng.standard_normal(RATE // 4 + 1)) * np.exp(-np.arange(RATE // 4) / 8000)
+    x[RATE:][: len(hiss)] += 0.1 * hiss
+    every, drums = hits(run(x)), hits(run(x, drums_only=True))
+    assert len(every) == 3
+    assert [f.onset / RATE for f in drums] == pytest.approx([0.5, 1.5], abs=0.002)
+    assert min(f.drum for f in drums) > 0.5
+    (rejected,) = (f for f in run(x, drums_only=True) if f.reason == "no drum")
+    assert rejected.onset / RATE == pytest.approx(1.0, abs=0.003)
+
+
+def test_the_strokes_of_a_flam_are_two_hits_with_their_own_peaks():
+    first, second = hits(run(take([0.5, 0.53], [0.1, 0.5])))
+    assert second.onset - first.onset == pytest.approx(0.03 * RATE, abs=0.002 * RATE)
+    assert second.peak > 3 * first.peak
 
 
 def test_a_hit_below_the_threshold_is_ignored_and_reported():
@@ -63,8 +82,8 @@ def test_a_second_hit_in_the_mask_time_is_ignored():
 
 
 def test_retrigger_cancel_ignores_rises_far_below_a_ringing_drum():
-    x = take([0.5, 0.56], [0.5, 0.1])
-    free, found = (run(x, cancel=c, sensitivity=0.8) for c in (0.0, 1.0))
+    x = take([0.5, 0.56], [0.5, 0.2])
+    free, found = (run(x, cancel=c, sensitivity=1.0) for c in (0.0, 1.0))
     assert len(hits(free)) > 1 == len(hits(found))
     assert "retrigger cancel" in {f.reason for f in found}
 

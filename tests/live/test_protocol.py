@@ -224,8 +224,8 @@ JSON = [  # what `live --json` prints; what a version printed stays, more may co
          "name": "no MIDI"},
     ),
     (
-        HitDetected(time_s=1.0, onset_s=1.0, velocity=90, pad=0),
-        {"event": "hit", "time_s": 1.0, "onset_s": 1.0, "velocity": 90, "pad": 1},
+        HitDetected(time_s=1.0, onset_s=1.0, velocity=90, pad=0, drum=0.97),
+        {"event": "hit", "time_s": 1.0, "onset_s": 1.0, "velocity": 90, "pad": 1, "drum": 0.97},
     ),
     (
         HitIgnored(time_s=1.0, reason="mask time"),
@@ -263,7 +263,7 @@ JSON = [  # what `live --json` prints; what a version printed stays, more may co
         calibrated(12.0),
         {"event": "listened", "time_s": 1.0, "hits": 4, "gain_db": 12.0, "clipped": False,
          "threshold_db": -30.0, "sensitivity": 0.6, "scan_ms": 3.0, "mask_ms": 20.0,
-         "cancel": 0.1, "leak_db": -10.5},
+         "cancel": 0.1, "leak_db": -10.5, "drums_only": False},
     ),
     (ModelLoaded(time_s=1.0, path="a.onnx"), {"event": "model", "time_s": 1.0, "path": "a.onnx"}),
     (Failed(time_s=1.0, message="x"), {"event": "error", "time_s": 1.0, "message": "x"}),

@@ -23,12 +23,18 @@ def click() -> np.ndarray:
     return x
 
 
-def make_two(rate_in: float, rate_out: float) -> np.ndarray:
+def hiss() -> np.ndarray:
+    """As `click`, a sound of no drum."""
+    x = np.random.default_rng(0).standard_normal(PERIOD + 1)
+    return (0.1 * np.diff(x) * np.exp(-np.arange(PERIOD) / 2500)).astype(np.float32)[:, None]
+
+
+def make_two(rate_in: float, rate_out: float, **settings) -> np.ndarray:
     """STATE of two streams, whose hits play a short drum."""
     state = native.make_state(rate_out, 0, 2)
     record = state[0]
     record["two_clocks"], record["armed"] = 1, 0
-    capture.prepare(record["capture"], rate_in, 1, Settings())
+    capture.prepare(record["capture"], rate_in, 1, Settings(**settings))
     record["capture"]["detecting"] = 1
     programs.write_pad(record["pool"]["pads"][0], Pad(36), rate_out)
     programs.write_program(record["pool"]["programs"][0], Drum(SHORT), 1.0, rate_out)
@@ -36,16 +42,18 @@ def make_two(rate_in: float, rate_out: float) -> np.ndarray:
     return state
 
 
-def run(state, rate_in, rate_out, block_in, block_out, seconds, late_s, input_ends_s=np.inf):
+def run(
+    state, rate_in, rate_out, block_in, block_out, seconds, late_s, input_ends_s=np.inf, x=None
+):
     """Call both sides as two devices would.
 
     rate_in, rate_out: true rates, Hz. late_s: called with a number of blocks -> by how much each
-    callback is late, s.
+    callback is late, s. x: the input from one hit to the next, by default `click`.
 
     Returns:
         Events of both sides, and what was played, (frames,).
     """
-    record, x, told, played = state[0], click(), [], []
+    record, x, told, played = state[0], click() if x is None else x, [], []
     n_in, n_out = round(seconds * rate_in / block_in), round(seconds * rate_out / block_out)
     # an input block is handed over when it is complete, an output block when it is due
     ends = 1.0 + np.arange(1, n_in + 1) * block_in / rate_in
@@ -117,6 +125,20 @@ def test_a_block_that_is_very_late_moves_one_hit_at_most():
     took = crossing_s(told, 48000.0, 48000.0)
     assert np.mean(np.abs(took - np.median(took)) > 2e-4) < 0.1
     assert took.max() - np.median(took) < 0.006
+
+
+def test_with_drums_only_what_is_no_drums_is_faded_out_at_the_output():
+    sounding = []
+    for drums_only in (False, True):
+        state = make_two(48000, 48000, drums_only=drums_only)
+        told, out = run(state, 48000.0, 48000.0, 64, 64, 1.0, punctual, x=hiss())
+        kinds = [e.kind for e in told]
+        assert (events.HIT in kinds) != drums_only
+        assert (events.IGNORED in kinds) == drums_only
+        struck = next(e.time for e in told if e.kind == events.STRUCK)
+        assert out[struck : struck + 480].any()  # it sounds at once
+        sounding.append(out[struck + 1440 : struck + 4800].any())
+    assert sounding == [True, False]
 
 
 def test_an_input_that_stops_leaves_the_output_as_it_is():

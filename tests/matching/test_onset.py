@@ -21,7 +21,7 @@ def take(times, levels, seconds=4.0, noise=1e-4):
 
 
 def find_hits(x):
-    return onset.find_hits(onset.levels([x], RATE)[0], RATE)
+    return onset.find_hits(onset.measure([x], RATE), RATE)
 
 
 def test_every_hit_is_found_once():
@@ -36,12 +36,24 @@ def test_a_refined_onset_is_accurate_to_half_a_millisecond():
     assert onset.refine(x, find_hits(x)[0].onset, RATE) / RATE == pytest.approx(0.5, abs=0.0005)
 
 
-def test_blocks_of_any_size_give_the_same_levels():
+def test_blocks_of_any_size_give_the_same_powers():
     x = take([0.5], [0.8])
-    whole = onset.levels([x], RATE)
-    parts = onset.levels(np.split(x, [1, 1000, 1001, 77777]), RATE)
-    assert np.allclose(whole[0], parts[0], atol=1e-7)
-    assert whole[1:] == parts[1:]
+    whole = onset.measure([x], RATE)
+    parts = onset.measure(np.split(x, [1, 1000, 1001, 77777]), RATE)
+    np.testing.assert_array_equal(whole.powers, parts.powers)
+    np.testing.assert_array_equal(whole.level, parts.level)
+    assert whole[2:] == parts[2:]
+
+
+def test_a_recording_may_begin_with_its_hit_and_end_with_one():
+    x = take([0.3, 0.9], [0.5, 0.5])[round(0.3 * RATE) : round(0.95 * RATE)]
+    assert [hit.onset / RATE for hit in find_hits(x)] == pytest.approx([0, 0.6], abs=0.003)
+
+
+def test_strokes_of_a_roll_are_all_found():
+    times = list(0.3 + 0.06 * np.arange(12))
+    found = [hit.onset / RATE for hit in find_hits(take(times, [0.5] * 12))]
+    assert found == pytest.approx(times, abs=0.005)
 
 
 def test_steady_noise_has_at_most_one_hit():
