@@ -237,7 +237,7 @@ def test_a_loud_hit_with_much_gain_is_clipped_and_not_lost(call):
     state["capture"]["input_gain"] = 100.0
     call(state, hit(20000, 5000))
     found, *_ = (e for e in native.receive(state[0]) if e.kind == events.HIT)
-    assert found.level == pytest.approx(8.0, rel=0.05)
+    assert 8.0 <= found.level < 9.0  # without its DC, which is a little more
     assert state["capture"]["clipped"][0] > 0
     assert state["capture"]["bad_samples"][0] == 0
 
