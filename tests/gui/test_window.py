@@ -21,7 +21,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from gui import theme
+from gui import preferences, theme
 from gui.comparison import compare
 from gui.matched import Matched
 from gui.panels.membrane import Membrane
@@ -129,15 +129,17 @@ def test_the_threshold_is_a_line_to_drag_or_to_move_by_keys(qtbot, window):
     assert window.input.knobs["threshold_db"].value == before - 1
 
 
-def test_drums_only_reaches_the_engine_and_is_remembered(qtbot, window):
+def test_drums_only_is_a_switch_that_is_remembered(window):
     box = window.input.drums_only
     assert not box.isChecked()
     box.click()
     assert window.session.editor.setup.settings.drums_only
-    assert window.session.preferences.setup().settings.drums_only
     window.session.set_detection(drums_only=False)
     window.input.show_settings()
     assert not box.isChecked()
+    box.click()
+    window.session.close()
+    assert preferences.load().setup().settings.drums_only
 
 
 def test_knobs_of_detection_reach_the_engine(qtbot, window):
