@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 
 from training import command
+from training.config import CHOICES
 from training.dataset import cache_folder
 from training.markdown import table
 from training.studies import paper_tables
@@ -44,6 +45,8 @@ def main(argv=None) -> None:
         "--seeds", type=int, default=1, help="runs of each of its models; default 1"
     )
     parser.add_argument("--model", choices=MODELS, help="train this model of it alone; default all")
+    parser.add_argument("--execution", choices=CHOICES["execution"], default="eager",
+                        help="of its encoder; default eager")  # fmt: skip
     command.add_workers(parser, "compare sounds")
     arguments = parser.parse_args(argv)
     if arguments.paper:
@@ -70,7 +73,8 @@ def main(argv=None) -> None:
 def _paper(arguments) -> None:
     command.check_at_least(arguments, seeds=1, workers=1)
     folder = cache_folder() / "study" / f"paper-{arguments.scale:g}"
-    study, seeds = PaperStudy(arguments.scale, folder, arguments.workers), arguments.seeds
+    study = PaperStudy(arguments.scale, folder, arguments.workers, arguments.execution)
+    seeds = arguments.seeds
     if not arguments.tables:
         pitches = (arguments.pitch,) if arguments.pitch else PITCH
         study.all(seeds, pitches, arguments.model)

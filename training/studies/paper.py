@@ -77,15 +77,17 @@ class PaperStudy:
         scale: 1 for their number of sounds; SMALLEST or more.
         folder: Where runs and the table of the metric are kept; made if missing.
         workers: Processes that compute the metric, and render and compare sounds.
+        execution: As in Config.
 
     Raises:
         ValueError: The scale is not allowed.
     """
 
-    def __init__(self, scale: float, folder: Path, workers: int):
+    def __init__(self, scale: float, folder: Path, workers: int, execution: str = "eager"):
         if not SMALLEST <= scale <= 1:
             raise ValueError(f"scale is {scale}, allowed is {SMALLEST} to 1")
         self.scale, self.folder, self.workers = scale, folder, workers
+        self.execution = execution
         folder.mkdir(parents=True, exist_ok=True)
         keep_freed_memory()
 
@@ -104,6 +106,7 @@ class PaperStudy:
         """
         settings = RECIPE | {
             "pitch": pitch,
+            "execution": self.execution,
             "model_seed": seed,
             "distinct_shards": self.shards,
             "sounds_per_epoch": round(EPOCH_STEPS * self.scale) * BATCH,
