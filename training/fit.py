@@ -1,7 +1,7 @@
 """Train the encoder.
 
     python -m training.fit                       the shipped model's warm start, in the cache folder
-    python -m training.fit --smoke               a tiny run of about a minute
+    python -m training.fit --smoke               a tiny run of a minute or two
     python -m training.fit --run mine --preset paper --epochs 20
     python -m training.fit --run mine --resume
     python -m training.fit --run better --warm-start mine --loss pnp --power 1 --clip 0.1

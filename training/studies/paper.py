@@ -1,8 +1,8 @@
 """The experiment of Han, Lostanlen and Lagrange by their own recipe, at any share of its size.
 
-Settings are those of their code, github.com/lylyhan/perceptual_neural_physical; nothing is chosen
-by what comes out. As there, every seed trains on the same sounds: it is the seed of the weights, of
-the order of the sounds and of dropout, and the runs of one seed make a pair.
+Settings are those of their code, github.com/lylyhan/perceptual_neural_physical, but for those that
+docs/study.md names. As there, every seed trains on the same sounds: it is the seed of the weights,
+of the order of the sounds and of dropout, and the runs of one seed make a pair.
 """
 
 import math
