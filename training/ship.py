@@ -2,7 +2,7 @@
 
     python -m training.ship --recordings FOLDER                   writes matcher/models/live.onnx
     python -m training.ship --recordings FOLDER -o mine.onnx
-    python -m training.ship --recordings tests/data --part all --smoke -o tiny.onnx    some minutes
+    python -m training.ship --recordings tests/data --part all --smoke -o tiny.onnx    tiny stages
 
 First the network learns the bodies of synthetic sounds: by P-loss, then by PNP with the metric of
 the log-CQT. Then it finds the bodies of recordings together with refining (training.answers), and
