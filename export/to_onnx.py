@@ -68,9 +68,12 @@ def load_run(run: Path) -> tuple[Config, Encoder | BodyEncoder, dict]:
     encoder = BodyEncoder(n_bins, config.trunk) if of_body else Encoder(n_bins)
     encoder.load_state_dict(state["model"])  # into float32, whatever it was trained in
     runs = [*state["earlier"], summary(state)]  # each continued from the one before
+    sounds = "synthetic, rendered by drum-matcher"
+    if config.answers:
+        sounds += f"; of the last run, {config.answers_share:.0%} are variants of recordings"
     training = {
         "sounds": sum(run["sounds"] for run in runs),
-        "sounds_are": "synthetic, rendered by drum-matcher",
+        "sounds_are": sounds,
         "augmented": config.recipe.augmented,
         "runs": runs,
     }

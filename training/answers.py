@@ -2,9 +2,9 @@
 
     python -m training.answers --folder recordings --part development -o answers.npz
 
-The body of a drum is what matcher's refining finds with more effort than the app has time for. An
-answer weighs as much as its distance and its spread let it be trusted. The file holds the analysed
-clips as well: it is for training on this machine, and stays out of the project.
+The body of a drum is what matcher's refining finds with about four times the work of a normal
+match. An answer weighs as much as its distance and its spread let it be trusted. The file holds the
+analysed clips as well: it is for training on this machine, and stays out of the project.
 """
 
 import sys

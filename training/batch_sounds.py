@@ -1,8 +1,8 @@
 """Training sounds made in batches on the device that trains.
 
-A network on a GPU takes more sounds a second than processors can make one by one. Theta of sound i
-is the same as in training.dataset, and so are the laws and all distributions; what else is drawn is
-not. A shard depends on its recipe, seed, split and number alone: all numbers are drawn in main
+A network on a GPU may take more sounds a second than processors can make one by one. Theta of sound
+i is the same as in training.dataset, and so are the laws and all distributions; what else is drawn
+is not. A shard depends on its recipe, seed, split and number alone: all numbers are drawn in main
 memory, for a whole shard, and are the same on every device; noise is drawn on the device, and
 another kind of device has another.
 """

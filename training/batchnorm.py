@@ -26,8 +26,9 @@ def estimate_averages(model: nn.Module, inputs: Iterable[tuple]) -> None:
         norm.train()
         norm.reset_running_stats()
         norm.momentum = None  # the mean of all batches
-    for arguments in inputs:
-        model(*arguments)
+    with torch.compiler.set_stance("force_eager"):  # few batches, and other code
+        for arguments in inputs:
+            model(*arguments)
     for norm, momentum in zip(norms, momenta):
         norm.momentum = momentum
         norm.eval()

@@ -27,7 +27,7 @@ from training.dataset import Recipe, make_clip
 from training.evaluate import SEED, UNITS, natural_errors
 from training.markdown import table
 
-EFFORT = "patient"  # so that the search leaves next to nothing
+EFFORT = "normal"  # what matches are made with
 WHOLE = 0.999  # of the window's samples; a shorter clip counts as cut off
 PENALTY = 1e-3  # of the weights' squares; keeps weights small that no sound needs
 SMALLEST = 1e-4  # nu, added to errors; below it their logarithm tells nothing

@@ -29,6 +29,7 @@ CHOICES = {
     "power": (1, 2),
     "sounds": ("auto", "cpu", "device"),
     "precision": ("32-true", "bf16-mixed"),
+    "execution": ("eager", "compiled"),
 }
 RATE = 5e-4  # learning rate at batches of RATE_BATCH
 RATE_BATCH = 64  # sounds
@@ -68,6 +69,7 @@ class Config:
     accelerator: str = "auto"  # cpu, cuda, ...
     devices: int = 1  # processes, each with its device
     precision: str = "32-true"  # bf16-mixed: the encoder's convolutions compute in bfloat16
+    execution: str = "eager"  # compiled: the encoder's convolutions by torch.compile
     infers: str = "theta"  # or body: the network for real drums, by loss p or pnp
     trunk: str = "efficientnet_b0"  # of body; or mobilenet_v3_large
     answers: str = ""  # of body: file of training.answers, for sounds that are recordings

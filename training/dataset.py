@@ -22,7 +22,7 @@ from matcher.physics.theta import PRESETS, Theta
 from matcher.recording import save_atomically
 from training.augment import augment, log_uniform
 
-SHARD = 1024  # sounds; 11 MB of features, several seconds of work
+SHARD = 1024  # sounds; 11 MB of features, some 15 to 50 s of work on a core
 VERSION = 2  # raise it when a sound of the same recipe and seed would differ
 SPLITS = {"train": 0, "validation": 1, "test": 2}
 # Augmented sounds vary more than theta, each quantity with its probability; else it is as in Drum.

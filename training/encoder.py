@@ -20,8 +20,7 @@ class Trunk(nn.Module):
     """BatchNorm2d and a network for images: features -> whatever its last layer makes of them.
 
     A third input channel, made here, holds the position of each bin: pooling over frequency would
-    lose it, and pitch is a position. Where sounds hardly repeat in training, it needs neither
-    dropout nor stochastic depth.
+    lose it, and pitch is a position.
 
     Args:
         n_bins: Bins of the features.

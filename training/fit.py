@@ -1,15 +1,15 @@
 """Train the encoder.
 
-    python -m training.fit                       the shipped model's warm start, in the cache folder
-    python -m training.fit --smoke               a tiny run of about a minute
+    python -m training.fit                       five outputs, by P-loss, in the cache folder
+    python -m training.fit --smoke               a tiny run of a minute or two
     python -m training.fit --run mine --preset paper --epochs 20
     python -m training.fit --run mine --resume
     python -m training.fit --run better --warm-start mine --loss pnp --power 1 --clip 0.1
     python -m training.fit --run big --precision bf16-mixed --batch-size 1024      on a GPU
     python -m training.fit --run big --resume
 
-Settings that are not given have the values of the shipped model's. On a GPU --sounds auto measures
-once, as the run begins, whether batches on the device or the cores make sounds faster.
+Those of the model that ships are in training.ship. On a GPU --sounds auto measures once, as the run
+begins, whether batches on the device or the cores make sounds faster.
 
 A run is a folder: config.json, checkpoint.pt (after each epoch, written whole or not at all) and
 log.csv. --resume continues a killed run from its last epoch, and it ends with the same numbers.

@@ -4,6 +4,8 @@ All of it changes the numbers that a run ends with, so it is kept with the run's
 """
 
 import hashlib
+import os
+import shutil
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +15,7 @@ from torch import nn
 
 from training.config import HASHES, Config
 
-KEPT = ("accelerator", "devices", "precision", "sounds", *HASHES)
+KEPT = ("accelerator", "devices", "precision", "execution", "sounds", *HASHES)
 UNDECIDED = ("auto", "")  # values of KEPT that a run replaces
 
 
@@ -69,17 +71,32 @@ def prepared(model: nn.Module, config: Config, device: torch.device, devices: in
 
     Args:
         model: On the device; its convolutions are backbone.features.
-        config: Used is precision.
+        config: Used are precision and execution.
         device: Where it is trained.
         devices: How many train together.
+
+    Raises:
+        ValueError: Something that compiling needs is missing.
     """
     if config.precision == "bf16-mixed":  # what follows the convolutions needs more digits
         compute_in_bfloat16(model.backbone.features, device.type)
+    if config.execution == "compiled":
+        _check_compiler(device)
+        model.backbone.features.compile(dynamic=False)  # in place: names of weights stay
     if device.type == "cuda":
         torch.backends.cudnn.deterministic = True  # a resumed run ends as it would have
         if devices > 1:  # on CPUs each process normalises by its own sounds
             return nn.SyncBatchNorm.convert_sync_batchnorm(model)
     return model
+
+
+def _check_compiler(device: torch.device) -> None:
+    names = (os.environ.get("CXX", ""), "g++", "clang++")
+    if device.type == "cpu" and not any(name and shutil.which(name) for name in names):
+        raise ValueError(
+            "execution is 'compiled', which needs a C++ compiler on a CPU, and there is none; "
+            "install g++, or use eager"
+        )
 
 
 def compute_in_bfloat16(body: nn.Module, device_type: str) -> None:

@@ -1,4 +1,4 @@
-"""Judges of twins: distances of two drum sounds. Nothing was fitted to any but the log-CQT.
+"""Judges of twins: distances of two drum sounds. Matching minimises the log-CQT alone.
 
 Silence follows a sound that has died away, so that a twin that rings on is farther off; where the
 reference was cut off, the other sound is compared up to there.

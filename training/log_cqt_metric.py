@@ -1,8 +1,8 @@
 """The metric of the log-CQT: how far it moves with each of the numbers that a network infers.
 
 PNP with Phi the log-CQT by which matches are compared, of the body alone, estimated by the power of
-its modes. J holds secants at about the scale of a network's errors, and is divided by |Phi|:
-d^T M d is then the square of the log-CQT distance, to first order.
+its modes. J holds secants of STEP in nu, and is divided by |Phi|: d^T M d is then the square of the
+log-CQT distance, to first order.
 """
 
 import numpy as np

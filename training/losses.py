@@ -32,8 +32,8 @@ def pnp_loss(
     """Perceptual-neural-physical loss, 1/2 d^T (M + damping D) d with d = nu_hat - nu.
 
     The second-order approximation of Gauss and Newton to 1/2 |Phi(g(nu_hat)) - Phi(g(nu))|^2
-    about nu. With power 1 it approximates the distance itself, in which sounds with a large M do
-    not dominate the others.
+    about nu. With power 1 it approximates the distance itself, in which sounds with a large M
+    dominate the others less.
 
     Args:
         nu_hat: What the encoder infers, (batch, 5).

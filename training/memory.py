@@ -10,7 +10,7 @@ NEVER_TRIM = 2**31 - 1  # bytes; the largest int
 
 
 def keep_freed_memory() -> None:
-    """Make glibc keep the memory that a step frees for the next one: 25 % less time on a CPU."""
+    """Make glibc keep the memory that a step frees for the next one."""
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_THRESHOLD, LARGEST_MMAP_THRESHOLD)

@@ -2,7 +2,7 @@
 
     python -m training.ship --recordings FOLDER                   writes matcher/models/live.onnx
     python -m training.ship --recordings FOLDER -o mine.onnx
-    python -m training.ship --recordings tests/data --part all --smoke -o tiny.onnx    some minutes
+    python -m training.ship --recordings tests/data --part all --smoke -o tiny.onnx    tiny stages
 
 First the network learns the bodies of synthetic sounds: by P-loss, then by PNP with the metric of
 the log-CQT. Then it finds the bodies of recordings together with refining (training.answers), and
@@ -155,6 +155,7 @@ def _note(stage: Stage, config: Config, run: Path, code: dict | None) -> None:
         "sha256_of_answers": _sha256(Path(config.answers)) if config.answers else None,
     }
     kept = json.loads(path.read_text()) if path.exists() else note | {"code": []}
+    kept["config"] = asdict(Config()) | kept["config"]  # settings that came later had these values
     before, now = (_flat({k: of[k] for k in note}) for of in (kept, json.loads(json.dumps(note))))
     for key in sorted(before.keys() | now.keys()):
         if before.get(key) != now.get(key):

@@ -15,10 +15,12 @@ as many minutes. With --paper, all begin anew and take as many sounds instead. E
 the cache folder: a killed study continues where it was.
 """
 
+import math
 import sys
 from pathlib import Path
 
 from training import command
+from training.config import CHOICES
 from training.dataset import cache_folder
 from training.markdown import table
 from training.studies import paper_tables
@@ -44,6 +46,12 @@ def main(argv=None) -> None:
         "--seeds", type=int, default=1, help="runs of each of its models; default 1"
     )
     parser.add_argument("--model", choices=MODELS, help="train this model of it alone; default all")
+    parser.add_argument("--execution", choices=CHOICES["execution"], default="eager",
+                        help="of its encoder; default eager")  # fmt: skip
+    parser.add_argument("--hours", type=float, default=math.inf,
+                        help="of training; a longer run is measured as it is by then")  # fmt: skip
+    parser.add_argument("--results", type=Path,
+                        help="write what the runs gave that are done; train nothing")  # fmt: skip
     command.add_workers(parser, "compare sounds")
     arguments = parser.parse_args(argv)
     if arguments.paper:
@@ -70,7 +78,13 @@ def main(argv=None) -> None:
 def _paper(arguments) -> None:
     command.check_at_least(arguments, seeds=1, workers=1)
     folder = cache_folder() / "study" / f"paper-{arguments.scale:g}"
-    study, seeds = PaperStudy(arguments.scale, folder, arguments.workers), arguments.seeds
+    if not arguments.hours > 0:
+        raise ValueError(f"hours is {arguments.hours}, allowed is above 0")
+    workers, seeds = arguments.workers, arguments.seeds
+    study = PaperStudy(arguments.scale, folder, workers, arguments.execution, arguments.hours)
+    if arguments.results:
+        print(f"{arguments.results}: {study.save_results(arguments.results)} runs of this scale")
+        return
     if not arguments.tables:
         pitches = (arguments.pitch,) if arguments.pitch else PITCH
         study.all(seeds, pitches, arguments.model)

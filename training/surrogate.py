@@ -4,8 +4,9 @@
     python -m training.surrogate phi --preset live --count 20000 -o phi.pt
 
 M is learned as its matrix logarithm, so that every prediction is positive definite. Phi o g is
-learned as its principal components: distances of the outputs approximate the distances of sounds at
-any scale, not only near nu. A fifth of the sounds is held out, and the errors on it are printed.
+learned as its principal components: distances of the outputs approximate those of sounds as far
+apart as an encoder errs, not those of close neighbours. A fifth of the sounds is held out, and the
+errors on it are printed.
 """
 
 import sys

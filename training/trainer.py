@@ -141,12 +141,13 @@ class Trainer:
             way = None if rank else faster_way(self.config.recipe, self.fabric.device, world)
             self.config = replace(self.config, sounds=self.fabric.broadcast(way))
 
-    def fit(self, workers: int | None = None) -> list[dict]:
+    def fit(self, workers: int | None = None, hours: float = math.inf) -> list[dict]:
         """Train to the last epoch, and write a checkpoint after each.
 
         Args:
             workers: Processes that make sounds one by one; 0 makes them in this one, None: this
                 device's share of the cores.
+            hours: Where all epochs together have taken as long, the next one does not begin.
 
         Returns:
             The history, a dict for each epoch.
@@ -163,6 +164,8 @@ class Trainer:
         with progress(disable=fabric.global_rank > 0) as bar:
             task = bar.add_task("training", total=config.epochs * sounds, completed=done * sounds)
             for epoch in range(done, config.epochs):
+                if sum(row["seconds"] for row in self.history) >= 3600 * hours:
+                    break
                 start, damping = time.perf_counter(), self.objective.damping.value
                 begun = moment(fabric.device)
                 loss = self._train_epoch(epoch, source, lambda n: bar.advance(task, n))

@@ -5,7 +5,7 @@ powers are solved for beside each new body: variable projection (Golub and Perey
 Numer. Anal. 10, 413), by non-negative least squares.
 
 Whether a step is taken is decided by rendering and transforming. Its direction comes from
-mode_power, in less than half the time; when that gains little more, from rendered sounds as well.
+mode_power, in half the time or less; when that gains little more, from rendered sounds as well.
 
 Everything here is a function of its arguments: a descent leaves the cost and the point as they are,
 and adds what it does to the work.

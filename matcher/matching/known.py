@@ -1,7 +1,7 @@
 """A drum that was struck before: its strokes are fitted together, as one body.
 
-Whether a stroke is on that drum is told by its partials: those of the same drum explain nearly as
-much of it as its own do. Frequencies and decay rates are then shared by all strokes; each has its
+Whether a stroke is on that drum is told by its partials: those of the same drum explain at least
+SAME of what its own do. Frequencies and decay rates are then shared by all strokes; each has its
 amplitudes, strike, mallet and attack.
 """
 
@@ -14,8 +14,7 @@ from matcher.matching.pitch_glide import Glide
 from matcher.physics import bank, drum
 from matcher.physics.drum import Drum
 
-# of what a stroke's own partials explain, at least: those of its drum explain so much of 96 in 100
-# strokes, those of another drum of its kind of 15
+# of what a stroke's own partials explain, at least; how often that is right: docs/quality.md
 SAME = 0.55
 MOST_STROKES = 2  # earlier strokes that are fitted together with a new one: each takes its time
 

@@ -1,8 +1,8 @@
 """Power of a drum's modes in the bins and frames of a log-CQT, without rendering a sound.
 
 Each mode is a decaying line, seen through each bin's Gaussian. Powers are added, as if modes never
-beat and bins had no memory: some hundred times as fast as rendering and transforming. The error
-hardly changes with the drum's parameters, so differences between neighbouring drums are good.
+beat and bins had no memory: 6 to 40 times as fast as rendering and transforming, by the window.
+Neighbouring drums err alike, so that their differences are better than their values.
 """
 
 from functools import lru_cache

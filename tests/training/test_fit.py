@@ -267,6 +267,18 @@ def test_a_run_that_draws_its_sounds_ends_the_same_after_a_stop(cache, tmp_path,
     assert losses(tmp_path / "stopped") == losses(tmp_path / "whole")
 
 
+def test_a_run_ends_early_where_its_time_is_over(cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("DRUM_MATCHER_CACHE", str(cache))
+    config = Config.from_dict(TINY | {"sounds_per_epoch": 256, "batch_size": 128, "epochs": 3})
+    fabric = Fabric(accelerator="cpu", devices=1)
+    trainer = Trainer(config, tmp_path, fabric)
+    assert len(trainer.fit(hours=1e-9)) == 1  # begun before the time was over
+    again = Trainer(config, tmp_path, fabric)
+    again.resume()
+    assert len(again.fit(hours=1e-9)) == 1
+    assert len(again.fit()) == 3
+
+
 def test_the_seed_of_a_model_leaves_the_sounds_as_they_are(tmp_path):
     fabric = Fabric(accelerator="cpu", devices=1)
     a, b, c = (

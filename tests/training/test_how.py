@@ -159,6 +159,36 @@ def test_bfloat16_is_for_the_convolutions_alone():
     check_bfloat16("cpu")
 
 
+def small_network():
+    """Something with convolutions where an encoder has them."""
+    torch.manual_seed(0)
+    network = nn.Module()
+    network.backbone = nn.Module()
+    network.backbone.features = nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.SiLU())
+    return network
+
+
+@pytest.mark.slow
+def test_compiled_convolutions_are_the_same_ones():
+    config, cpu = Config(execution="compiled"), torch.device("cpu")
+    eager, compiled = small_network(), how.prepared(small_network(), config, cpu, 1)
+    assert compiled.state_dict().keys() == eager.state_dict().keys()
+    for rows in (8, 4):
+        x = torch.randn(rows, 2, 12, 12)
+        y = [network.backbone.features(x) for network in (eager, compiled)]
+        torch.testing.assert_close(*y)
+        for values in y:
+            values.square().mean().backward()
+    gradients = ([p.grad for p in network.parameters()] for network in (eager, compiled))
+    torch.testing.assert_close(*gradients)
+
+
+def test_without_a_compiler_nothing_is_compiled(monkeypatch):
+    monkeypatch.setattr(how.shutil, "which", lambda name: None)
+    with pytest.raises(ValueError, match="needs a C\\+\\+ compiler"):
+        how.prepared(small_network(), Config(execution="compiled"), torch.device("cpu"), 1)
+
+
 @pytest.mark.cuda
 def test_bfloat16_on_a_gpu():
     check_bfloat16("cuda")

@@ -11,7 +11,7 @@ from training.dataset import SHARD
 from training.distances import NAMES
 from training.jtfs import shared_phi
 from training.metric import factor, jacobian
-from training.studies import paper_tables
+from training.studies import paper, paper_tables
 from training.studies.paper import GROUPS, MODELS, TEST_SOUNDS, PaperStudy
 
 PITCH = ("unknown", "known")
@@ -89,10 +89,9 @@ def finish(small, model, seed, far, nu_hat, pitch="unknown"):
     run = small.folder_of(model, pitch, seed)
     run.mkdir()
     row = {"epoch": 1, "damping": 3.0, "training_seconds": 2.0 if model == "P" else 3.0}
-    state = {"config": json.dumps(asdict(small.config(model, pitch, seed))), "history": [row]}
-    torch.save(state, run / "checkpoint.pt")
     arrays = dict.fromkeys(NAMES, np.full(len(nu_hat), far))
-    np.savez(run / "test.npz", nu=np.zeros_like(nu_hat), nu_hat=nu_hat, **arrays)
+    arrays |= {"nu": np.zeros_like(nu_hat), "nu_hat": nu_hat, "history": json.dumps([row])}
+    np.savez(run / "test.npz", **arrays)
 
 
 def test_differences_are_those_of_pairs(small):
@@ -107,6 +106,22 @@ def test_differences_are_those_of_pairs(small):
     assert PNP["lambda, last"] == "3"
     assert paper_tables.result_rows(small, "known", 2) == []
     assert paper_tables.time_rows(small, 2)[1]["over P"] == 1.5
+
+
+def test_results_outlive_their_runs(small, tmp_path, monkeypatch):
+    finish(small, "P", 0, 5.0, np.full((8, 5), 0.1))
+    finish(small, "P", 1, 7.0, np.full((8, 5), 0.1))
+    rows, path = paper_tables.result_rows(small, "unknown", 2), tmp_path / "runs.npz"
+    assert small.save_results(path) == 2
+    other = PaperStudy(0.03, tmp_path / "other", 1)
+    finish(other, "P", 0, 1.0, np.full((8, 5), 0.1))
+    assert other.save_results(path) == 1  # beside those of other scales
+    monkeypatch.setattr(paper, "RESULTS", path)
+    fresh = PaperStudy(0.02, tmp_path / "fresh", 1)
+    assert paper_tables.result_rows(fresh, "unknown", 2) == rows
+    finish(fresh, "P", 1, 9.0, np.full((8, 5), 0.1))  # what was run here goes before
+    assert fresh.done("P", "unknown", 2)[1]["JTFS"][0] == 9
+    assert fresh.save_results(path) == 2
 
 
 def test_one_seed_has_no_deviation(small):

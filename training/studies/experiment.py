@@ -4,6 +4,7 @@ Everything is made once and kept in the study's folder.
 """
 
 import json
+import math
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -169,16 +170,17 @@ def one_device(accelerator: str = "auto") -> Fabric:
     return Fabric(accelerator=accelerator, devices=1)
 
 
-def complete(trainer: Trainer, count: int, workers: int) -> None:
+def complete(trainer: Trainer, count: int, workers: int, hours: float = math.inf) -> None:
     """Train a run to its last epoch, wherever it is, and measure it; what is done stays.
 
     Leaves test.npz in its folder: nu_hat and nu (count, 5) of test sounds that no run was trained
-    on, and the distances of their sounds, (count,) each.
+    on, the distances of their sounds, (count,) each, and the history of the run as JSON.
 
     Args:
         trainer: The run, as it was made.
         count: Test sounds.
         workers: Processes that render and compare sounds.
+        hours: After these, spent in epochs, the run is measured as it is.
     """
     run = trainer.run
     if (run / "checkpoint.pt").exists():
@@ -187,13 +189,21 @@ def complete(trainer: Trainer, count: int, workers: int) -> None:
         trainer.warm_start()
     if len(trainer.history) < trainer.config.epochs:
         print(f"study: {run.name}", file=sys.stderr)
-        trainer.fit(workers)
-    if not (run / "test.npz").exists():
+        trainer.fit(workers, hours)
+    history = json.dumps(trainer.history)
+    if not _measured(run / "test.npz", history):
         nu_hat, nu = predict(trainer, count)
         distances = sound_distances(nu_hat, nu, trainer.objective.preset, workers)
-        save_atomically(
-            run / "test.npz", lambda file: np.savez(file, nu_hat=nu_hat, nu=nu, **distances)
-        )
+        arrays = {"nu_hat": nu_hat, "nu": nu, "history": np.array(history), **distances}
+        save_atomically(run / "test.npz", lambda file: np.savez(file, **arrays))
+
+
+def _measured(path: Path, history: str) -> bool:
+    """Whether a run was measured after its last epoch."""
+    if not path.exists():
+        return False
+    with np.load(path) as kept:
+        return "history" in kept and str(kept["history"]) == history
 
 
 def predict(trainer: Trainer, count: int, shards=None) -> tuple[np.ndarray, np.ndarray]:

@@ -1,14 +1,17 @@
 """The experiment of Han, Lostanlen and Lagrange by their own recipe, at any share of its size.
 
-Settings are those of their code, github.com/lylyhan/perceptual_neural_physical; nothing is chosen
-by what comes out. As there, every seed trains on the same sounds: it is the seed of the weights, of
-the order of the sounds and of dropout, and the runs of one seed make a pair.
+Settings are those of their code, github.com/lylyhan/perceptual_neural_physical, but for those that
+docs/study.md names. As there, every seed trains on the same sounds: it is the seed of the weights,
+of the order of the sounds and of dropout, and the runs of one seed make a pair.
 """
 
+import math
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from matcher.recording import save_atomically
 from training import jobs
 from training.config import Config
 from training.dataset import SHARD, Recipe
@@ -31,6 +34,10 @@ TRAINING_SOUNDS = 82_224
 TEST_SOUNDS = 256  # the same for all runs; the standard error of a mean distance is some 4 % of it
 SMALLEST = 1 / EPOCH_STEPS  # scale at which an epoch is one step
 FROM = 1e20  # lambda
+TABLES = Path(__file__).parents[1] / "tables"
+SHIPPED_TABLE = TABLES / "paper-F2.npz"
+SHIPPED_SHARDS = 2  # of training sounds
+RESULTS = TABLES / "paper-runs.npz"  # what the runs of docs/study.md gave
 SCHEDULED_EPOCHS = 25  # until lambda is 1; theirs are 5 to 50
 
 RECIPE = {
@@ -77,15 +84,25 @@ class PaperStudy:
         scale: 1 for their number of sounds; SMALLEST or more.
         folder: Where runs and the table of the metric are kept; made if missing.
         workers: Processes that compute the metric, and render and compare sounds.
+        execution: As in Config.
+        hours: Of training; a run that takes longer is measured as far as it is by then.
 
     Raises:
         ValueError: The scale is not allowed.
     """
 
-    def __init__(self, scale: float, folder: Path, workers: int):
+    def __init__(
+        self,
+        scale: float,
+        folder: Path,
+        workers: int,
+        execution: str = "eager",
+        hours: float = math.inf,
+    ):
         if not SMALLEST <= scale <= 1:
             raise ValueError(f"scale is {scale}, allowed is {SMALLEST} to 1")
         self.scale, self.folder, self.workers = scale, folder, workers
+        self.execution, self.hours = execution, hours
         folder.mkdir(parents=True, exist_ok=True)
         keep_freed_memory()
 
@@ -104,6 +121,7 @@ class PaperStudy:
         """
         settings = RECIPE | {
             "pitch": pitch,
+            "execution": self.execution,
             "model_seed": seed,
             "distinct_shards": self.shards,
             "sounds_per_epoch": round(EPOCH_STEPS * self.scale) * BATCH,
@@ -115,8 +133,11 @@ class PaperStudy:
 
     @property
     def table_file(self) -> Path:
-        """The metric of the training sounds and of a shard of validation sounds."""
-        return self.folder / "metric.npz"
+        """The metric of the training sounds and of a shard of validation sounds.
+
+        The one that ships, where its sounds are enough.
+        """
+        return SHIPPED_TABLE if self.shards <= SHIPPED_SHARDS else self.folder / "metric.npz"
 
     def make_table(self) -> None:
         """Compute the metric, unless it is there; what a killed call computed is kept."""
@@ -154,7 +175,8 @@ class PaperStudy:
             if undecided(kept) != undecided(config):
                 raise ValueError(f"{run} was begun with other settings; remove it to begin anew")
         run.mkdir(exist_ok=True)
-        complete(Trainer(config, run, one_device(), CACHE_GB), TEST_SOUNDS, self.workers)
+        trainer = Trainer(config, run, one_device(), CACHE_GB)
+        complete(trainer, TEST_SOUNDS, self.workers, self.hours)
 
     def all(self, seeds: int, pitches: tuple[str, ...], model: str | None) -> None:
         """Train every run that is not done.
@@ -176,16 +198,50 @@ class PaperStudy:
         return self.folder / f"{model.replace(',', '').replace(' ', '_')}-{pitch}-{seed}"
 
     def done(self, model: str, pitch: str, seeds: int) -> dict[int, dict]:
-        """{seed: test arrays} of the runs of a model that are done; see `complete`."""
+        """{seed: what `complete` left} of the runs of a model that are done, here or as shipped."""
         runs = {}
         for seed in range(seeds):
-            path = self.folder_of(model, pitch, seed) / "test.npz"
-            if path.exists():
-                with np.load(path) as kept:
+            run = self.folder_of(model, pitch, seed)
+            if (run / "test.npz").exists():
+                with np.load(run / "test.npz") as kept:
                     runs[seed] = dict(kept)
+            elif shipped := self._shipped.get(run.name):
+                runs[seed] = shipped
         return runs
 
-    def history(self, model: str, pitch: str, seed: int) -> list[dict]:
-        """A dict for each epoch that a run has done."""
-        run = self.folder_of(model, pitch, seed)
-        return load_checkpoint(run)["history"] if (run / "checkpoint.pt").exists() else []
+    def save_results(self, path: Path) -> int:
+        """Write what all runs gave that are done, beside those of other scales in the file.
+
+        Args:
+            path: The file, as RESULTS.
+
+        Returns:
+            How many runs of this scale it holds.
+        """
+        runs = {**self._shipped, **{test.parent.name: dict(np.load(test))
+                                    for test in self.folder.glob("*/test.npz")}}  # fmt: skip
+        kept = read_results(path) if path.exists() else {}
+        kept[f"{self.scale:g}"] = runs
+        arrays = {
+            f"{scale}/{run}/{name}": values
+            for scale, of_scale in kept.items()
+            for run, of_run in of_scale.items()
+            for name, values in of_run.items()
+        }
+        save_atomically(path, lambda file: np.savez_compressed(file, **arrays))
+        return len(runs)
+
+    @cached_property
+    def _shipped(self) -> dict[str, dict]:
+        """Runs of this scale whose results ship: {name of the folder: arrays}."""
+        return read_results(RESULTS).get(f"{self.scale:g}", {}) if RESULTS.exists() else {}
+
+
+def read_results(path: Path) -> dict[str, dict[str, dict]]:
+    """Results of runs: {scale: {name of the folder: what `complete` left}}."""
+    results = {}
+    with np.load(path) as kept:
+        for key, values in kept.items():
+            scale, run, name = key.split("/")
+            results.setdefault(scale, {}).setdefault(run, {})[name] = values
+    return results

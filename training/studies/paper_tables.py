@@ -1,5 +1,7 @@
 """Tables of the runs of the authors' recipe that are done."""
 
+import json
+
 import numpy as np
 
 from matcher.physics.theta import PRESETS, Theta
@@ -23,16 +25,17 @@ def result_rows(study: PaperStudy, pitch: str, seeds: int) -> list[dict]:
     """A row for each model of a pitch setting with runs that are done.
 
     Returns:
-        Seeds; mean ± standard deviation over them of the mean distances of test sounds, of their
-        differences to P of the same seed, of the median errors in natural units, and of lambda at
-        the end.
+        Seeds; epochs that they were trained for; mean ± standard deviation over them of the mean
+        distances of test sounds, of their differences to P of the same seed, of the median errors
+        in natural units, and of lambda at the end.
     """
     rows, baseline = [], study.done("P", pitch, seeds)
     for model in MODELS:
         runs = study.done(model, pitch, seeds)
         if not runs:
             continue
-        row = {"model": model, "seeds": len(runs)}
+        epochs = sorted({len(_history(test)) for test in runs.values()})
+        row = {"model": model, "seeds": len(runs), "epochs": ", ".join(map(str, epochs))}
         for name in NAMES:
             means = {seed: float(np.mean(test[name])) for seed, test in runs.items()}
             row[name] = spread(list(means.values()))
@@ -44,10 +47,15 @@ def result_rows(study: PaperStudy, pitch: str, seeds: int) -> list[dict]:
             row[column] = spread([e[name] for e in errors], ".3g")
         row["lambda, last"] = ""
         if model.startswith("PNP"):
-            ends = [study.history(model, pitch, seed)[-1]["damping"] for seed in runs]
+            ends = [_history(test)[-1]["damping"] for test in runs.values()]
             row["lambda, last"] = f"{np.median(ends):.2g}"
         rows.append(row)
     return rows
+
+
+def _history(test: dict) -> list[dict]:
+    """A dict for each epoch of a run."""
+    return json.loads(str(test["history"]))
 
 
 def _median_errors(test: dict) -> dict[str, float]:
@@ -64,7 +72,7 @@ def time_rows(study: PaperStudy, seeds: int) -> list[dict]:
     """
     rows, baseline = [], None
     for model in ("P", "PNP", "multi-scale STFT", "JTFS"):
-        histories = [study.history(model, "unknown", seed) for seed in range(seeds)]
+        histories = map(_history, study.done(model, "unknown", seeds).values())
         times = [row["training_seconds"] for history in histories for row in history]
         if not times:
             continue
