@@ -15,11 +15,11 @@ LEAST_DISTANCE = 1e-3  # log-CQT, so that a perfect match has a logarithm, too
 MOVED = 0.01  # nu, added to what was moved, so that a theta that stayed has a logarithm
 # rows: theta; columns: constant, log deviation, log distance, log moved
 WEIGHTS = np.array([
-    [3.97, 0.75, 0.28, 0.62],
-    [1.49, 0.39, 0.64, 0.39],
-    [1.97, 0.58, 0.29, 0.58],
-    [4.50, 0.77, 0.13, 0.42],
-    [3.02, 0.51, 0.72, 0.37],
+    [1.95, 0.26, 0.45, 1.12],
+    [0.99, 0.49, 0.44, 0.33],
+    [2.23, 0.53, 0.45, 0.49],
+    [3.63, 0.39, 0.29, 0.79],
+    [3.34, 0.41, 0.83, 0.58],
 ])  # fmt: skip
 WIDEST = 1.0  # nu, half the range: a wider spread would say nothing more
 UNSURE = 0.5  # nu: with a wider spread the sound says next to nothing of a parameter
