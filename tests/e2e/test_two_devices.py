@@ -14,7 +14,7 @@ from matcher.physics.drum import Drum
 from tests.e2e.pipewire import MIC_RATE, PipeWire
 from tests.live.test_triggers import PERIOD, SHORT, click
 
-STROKE_S = 0.1  # s between two strokes without the microphone
+STROKE_S = 0.2  # s between two strokes without the microphone: each has decayed by then
 N_STROKES = 30
 LOUD = 0.02  # of full scale: where a stroke begins
 
