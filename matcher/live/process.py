@@ -342,7 +342,7 @@ def serve(pipe, state: State, began: float) -> None:
                 command = pipe.recv()
                 if isinstance(command, Quit):
                     process.close()
-                    return
+                    os._exit(0)  # a thread in native code would abort where the interpreter ends
                 process.obey(command)
             process.step()
         except ValueError as error:

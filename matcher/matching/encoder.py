@@ -29,7 +29,7 @@ CQT_RANGES = {  # of a model's transform: what takes no more memory or time than
     "n_bins": (1, 240),
     "bandwidth": (0.05, 4.0),
     "n_frames": (1, 1024),
-    "growth": (1.0, 1.2),
+    "growth": (1.0, 1.5),
     "reach": (1.0, 16.0),
     "oversampling": (1.0, 8.0),
 }

@@ -119,5 +119,5 @@ def test_without_any_device_the_window_opens_says_so_and_goes_on_by_itself(
     server.start()
     qtbot.waitUntil(lambda: window.session.link.snapshot()["running"], timeout=60000)
     qtbot.waitUntil(lambda: window.notice.kind != "missing", timeout=20000)
-    assert window.status.output.text() == "system"
+    assert window.status.output.text() == "system (JACK Audio Connection Kit)"
     window.close()

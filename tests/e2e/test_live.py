@@ -23,6 +23,7 @@ from matcher.live.protocol import (
 from matcher.matching.features import SAMPLE_RATE, distance
 from matcher.matching.hear import to_analysis_rate
 from matcher.physics import drum
+from matcher.physics.drum import Drum
 from matcher.physics.theta import PRESETS, Theta
 from tests.conftest import DATA
 from tests.e2e.conftest import DRUM
@@ -64,13 +65,17 @@ def test_a_hit_becomes_a_drum_that_a_note_plays(stage):
     stages = [app.wait_for("theta", pad=16) for _ in PARTS_S]
     assert [round(row["observed_s"], 2) for row in stages] == [round(s, 2) for s in PARTS_S]
     assert stages[-1]["stage"] == "full"
-    out = cables.play(notes=[(4000, (NOTE_ON, FIRST + 15, 100))], tail_s=1.0)
+    out = cables.play(notes=[(4000, (NOTE_ON, FIRST + 15, 127))], tail_s=1.0)
     note = app.wait_for("note", note=FIRST + 15)
-    assert (note["pad"], note["velocity"]) == (16, 100)
+    assert (note["pad"], note["velocity"]) == (16, 127)
     assert not out[:4000].any()
     left, right = out[4000:].T
     np.testing.assert_array_equal(left, right)  # in the middle
-    twin = drum.render(Theta(**stages[-1]["theta"]), RATE, 0.5)
+    last = stages[-1]
+    body = Drum(
+        Theta(**last["theta"]), (last["x1"], last["x2"]), last["mallet_hz"], last["tension"]
+    )
+    twin = drum.render(body, RATE, 0.5)
     heard = left[np.flatnonzero(left)[0] - 1 :][: len(twin)]
     alike = np.dot(heard, twin) / np.linalg.norm(heard) / np.linalg.norm(twin)
     assert alike > 0.999

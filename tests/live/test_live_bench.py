@@ -32,7 +32,7 @@ def test_the_benchmark_measures_every_part(short, capsys):
     assert list(figures["theta_latency_ms"]) == ["first", "full"]
     for row in times:
         assert 0 < row["median"] <= row["p99"] <= row["worst"]
-    assert len(bench.lines(figures)) == 16
+    assert len(bench.lines(figures)) == 18
 
 
 def test_the_plain_kernel_and_the_bank_agree():
