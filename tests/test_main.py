@@ -242,7 +242,7 @@ BAD = {
     folder: "is a folder; give a WAV, FLAC, AIFF, OGG or MP3 file",
     out_under_a_file: "file/out: Not a directory",
     half_a_model: "half.onnx is not an ONNX model, or is broken",
-    other_names: "its parameters are loudness, tau, p, D, alpha, x1, x2, dullness, tension, allowed",
+    other_names: "its parameters are loudness, tau, p, D, alpha, x1, x2, dullness, tension, al",
     unknown_parameter: "unknown argument --beta; allowed are --help, --pitch-hz, --tau, --p, --D",
     out_of_range: "tau is 9, allowed is 0.01 to 3 s",
     not_a_number: "tau is nan, allowed is 0.01 to 3 s",
