@@ -38,7 +38,7 @@ def open_window(qtbot, stack, home):  # noqa: F811
         stack.callback(window.session.link.close)
         window.show()
         window.session.start()
-        qtbot.waitUntil(lambda: window.session.link.snapshot()["running"], timeout=60000)
+        qtbot.waitUntil(lambda: window.session.link.snapshot()["running"], timeout=180000)
         return window
 
     return start
@@ -117,7 +117,7 @@ def test_without_any_device_the_window_opens_says_so_and_goes_on_by_itself(
     qtbot.waitUntil(lambda: "audio" in window.notice.text.text().lower(), timeout=60000)
     assert window.notice.button.text() == "Rescan"
     server.start()
-    qtbot.waitUntil(lambda: window.session.link.snapshot()["running"], timeout=60000)
+    qtbot.waitUntil(lambda: window.session.link.snapshot()["running"], timeout=180000)
     qtbot.waitUntil(lambda: window.notice.kind != "missing", timeout=20000)
     assert window.status.output.text() == "system (JACK Audio Connection Kit)"
     window.close()
