@@ -18,8 +18,9 @@ PITCH = ("unknown", "known")
 
 
 @pytest.fixture
-def small(tmp_path):
+def small(tmp_path, monkeypatch):
     """The study at a fiftieth of the authors' sounds, without a run."""
+    monkeypatch.setattr(paper, "RESULTS", tmp_path / "none.npz")
     return PaperStudy(0.02, tmp_path, workers=1)
 
 
