@@ -103,6 +103,7 @@ def test_a_refined_match_is_nearer_and_its_twin_is_the_whole_drum():
         (np.ones(400), "lasts 9.1 ms; a hit needs at least 20 ms"),
         (np.full(44100, np.nan), "x holds NaN or infinite samples"),
         (np.ones((2, 2, 2)), r"x has shape \(2, 2, 2\), allowed is"),
+        (np.r_[np.zeros(44100), np.ones(44)], "has no hit"),
         (np.r_[np.zeros(44100), np.ones(400)], "ends .* ms after the hit"),
     ],
 )
