@@ -26,6 +26,7 @@ CHOICES = {
     "metric": ("table", "network"),
     "damping": Damping.KINDS,
     "damping_matrix": ("identity", "diagonal"),
+    "pnp_unit": ("largest", "damped"),
     "power": (1, 2),
     "sounds": ("auto", "cpu", "device"),
     "precision": ("32-true", "bf16-mixed"),
@@ -90,6 +91,9 @@ class Config:
     damping_start: float | None = None  # lambda; None: the largest clipped eigenvalue; for proxy 0
     damping_fall: float = Damping.FALL  # factor of lambda after each scheduled epoch
     damping_matrix: str = "identity"  # or diagonal
+    # of pnp, what it is divided by: the largest eigenvalue; or lambda plus the median of the
+    # sounds' largest, so that gradients do not shrink with lambda
+    pnp_unit: str = "largest"
     warm_start: str = ""  # the run whose weights this one begins with
 
     def __post_init__(self):

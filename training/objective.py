@@ -17,7 +17,7 @@ class Objective:
 
     Args:
         config: Config; used are recipe, seed, loss, power, F, metric, table, network, clip,
-            damping, damping_start, damping_fall and damping_matrix.
+            damping, damping_start, damping_fall, damping_matrix and pnp_unit.
         device: Where tensors are kept.
 
     Raises:
@@ -77,7 +77,8 @@ class Objective:
 
     def _pnp_loss(self, nu_hat, nu, M, damping: float):
         diagonal, power = self.config.damping_matrix == "diagonal", self.config.power
-        return losses.pnp_loss(nu_hat, nu, M, damping, diagonal, power) / self.scale ** (power / 2)
+        unit = damping + self.median if self.config.pnp_unit == "damped" else self.highest
+        return losses.pnp_loss(nu_hat, nu, M, damping, diagonal, power) / unit ** (power / 2)
 
     def _proxy_loss(self, nu_hat, nu, damping: float):
         penalty = damping * (nu_hat - nu).square().sum(1)
@@ -100,7 +101,7 @@ class Objective:
             )
         largest = np.linalg.svd(table.R, compute_uv=False)[:, 0] ** 2
         self.highest = float(np.quantile(largest, config.clip))
-        self.scale = self.highest  # makes the loss about as large as P-loss
+        self.median = float(np.median(largest))
         self.table, self.validation = map(self._clipped, (table.R, table.validation))
         if config.metric == "network":
             self.network = MetricNetwork.load(config.network, self.preset).to(self.device)

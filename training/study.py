@@ -45,6 +45,9 @@ def main(argv=None) -> None:
     parser.add_argument(
         "--seeds", type=int, default=1, help="runs of each of its models; default 1"
     )
+    parser.add_argument(
+        "--first-seed", type=int, default=0, help="to be trained, of the seeds; default 0"
+    )
     parser.add_argument("--model", choices=MODELS, help="train this model of it alone; default all")
     parser.add_argument("--execution", choices=CHOICES["execution"], default="eager",
                         help="of its encoder; default eager")  # fmt: skip
@@ -76,7 +79,7 @@ def main(argv=None) -> None:
 
 
 def _paper(arguments) -> None:
-    command.check_at_least(arguments, seeds=1, workers=1)
+    command.check_at_least(arguments, seeds=1, first_seed=0, workers=1)
     folder = cache_folder() / "study" / f"paper-{arguments.scale:g}"
     if not arguments.hours > 0:
         raise ValueError(f"hours is {arguments.hours}, allowed is above 0")
@@ -87,7 +90,7 @@ def _paper(arguments) -> None:
         return
     if not arguments.tables:
         pitches = (arguments.pitch,) if arguments.pitch else PITCH
-        study.all(seeds, pitches, arguments.model)
+        study.all(range(arguments.first_seed, seeds), pitches, arguments.model)
     for pitch in PITCH:
         for make in (paper_tables.result_rows, paper_tables.suppression_rows):
             if rows := make(study, pitch, seeds):

@@ -35,7 +35,7 @@ def test_pnp_takes_each_sounds_own_metric(batch):
     objective = Objective(Config(loss="pnp"), CPU)
     R = load_table("live").R[:4]
     M = torch.from_numpy(np.swapaxes(R, 1, 2) @ R).float()
-    expected = pnp_loss(batch[0], batch[1], M, objective.damping.value) / objective.scale
+    expected = pnp_loss(batch[0], batch[1], M, objective.damping.value) / objective.highest
     torch.testing.assert_close(objective(*batch), expected, rtol=1e-3, atol=0)
     assert objective.n_shards == 4
 
@@ -57,7 +57,19 @@ def test_lambda_may_be_nothing_at_all(batch):
 def pnp_of(objective, batch):
     """PNP without damping, as the objective scales it."""
     nu_hat, nu, index = batch
-    return pnp_loss(nu_hat, nu, objective.table[index]) / objective.scale
+    return pnp_loss(nu_hat, nu, objective.table[index]) / objective.highest
+
+
+def test_gradients_need_not_shrink_with_lambda(batch):
+    largest, damped = (
+        [
+            torch.linalg.norm(gradient(Objective(replace(config, damping_start=start), CPU), batch))
+            for start in (1e20, 1e12)
+        ]
+        for config in (Config(loss="pnp"), Config(loss="pnp", pnp_unit="damped"))
+    )
+    assert largest[0] / largest[1] == pytest.approx(1e8, rel=1e-3)
+    assert damped[0] / damped[1] == pytest.approx(1, rel=1e-3)
 
 
 @pytest.mark.parametrize("matrix", ["identity", "diagonal"])

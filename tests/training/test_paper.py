@@ -54,14 +54,14 @@ def test_lambda_ends_where_it_should(small):
 def test_the_order_of_the_runs(small, monkeypatch):
     trained = []
     monkeypatch.setattr(small, "train", lambda *run: trained.append(run))
-    small.all(2, PITCH, None)
+    small.all(range(2), PITCH, None)
     assert trained[:4] == [
         ("P", "unknown", 0), ("PNP", "unknown", 0), ("P", "unknown", 1), ("PNP", "unknown", 1),
     ]  # fmt: skip
     assert len(trained) == len(set(trained)) == 2 * sum(map(len, GROUPS))
     assert {model for model, *_ in trained} == set(MODELS) - {"JTFS"}
     trained.clear()
-    small.all(1, ("known",), "JTFS")
+    small.all(range(1), ("known",), "JTFS")
     assert trained == [("JTFS", "known", 0)]
 
 
@@ -170,3 +170,12 @@ def test_the_command_line(capsys, tmp_path, monkeypatch):
     assert "training.study: seeds is 0, allowed is 1 or more" in capsys.readouterr().err
     assert study.main(["--paper", "--scale", "2"]) == 2
     assert "scale is 2.0, allowed is 0.01 to 1" in capsys.readouterr().err
+
+
+def test_seeds_may_begin_later(tmp_path, monkeypatch):
+    monkeypatch.setenv("DRUM_MATCHER_CACHE", str(tmp_path))
+    trained = []
+    monkeypatch.setattr(PaperStudy, "train", lambda _, *run: trained.append(run))
+    command = ["--paper", "--scale", "0.07", "--model", "PNP", "--pitch", "known"]
+    assert study.main([*command, "--first-seed", "2", "--seeds", "4"]) == 0
+    assert trained == [("PNP", "known", 2), ("PNP", "known", 3)]

@@ -6,6 +6,7 @@ of the order of the sounds and of dropout, and the runs of one seed make a pair.
 """
 
 import math
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -66,6 +67,8 @@ MODELS = {
     "PNP, lambda constant": PNP | {"damping": "constant", "damping_start": 1e5},
     "PNP, lambda 0": PNP | {"damping": "constant", "damping_start": 0.0},
     "PNP, diagonal": PNP | {"damping_matrix": "diagonal", "damping_start": 1e6},
+    # Not theirs: Adam's averages of squared gradients need not follow lambda down.
+    "PNP, over lambda": PNP | {"pnp_unit": "damped"},
 }
 # In this order; each group for every seed before the next begins. JTFS takes days, and is trained
 # only where it is named.
@@ -178,17 +181,17 @@ class PaperStudy:
         trainer = Trainer(config, run, one_device(), CACHE_GB)
         complete(trainer, TEST_SOUNDS, self.workers, self.hours)
 
-    def all(self, seeds: int, pitches: tuple[str, ...], model: str | None) -> None:
+    def all(self, seeds: Iterable[int], pitches: tuple[str, ...], model: str | None) -> None:
         """Train every run that is not done.
 
         Args:
-            seeds: Runs of each model, with seeds 0, 1, ...
+            seeds: Of the runs of each model.
             pitches: Pitch settings.
             model: One of MODELS, to train it alone.
         """
         groups = GROUPS if model is None else (tuple((model, pitch) for pitch in pitches),)
         for group in groups:
-            for seed in range(seeds):
+            for seed in seeds:
                 for name, pitch in group:
                     if pitch in pitches:
                         self.train(name, pitch, seed)
