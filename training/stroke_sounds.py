@@ -27,10 +27,13 @@ def log_uniform(rng, low: float, high: float) -> float:
 
 
 def struck_drums(rng, n: int = 4) -> list[np.ndarray]:
-    """Strokes on one drum: of the physical model at several places and forces, a tabla or a rim."""
+    """Strokes on one drum: one of the physical model, a tabla or a rim."""
     kind = rng.random()
-    if kind < 0.45:
-        return tabla(rng, n) if kind < 0.3 else rim(rng, n)
+    return tabla(rng, n) if kind < 0.3 else rim(rng, n) if kind < 0.45 else membrane(rng, n)
+
+
+def membrane(rng, n: int) -> list[np.ndarray]:
+    """Strokes on a drum of the physical model, at several places and forces."""
     if rng.random() < 0.5:
         theta = Theta(**{name: log_uniform(rng, *ends) for name, ends in HAND_DRUM.items()})
     else:
@@ -165,6 +168,7 @@ def scratch(rng) -> np.ndarray:
     return _begin(x * swells)
 
 
+DRUMS = (membrane, tabla, rim)
 STRUCK = {clap: 1.0, click: 1.0, bell: 0.7, cymbal: 1.2, thud: 0.7}  # share of each
 SUSTAINED = {voice: 1.0, scratch: 0.4}
 

@@ -56,24 +56,38 @@ class Pool:
     def drum(self, rng) -> list[tuple[np.ndarray, int]]:
         """Strokes on one drum, as (samples, onset)."""
         if rng.random() < SYNTHETIC:
-            strokes_ = [(x, BEFORE) for x in stroke_sounds.struck_drums(rng)]
-        else:
-            series = self._drums[self._series[rng.integers(len(self._series))]]
-            chosen = rng.permutation(len(series))[:4]
-            strokes_ = [(series[i].x, series[i].onset) for i in chosen]
-        return _varied(strokes_, rng, 0.7)
+            return synthetic_drum(stroke_sounds.struck_drums, rng)
+        return self.recorded_drum(rng)
+
+    def recorded_drum(self, rng) -> list[tuple[np.ndarray, int]]:
+        """Recorded strokes on one drum, as (samples, onset)."""
+        series = self._drums[self._series[rng.integers(len(self._series))]]
+        chosen = rng.permutation(len(series))[:4]
+        return _varied([(series[i].x, series[i].onset) for i in chosen], rng, 0.7)
 
     def other(self, rng) -> tuple[np.ndarray, int, int]:
         """A sound that is no drum: samples, onset, and its kind."""
         if rng.random() < 0.3:
-            return *_varied([(stroke_sounds.draw(stroke_sounds.SUSTAINED, rng), BEFORE)],
-                            rng, 0.4)[0], SUSTAINED  # fmt: skip
+            return *synthetic_other(stroke_sounds.SUSTAINED, rng), SUSTAINED
         if rng.random() < 0.5:
-            x = stroke_sounds.draw(stroke_sounds.STRUCK, rng)
-            return *_varied([(x, BEFORE)], rng, 0.4)[0], STRUCK
+            return *synthetic_other(stroke_sounds.STRUCK, rng), STRUCK
+        return *self.recorded_other(rng), STRUCK
+
+    def recorded_other(self, rng) -> tuple[np.ndarray, int]:
+        """A recorded sound that is no drum: samples, onset."""
         series = self._others[self._other_series[rng.integers(len(self._other_series))]]
         one = series[rng.integers(len(series))]
-        return *_varied([(one.x, one.onset)], rng, 0.5)[0], STRUCK
+        return _varied([(one.x, one.onset)], rng, 0.5)[0]
+
+
+def synthetic_drum(strokes_on, rng) -> list[tuple[np.ndarray, int]]:
+    """Strokes on one drum that strokes_on(rng, number) makes, as (samples, onset)."""
+    return _varied([(x, BEFORE) for x in strokes_on(rng, 4)], rng, 0.7)
+
+
+def synthetic_other(kinds: dict, rng) -> tuple[np.ndarray, int]:
+    """A sound of some of stroke_sounds' kinds that are no drums: samples, onset."""
+    return _varied([(stroke_sounds.draw(kinds, rng), BEFORE)], rng, 0.4)[0]
 
 
 def make_take(pool: Pool, seed: int) -> Take:

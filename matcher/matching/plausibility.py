@@ -16,11 +16,10 @@ EDGES_S = (0.0, 0.003, 0.008, 0.02, 0.05, 0.12, 0.3)  # s from the onset: edges 
 LOWEST_DB = -60.0  # dB below the loudest: less is silence
 N_FEATURES = N_BANDS * (len(EDGES_S) - 1)
 N_HIDDEN = 12
-LEAST = 0.002  # probability below which a sound is reported: no drum of the part "choice" has it
 SHIPPED = weights.MODELS / "plausibility.json"
 WEIGHTS = {
     "hidden": (N_FEATURES, N_HIDDEN), "bias_hidden": (N_HIDDEN,), "out": (N_HIDDEN, 1),
-    "bias_out": (1,),
+    "bias_out": (1,), "least": (1,),
 }  # fmt: skip
 
 
@@ -64,6 +63,11 @@ def drum_probability(clip: np.ndarray) -> float:
     return float(1 / (1 + np.exp(-(hidden @ w["out"] + w["bias_out"])[0])))
 
 
+def least() -> float:
+    """Probability below which a sound is reported; training finds it, with the weights."""
+    return float(shipped_weights()["least"][0])
+
+
 def no_drum_reason(clip: np.ndarray) -> str:
     """Why a sound may be no drum.
 
@@ -74,6 +78,6 @@ def no_drum_reason(clip: np.ndarray) -> str:
         A sentence; "" where the sound is plausible as a drum.
     """
     probability = drum_probability(clip)
-    if probability >= LEAST:
+    if probability >= least():
         return ""
     return f"this may be no drum: of such sounds {100 * probability:.2g} % are drums"
