@@ -1,6 +1,6 @@
 """Two devices as native threads: each calls a callback by a clock of its own, as a driver would.
 
-Nothing of Python runs in them; input comes from a loop of one hit, output goes nowhere.
+Nothing of Python runs in them; input comes from a loop, output goes nowhere.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from numba import carray, cfunc, from_dtype, types
 
 from matcher.live import callback as native
 from matcher.live.clock import make_clock
-from tests.live.test_triggers import PERIOD, click
+from tests.live.test_triggers import PERIOD
 
 MOST = 1024  # frames of a block
 PRIORITY = 10  # of SCHED_FIFO, where it may be had: as audio threads have it
@@ -85,9 +85,10 @@ class Devices:
         state: (1,) STATE of two streams.
         rates: true ones of input and output, Hz.
         block: frames.
+        loop: what the input receives over and over, (PERIOD,).
     """
 
-    def __init__(self, state: np.ndarray, rates: tuple[float, float], block: int):
+    def __init__(self, state: np.ndarray, rates: tuple[float, float], block: int, loop: np.ndarray):
         self.state, self.rates = state, rates
         self.drivers = np.zeros(2, DRIVER)
         self._thread, self._kept = _make_thread()
@@ -95,7 +96,7 @@ class Devices:
         begins = time.monotonic_ns() + 200_000_000
         for i, driver in enumerate(self.drivers):
             driver["is_input"], driver["state"] = i == 0, state.ctypes.data
-            driver["loop"], driver["block"] = click()[:, 0], block
+            driver["loop"], driver["block"] = loop, block
             driver["ns_per_frame"] = 1e9 / rates[i]
             driver["begins"] = begins + 123_456 * i
         for i in range(2):
