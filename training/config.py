@@ -27,6 +27,7 @@ CHOICES = {
     "damping": Damping.KINDS,
     "damping_matrix": ("identity", "diagonal"),
     "pnp_unit": ("largest", "damped"),
+    "keeps": ("last", "best"),
     "power": (1, 2),
     "sounds": ("auto", "cpu", "device"),
     "precision": ("32-true", "bf16-mixed"),
@@ -94,6 +95,7 @@ class Config:
     # of pnp, what it is divided by: the largest eigenvalue; or lambda plus the median of the
     # sounds' largest, so that gradients do not shrink with lambda
     pnp_unit: str = "largest"
+    keeps: str = "last"  # epoch whose weights a complete run has: or best, of the validation loss
     warm_start: str = ""  # the run whose weights this one begins with
 
     def __post_init__(self):

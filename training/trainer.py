@@ -183,6 +183,7 @@ class Trainer:
                     "seconds": time.perf_counter() - start,
                 })  # fmt: skip
                 self._damp(watched)
+                self._keep()
                 self._save()
                 if not fabric.global_rank:
                     bar.console.print(self._sentence())
@@ -305,6 +306,17 @@ class Trainer:
         elif self._adaptive:
             self.model.load_state_dict(self.best["model"])
             self.optimiser.load_state_dict(copy.deepcopy(self.best["optimiser"]))
+
+    def _keep(self) -> None:
+        """Remember the weights of the best epoch, and end with them, where a run is to do so."""
+        if self.config.keeps == "last":
+            return
+        measured = "validation_loss" if self.config.loss in DAMPED else "validation_mse"
+        *before, now = (row[measured] for row in self.history)
+        if now < min(before, default=math.inf):
+            self._remember()
+        if len(self.history) == self.config.epochs and self.best:
+            self.model.load_state_dict(self.best["model"])
 
     def _remember(self) -> None:
         self.best = copy.deepcopy(

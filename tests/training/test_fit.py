@@ -383,6 +383,18 @@ def test_a_refused_epoch_gives_the_best_weights_back(cache, uninterrupted):
     assert trainer.objective.damping.value == damping * Damping.RAISE**2
 
 
+@pytest.mark.parametrize(("keeps", "epoch"), [("last", 3), ("best", 2)])
+def test_a_run_ends_with_the_weights_of_the_epoch_that_it_keeps(cache, keeps, epoch):
+    config = Config.from_dict(TINY | {"epochs": 3, "keeps": keeps})
+    trainer = Trainer(config, cache / keeps, Fabric(accelerator="cpu", devices=1))
+    one = next(trainer.model.parameters())
+    for number, mse in ((1, 0.3), (2, 0.1), (3, 0.2)):
+        one.data[:] = number
+        trainer.history.append({"validation_mse": mse, "validation_loss": 0.0})
+        trainer._keep()
+    assert (one == epoch).all()
+
+
 @pytest.mark.parametrize(
     ("other", "sentence"),
     [

@@ -69,6 +69,7 @@ MODELS = {
     "PNP, diagonal": PNP | {"damping_matrix": "diagonal", "damping_start": 1e6},
     # Not theirs: Adam's averages of squared gradients need not follow lambda down.
     "PNP, over lambda": PNP | {"pnp_unit": "damped"},
+    "PNP, over lambda, best epoch": PNP | {"pnp_unit": "damped", "keeps": "best"},
 }
 # In this order; each group for every seed before the next begins. JTFS takes days, and is trained
 # only where it is named.
