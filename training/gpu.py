@@ -4,6 +4,7 @@
                                                   real drums, which learns from these recordings
     python -m training.gpu --minutes 120 ...      the same with more time for each step
     python -m training.gpu --only bench           one step
+    python -m training.gpu --smoke --recordings tests/data    all steps, tiny: do they run here?
 
 Each step has its share of the time; what it leaves goes to the next ones. Its output is in a folder
 of the cache, which the command names. What is done is not done again: the same command goes on with
@@ -36,6 +37,7 @@ MINUTES = 30.0  # min; of all steps
 STEPS = {"tests": 4, "bench": 3, "paper": 12, "ship": 11}  # shares of the time, in this order
 PAPER_MODELS = ("P", "PNP")
 PAPER_RUNS = 2 * len(PAPER_MODELS)  # with pitch known and unknown
+SMOKE_HOURS = 0.01  # h of training of a run of the paper's recipe; some epochs
 GRACE_S = 20  # s that a step has to end by itself
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 
@@ -49,6 +51,7 @@ class Steps:
         minutes: Of all steps.
         scale: Of the paper's recipe; None for the largest that its time allows.
         recordings: What the network for real drums learns from; only the last step needs them.
+        smoke: Whether paper and ship are tiny.
 
     Raises:
         ValueError: The scale is not allowed.
@@ -58,6 +61,7 @@ class Steps:
     minutes: float
     scale: float | None = None
     recordings: Path | None = None
+    smoke: bool = False
 
     def __post_init__(self):
         if self.scale is not None and not SMALLEST <= self.scale <= 1:
@@ -76,16 +80,19 @@ class Steps:
             return [["-m", "training.bench", "--device", device]]
         if name == "ship":
             model = self.folder / "live.onnx"
-            return [["-m", "training.ship", "--recordings", f"{self.recordings}", "-o", f"{model}"]]
+            ship = ["-m", "training.ship", "--recordings", f"{self.recordings}", "-o", f"{model}"]
+            return [ship + (["--smoke", "--part", "all"] if self.smoke else [])]
         study = ["-m", "training.study", "--paper", "--scale", f"{self.paper_scale():g}"]
         study += ["--workers", str(cores())]
+        if self.smoke:
+            study += ["--hours", str(SMOKE_HOURS)]
         return [[*study, "--model", model] for model in PAPER_MODELS]
 
     def paper_scale(self) -> float:
         """The scale of the paper's recipe; the first one stays, so that its runs continue."""
         path = self.folder / "scale.json"
         if not path.exists():
-            scale = self.scale
+            scale = SMALLEST if self.smoke else self.scale
             if scale is None:
                 study = PaperStudy(SMALLEST, self.folder / "pace", cores())
                 pace = measure(study, one_device())
@@ -186,6 +193,7 @@ def main(argv=None) -> None:
     parser.add_argument("--scale", type=float, help="of the paper's recipe; default by its time")
     parser.add_argument("--recordings", type=Path, help="folder that the network learns from")
     parser.add_argument("--only", choices=STEPS, help="run this step alone")
+    parser.add_argument("--smoke", action="store_true", help="tiny runs of paper and ship")
     parser.add_argument("--folder", type=Path, help="default: gpu in the cache folder")
     arguments = parser.parse_args(argv)
     if not arguments.minutes > 0:
@@ -193,8 +201,8 @@ def main(argv=None) -> None:
     names = (arguments.only,) if arguments.only else tuple(STEPS)
     if "ship" in names and arguments.recordings is None:
         raise ValueError("the step ship needs --recordings FOLDER; or choose another with --only")
-    folder = arguments.folder or cache_folder() / "gpu"
-    steps = Steps(folder, arguments.minutes, arguments.scale, arguments.recordings)
+    folder = arguments.folder or cache_folder() / ("gpu-smoke" if arguments.smoke else "gpu")
+    steps = Steps(folder, arguments.minutes, arguments.scale, arguments.recordings, arguments.smoke)
     rows = run_all(steps, names)
     print(f"\n{table(rows)}")
     if unfinished := [row["step"] for row in rows if not row["result"].startswith("done")]:

@@ -135,3 +135,14 @@ def test_paces_are_measured(monkeypatch, tmp_path):
 def test_the_network_needs_recordings(capsys):
     assert gpu.main(["--only", "ship"]) == 2
     assert "the step ship needs --recordings FOLDER" in capsys.readouterr().err
+
+
+def test_tiny_steps_are_the_same_commands(tmp_path):
+    whole, tiny = (Steps(tmp_path / str(smoke), 30, 0.02, Path("drums"), smoke) for smoke in (0, 1))
+    assert tiny.paper_scale() == SMALLEST < whole.paper_scale()
+    for name in gpu.STEPS:
+        for long, short in zip(whole.commands(name), tiny.commands(name), strict=True):
+            assert short[:2] == long[:2]
+    assert whole.commands("bench") == tiny.commands("bench")
+    assert "--smoke" in tiny.commands("ship")[0]
+    assert "--smoke" not in whole.commands("ship")[0]
