@@ -33,6 +33,7 @@ ONLY_IN = {  # package: the folders or files that may import it
     "tomli_w": ("matcher/kits/kit_file.py",),
     "sounddevice": ("matcher/live/devices.py",),
     "rtmidi": ("matcher/live/rtmidi_library.py",),
+    "pygame": ("matcher/live/portmidi_library.py",),
     "librosa": ("training/onset_evaluation.py",),
     "aubio": ("training/onset_evaluation.py",),
     "PyQt6": ("gui",),

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matcher.live import clock, midi_ring, rtmidi_library
+from matcher.live import clock, midi_library, midi_ring, rtmidi_library
 from matcher.live.midi_names import NUMBER, WINDOWS_NUMBER, PortNames, is_wanted
 
 NAME = "Drum matcher"
@@ -76,7 +76,7 @@ class Retry:
 class _Open(NamedTuple):
     name: str
     number: int
-    input: object  # of rtmidi_library
+    input: object  # of the library
     clock: StampClock
 
 
@@ -87,7 +87,7 @@ class Ports:
         wanted: names of ports, or parts of names, as midi_names.is_wanted has them.
         ring: that messages are put into, by this alone.
         tell: called with a sentence about a port that cannot be used; in any thread.
-        library: of rtmidi_library; None: the installed one.
+        library: as midi_library.load gives it; None: the installed one.
         api: name of the system; None: the first that works.
 
     Raises:
@@ -97,7 +97,7 @@ class Ports:
     def __init__(self, wanted: tuple[str, ...], ring: midi_ring.Ring, tell: Callable[[str], None],
                  library=None, api: str | None = None):  # fmt: skip
         self.wanted, self._ring, self._tell = wanted, ring, tell
-        self._library = library or rtmidi_library.load()
+        self._library = library or midi_library.load()
         self.api, self._watcher = _first_that_works(self._library, api)
         windows = self.api == rtmidi_library.WINDOWS
         self.exclusive = windows  # a port that is open here is closed to all other programs
@@ -245,7 +245,7 @@ def _let_go(port) -> None:
 
 def list_ports() -> list[str]:
     """Names of the ports that are there; none is opened. Raises ValueError: there is no MIDI."""
-    api, watcher = _first_that_works(rtmidi_library.load())
+    api, watcher = _first_that_works(midi_library.load())
     number = WINDOWS_NUMBER if api == rtmidi_library.WINDOWS else NUMBER
     try:
         names = [port.name for port in PortNames(number).update(watcher.names())]

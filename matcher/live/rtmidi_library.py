@@ -1,13 +1,12 @@
 """RtMidi, by the binding python-rtmidi: what is used of it, and its errors as sentences.
 
-The binding rtmidi2, which has builds for newer versions of Python, is no choice: it aborts the
-process where a port of ours cannot be opened, and does not say when a message came in.
+It has no builds for Python 3.13 and newer; portmidi_library.py stands in there. Other bindings that
+have some are no choice: rtmidi2 aborts the process where a port of ours cannot be opened, and does
+not say when a message came in; pylibremidi 5.4 cannot be loaded by them but on Windows.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from matcher.live.quiet_libraries import quiet_libraries
 
 WAITING = 8192  # messages that RtMidi keeps between two polls
 WINDOWS, DUMMY, JACK = "Windows MultiMedia", "Dummy", "Jack"  # names of APIs
@@ -59,21 +58,12 @@ class Input:
         try:  # thousands of times a second: a context takes ten times as long
             return self._port.get_message()
         except Exception as error:
-            raise _sentence(error) from error
+            raise sentence(error) from error
 
     def close(self) -> None:
         """Let go of it."""
         with told():
             self._port.delete()
-
-
-def load() -> RtMidi:
-    """The library. Raises ValueError where it is missing."""
-    quiet_libraries()
-    try:
-        return RtMidi()
-    except ImportError as error:
-        raise ValueError("the package python-rtmidi is missing or cannot be loaded") from error
 
 
 @contextmanager
@@ -82,8 +72,9 @@ def told() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise _sentence(error) from error
+        raise sentence(error) from error
 
 
-def _sentence(error: Exception) -> ValueError:
+def sentence(error: Exception) -> ValueError:
+    """What a binding raised, as a sentence."""
     return ValueError(str(error).strip().rstrip(".") or "it failed")

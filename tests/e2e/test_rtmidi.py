@@ -21,7 +21,7 @@ NOTE_ON = 0x90
 @pytest.fixture
 def library():
     pytest.importorskip("rtmidi")
-    return rtmidi_library.load()
+    return rtmidi_library.RtMidi()
 
 
 @pytest.fixture

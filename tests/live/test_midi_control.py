@@ -5,7 +5,7 @@ import pytest
 
 from matcher.kits.kit import Kit, Pad
 from matcher.live import callback as native
-from matcher.live import frame_clock, jack_midi, midi, programs, rtmidi_library
+from matcher.live import frame_clock, jack_midi, midi, midi_library, programs, rtmidi_library
 from matcher.live.midi_control import CHOOSE, MidiControl
 from matcher.live.protocol import (
     MORE_NOTES,
@@ -108,7 +108,7 @@ def make(monkeypatch):
 
     def rig(*ports, system=None, **setup):
         system = system or System(*(ports or (PADS,)))
-        monkeypatch.setattr(rtmidi_library, "load", lambda: system)
+        monkeypatch.setattr(midi_library, "load", lambda: system)
         monkeypatch.setattr(jack_midi, "Source", no_jack)
         monkeypatch.setattr("matcher.live.midi_ports.Ports._run", lambda self: None)
         monkeypatch.setattr(midi, "LOOK_S", 1e6)
