@@ -171,10 +171,12 @@ class Session(QObject):
     def set_detection(self, **changes) -> None:
         """Set fields of detector.Settings."""
         self.editor.change(settings=replace(self.editor.setup.settings, **changes))
+        self._remember_detection()
 
     def set_input_gain(self, gain_db: float) -> None:
         """Set the gain of the input, dB."""
         self.editor.change(input_gain_db=gain_db)
+        self._remember_detection()
 
     def learn(self, what: str) -> None:
         """Wait for the controller that is to turn a parameter, or for the pad's NOTE."""
@@ -416,8 +418,12 @@ class Session(QObject):
             self.editor.change(**changes)
 
     def _remember_detection(self) -> None:
+        """Remember how hits are found; no panel shows what is remembered of it."""
         setup = self.editor.setup
-        self.remember(detection=asdict(setup.settings), input_gain_db=setup.input_gain_db)
+        self.preferences = replace(
+            self.preferences, detection=asdict(setup.settings), input_gain_db=setup.input_gain_db
+        )
+        self._remembering.start()
 
     def _remember_controllers(self) -> None:
         controllers = self.editor.setup.controllers.items()
