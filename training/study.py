@@ -92,9 +92,11 @@ def _paper(arguments) -> None:
         pitches = (arguments.pitch,) if arguments.pitch else PITCH
         study.all(range(arguments.first_seed, seeds), pitches, arguments.model)
     for pitch in PITCH:
-        for make in (paper_tables.result_rows, paper_tables.suppression_rows):
-            if rows := make(study, pitch, seeds):
-                print(f"Pitch {pitch}\n\n{table(rows)}\n")
+        if rows := paper_tables.result_rows(study, pitch, seeds):
+            print(f"Pitch {pitch}\n\n{table(rows)}\n")
+        for model in paper_tables.SUPPRESSING:
+            if rows := paper_tables.suppression_rows(study, pitch, seeds, model):
+                print(f"{model}, pitch {pitch}: errors by M_jj\n\n{table(rows)}\n")
     if rows := paper_tables.time_rows(study, seeds):
         print(table(rows), end="\n\n")
     if study.table_file.exists():

@@ -10,6 +10,7 @@ from training.evaluate import UNITS, natural_errors
 from training.studies.paper import MODELS, PRESET, PaperStudy
 
 PERCENTILES = {"1st percentile": 0.01, "median": 0.5, "99th percentile": 0.99, "largest": 1.0}
+SUPPRESSING = ("PNP", "PNP, over lambda, best epoch")  # models whose errors are held against M_jj
 QUARTER = 0.25  # of the test sounds, those with the lowest or the highest M_jj
 
 
@@ -94,15 +95,22 @@ def eigenvalue_rows(study: PaperStudy) -> list[dict]:
     return rows
 
 
-def suppression_rows(study: PaperStudy, pitch: str, seeds: int) -> list[dict]:
+def suppression_rows(study: PaperStudy, pitch: str, seeds: int, model: str = "PNP") -> list[dict]:
     """Errors in nu where M_jj is low and where it is high: a row for each parameter.
 
+    Args:
+        study: The study.
+        pitch: known or unknown.
+        seeds: As many as `done` is asked for.
+        model: One by PNP.
+
     Returns:
-        Quartiles of M_jj over the test sounds; for P and PNP, the median of |nu_hat - nu| among the
-        quarter of them with the highest M_jj over that among the quarter with the lowest; and of
-        PNP's over P's in either quarter. Mean ± standard deviation over the seeds of both.
+        Quartiles of M_jj over the test sounds; for P and the model, the median of |nu_hat - nu|
+        among the quarter of them with the highest M_jj over that among the quarter with the lowest;
+        and of the model's over P's in either quarter. Mean ± standard deviation over the seeds of
+        both.
     """
-    P, PNP = study.done("P", pitch, seeds), study.done("PNP", pitch, seeds)
+    P, PNP = study.done("P", pitch, seeds), study.done(model, pitch, seeds)
     pairs = sorted(P.keys() & PNP.keys())
     if not pairs:
         return []
@@ -113,14 +121,14 @@ def suppression_rows(study: PaperStudy, pitch: str, seeds: int) -> list[dict]:
         low, middle, high = np.quantile(M[:, j, j], (QUARTER, 0.5, 1 - QUARTER))
         ends = {"lowest": M[:, j, j] <= low, "highest": M[:, j, j] >= high}
         errors = {
-            model: {end: [_error(runs[s], j, which) for s in pairs] for end, which in ends.items()}
-            for model, runs in (("P", P), ("PNP", PNP))
+            name: {end: [_error(runs[s], j, which) for s in pairs] for end, which in ends.items()}
+            for name, runs in (("P", P), (model, PNP))
         }
         row = {"parameter": name, "M_jj, quartiles": f"{low:.2g}, {middle:.2g}, {high:.2g}"}
-        for model, error in errors.items():
-            row[f"{model}, highest / lowest"] = _ratio(error["highest"], error["lowest"])
+        for one, error in errors.items():
+            row[f"{one}, highest / lowest"] = _ratio(error["highest"], error["lowest"])
         for end in ends:
-            row[f"PNP / P, {end}"] = _ratio(errors["PNP"][end], errors["P"][end])
+            row[f"{model} / P, {end}"] = _ratio(errors[model][end], errors["P"][end])
         rows.append(row)
     return rows
 
