@@ -37,6 +37,7 @@ DRIVER = np.dtype(
         ("timespec", np.int64, 2),
         ("clock", np.int64, 2),
         ("missed", np.int64),  # blocks that ended after the next one was over
+        ("slow", np.int64),  # of these, blocks that began less than a block late
         ("worst_ns", np.float64),  # by which a block began late
     ],
     align=True,
@@ -63,14 +64,17 @@ def _make_thread():
             d.timespec[0] = np.int64(due) // 1_000_000_000
             d.timespec[1] = np.int64(due) % 1_000_000_000
             sleep(monotonic, ABSOLUTE, d.timespec.ctypes, 0)
-            d.worst_ns = max(d.worst_ns, now_ns(d.clock) - due)
+            late = now_ns(d.clock) - due
+            d.worst_ns = max(d.worst_ns, late)
             if d.is_input:
                 for i in range(d.block):
                     d.x[i] = d.loop[(d.frames + i) % PERIOD]
                 record(d.x.ctypes, 0, d.block, 0, 0, d.state)
             else:
                 play(0, d.out.ctypes, d.block, 0, 0, d.state)
-            d.missed += now_ns(d.clock) > due + 2 * d.block * d.ns_per_frame
+            missed = now_ns(d.clock) > due + 2 * d.block * d.ns_per_frame
+            d.missed += missed
+            d.slow += missed and late < d.block * d.ns_per_frame
             d.frames += d.block
         d.ended = 1
         return 0

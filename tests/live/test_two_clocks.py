@@ -60,7 +60,10 @@ def _test_two_devices(request, rates, heard):
     hits = [e for e in told if e.kind == events.STRUCK and e.tag == -1]
     notes = [e for e in told if e.kind == events.STRUCK and e.tag > 0]
     inputs, output = devices.drivers
-    missed = " and ".join(f"{d['missed']} of {d['frames'] // BLOCK:,}" for d in (inputs, output))
+    missed = " and ".join(
+        f"{d['missed']} ({d['slow']} though begun in time) of {d['frames'] // BLOCK:,}"
+        for d in (inputs, output)
+    )
     print(
         f"{rates[0]:g} and {rates[1]:g} Hz, {seconds:g} s: {len(found)} hits found, {len(hits)} "
         f"played; {sent} notes sent, {len(notes)} played; the output's worst callback "
