@@ -26,7 +26,7 @@ CHOICES = {
     "metric": ("table", "network"),
     "damping": Damping.KINDS,
     "damping_matrix": ("identity", "diagonal"),
-    "pnp_unit": ("largest", "damped"),
+    "pnp_unit": ("largest", "damped", "none"),
     "keeps": ("last", "best"),
     "power": (1, 2),
     "sounds": ("auto", "cpu", "device"),
@@ -92,8 +92,8 @@ class Config:
     damping_start: float | None = None  # lambda; None: the largest clipped eigenvalue; for proxy 0
     damping_fall: float = Damping.FALL  # factor of lambda after each scheduled epoch
     damping_matrix: str = "identity"  # or diagonal
-    # of pnp, what it is divided by: the largest eigenvalue; or lambda plus the median of the
-    # sounds' largest, so that gradients do not shrink with lambda
+    # of pnp, what it is divided by: the largest eigenvalue; lambda plus the median of the sounds'
+    # largest, so that gradients do not shrink with lambda; or nothing
     pnp_unit: str = "largest"
     keeps: str = "last"  # epoch whose weights a complete run has: or best, of the validation loss
     warm_start: str = ""  # the run whose weights this one begins with

@@ -77,8 +77,9 @@ class Objective:
 
     def _pnp_loss(self, nu_hat, nu, M, damping: float):
         diagonal, power = self.config.damping_matrix == "diagonal", self.config.power
-        unit = damping + self.median if self.config.pnp_unit == "damped" else self.highest
-        return losses.pnp_loss(nu_hat, nu, M, damping, diagonal, power) / unit ** (power / 2)
+        units = {"largest": self.highest, "damped": damping + self.median, "none": 1.0}
+        loss = losses.pnp_loss(nu_hat, nu, M, damping, diagonal, power)
+        return loss / units[self.config.pnp_unit] ** (power / 2)
 
     def _proxy_loss(self, nu_hat, nu, damping: float):
         penalty = damping * (nu_hat - nu).square().sum(1)

@@ -70,6 +70,9 @@ def test_gradients_need_not_shrink_with_lambda(batch):
     )
     assert largest[0] / largest[1] == pytest.approx(1e8, rel=1e-3)
     assert damped[0] / damped[1] == pytest.approx(1, rel=1e-3)
+    whole = Objective(Config(loss="pnp", pnp_unit="none", damping_start=1e12), CPU)
+    slope = torch.linalg.norm(gradient(whole, batch)) / whole.highest
+    assert slope == pytest.approx(float(largest[1]), rel=1e-3)
 
 
 @pytest.mark.parametrize("matrix", ["identity", "diagonal"])

@@ -56,17 +56,19 @@ RECIPE = {
     "norm_averages": "estimated",
 }
 PNP = {"loss": "pnp", "damping": "falling", "damping_start": FROM}
+# Of a smaller lambda, gradients over the largest eigenvalue would come near Adam's epsilon.
+WHOLE = PNP | {"pnp_unit": "none"}
 MODELS = {
     "P": {},
     "PNP": PNP,
     "multi-scale STFT": {"loss": "mss", "batch_size": SPECTRAL_BATCH},
     "JTFS": {"loss": "jtfs", "batch_size": SPECTRAL_BATCH},
-    "PNP, lambda from the largest eigenvalue": PNP | {"damping_start": None},
-    "PNP, lambda scheduled": PNP
+    "PNP, lambda from the largest eigenvalue": WHOLE | {"damping_start": None},
+    "PNP, lambda scheduled": WHOLE
     | {"damping": "scheduled", "damping_fall": FROM ** (-1 / SCHEDULED_EPOCHS)},
-    "PNP, lambda constant": PNP | {"damping": "constant", "damping_start": 1e5},
-    "PNP, lambda 0": PNP | {"damping": "constant", "damping_start": 0.0},
-    "PNP, diagonal": PNP | {"damping_matrix": "diagonal", "damping_start": 1e6},
+    "PNP, lambda constant": WHOLE | {"damping": "constant", "damping_start": 1e5},
+    "PNP, lambda 0": WHOLE | {"damping": "constant", "damping_start": 0.0},
+    "PNP, diagonal": WHOLE | {"damping_matrix": "diagonal", "damping_start": 1e6},
     # Not theirs: Adam's averages of squared gradients need not follow lambda down.
     "PNP, over lambda": PNP | {"pnp_unit": "damped"},
     "PNP, over lambda, best epoch": PNP | {"pnp_unit": "damped", "keeps": "best"},
