@@ -13,6 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the rest loads: no traceback
 
+from matcher import kit_command
 from matcher.checks import check_range, quoted
 from matcher.command_line import make_parser
 from matcher.physics.parameters import BY_KEY, PARAMETERS
@@ -286,6 +287,7 @@ COMMANDS = {
     "hits": _hits,
     "devices": _devices,
     "live": _live,
+    "kit": kit_command.run,
     "bench": _bench,
 }
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import matcher
+from matcher import kit_command
 from matcher.checks import LONGEST_QUOTE
 from matcher.matching.effort import EFFORTS
 from matcher.physics.parameters import BY_KEY, PARAMETERS
@@ -17,6 +18,7 @@ EXAMPLES = """examples:
   drum-matcher render --pitch-hz 110 --tau 0.5 --p 0.02 --D 0.03 --alpha 0.8 -o tom.wav
   drum-matcher hits take.flac                    list the hits of a recording
   drum-matcher live                              hit a drum, play its twin over MIDI
+  drum-matcher kit export my.drumkit --as sfz    write a kit for samplers
   drum-matcher devices                           list audio devices and MIDI inputs
 """
 MATCH_EXAMPLES = """examples:
@@ -77,6 +79,7 @@ def make_parser() -> argparse.ArgumentParser:
     for add in (_add_match, _add_render, _add_hits, _add_live, _add_devices, _add_bench):
         command = add(commands)
         command.set_defaults(options=command)
+    kit_command.add(commands, **_FORM)
     return parser
 
 
