@@ -30,5 +30,10 @@ def export(
     if format_name not in FORMATS:
         raise ValueError(f"format is {format_name!r:.80}, allowed is one of: {', '.join(FORMATS)}")
     save = import_module(FORMATS[format_name].module).save
-    name = file_name(name or kit.name, "kit")
-    return save(kit, Path(folder), name, options or PackOptions(), progress)
+    path = target(format_name, folder, name or kit.name)
+    return save(kit, path, options or PackOptions(), progress)
+
+
+def target(format_name: str, folder: Path, name: str) -> Path:
+    """The file or folder that `export` writes."""
+    return Path(folder) / f"{file_name(name, 'kit')}{FORMATS[format_name].suffix}"

@@ -2,10 +2,10 @@
 
 To add one: a module with the function below, and a row here.
 
-    def save(kit: Kit, folder: Path, name: str, options: PackOptions, progress: Progress) -> Written
+    def save(kit: Kit, path: Path, options: PackOptions, progress: Progress) -> Written
 
-It writes the kit into the folder, under the name with a suffix, whole or not at all, tells
-`progress` how many sounds of how many are done, and raises ValueError or OSError in one sentence.
+It writes the kit to a file or a folder of this path, whole or not at all, tells `progress` how many
+sounds of how many are done, and raises ValueError or OSError in one sentence.
 """
 
 from typing import NamedTuple
@@ -16,11 +16,16 @@ class Format(NamedTuple):
 
     label: str  # in the window's menu
     help: str  # on the command line
+    suffix: str  # behind the kit's name, of the file or folder that is written
     module: str  # with `save`; imported when it is used, so that the command line starts at once
 
 
 FORMATS = {
-    "sfz": Format("SFZ", "sounds and a map of them that many samplers read", "matcher.packs.sfz"),
-    "hydrogen": Format("Hydrogen", "a kit of the drum machine Hydrogen", "matcher.packs.hydrogen"),
-    "wav": Format("WAV files", "a file for each strike", "matcher.packs.wav_files"),
+    "sfz": Format(
+        "SFZ", "sounds and a map of them that many samplers read", "-sfz", "matcher.packs.sfz"
+    ),
+    "hydrogen": Format(
+        "Hydrogen", "a kit of the drum machine Hydrogen", ".h2drumkit", "matcher.packs.hydrogen"
+    ),
+    "wav": Format("WAV files", "a file for each strike", "-wav", "matcher.packs.wav_files"),
 }

@@ -18,7 +18,6 @@ from matcher.packs.place import (
     Progress,
     Written,
     check_free,
-    file_name,
     n_bytes,
     pad_name,
     sound_name,
@@ -42,8 +41,8 @@ LAST = {
 }  # fmt: skip
 
 
-def save(kit: Kit, folder: Path, name: str, options: PackOptions, progress: Progress) -> Written:
-    """Write NAME.h2drumkit; as all of formats.FORMATS.
+def save(kit: Kit, path: Path, options: PackOptions, progress: Progress) -> Written:
+    """Write an .h2drumkit file; as all of formats.FORMATS.
 
     Raises:
         ValueError: beside those of all formats, if layers times round robins are too many.
@@ -53,7 +52,7 @@ def save(kit: Kit, folder: Path, name: str, options: PackOptions, progress: Prog
             f"{options.layers} layers of {options.round_robins} round robins are more than "
             f"Hydrogen takes, allowed are {MOST_LAYERS} sounds for each pad"
         )
-    path, inside = folder / f"{name}.h2drumkit", file_name(name, "kit")
+    inside = path.stem  # folder in the file
     check_free(path, options.replace)
     strikes = Strikes(kit, options)
 

@@ -15,7 +15,6 @@ from matcher.packs.place import (
     README,
     Progress,
     Written,
-    file_name,
     n_bytes,
     pad_name,
     sound_name,
@@ -34,9 +33,9 @@ ABOUT = [
 ]
 
 
-def save(kit: Kit, folder: Path, name: str, options: PackOptions, progress: Progress) -> Written:
-    """Write NAME-sfz, a folder with NAME.sfz and its sounds; as all of formats.FORMATS."""
-    path, suffix = folder / f"{name}-sfz", "flac" if options.flac else "wav"
+def save(kit: Kit, path: Path, options: PackOptions, progress: Progress) -> Written:
+    """Write a folder with an .sfz file and its sounds; as all of formats.FORMATS."""
+    suffix = "flac" if options.flac else "wav"
     with whole_folder(path, options.replace) as temporary:
         strikes, regions = Strikes(kit, options), {}
         (temporary / SOUNDS).mkdir()
@@ -48,7 +47,7 @@ def save(kit: Kit, folder: Path, name: str, options: PackOptions, progress: Prog
             progress(i, len(strikes))
         lines = [*_head(kit, strikes), *_groups(kit, regions)]
         text = "\n".join(lines) + "\n"
-        (temporary / f"{file_name(name, 'kit')}.sfz").write_text(text, encoding="utf-8")
+        (temporary / f"{path.name.removesuffix('-sfz')}.sfz").write_text(text, encoding="utf-8")
         (temporary / README).write_bytes(readme(kit, strikes, options, ABOUT))
     return Written(path, len(strikes), n_bytes(path))
 

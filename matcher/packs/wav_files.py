@@ -16,9 +16,8 @@ ABOUT = [
 ]
 
 
-def save(kit: Kit, folder: Path, name: str, options: PackOptions, progress: Progress) -> Written:
-    """Write NAME-wav, a folder of WAV files with a README.txt; as all of formats.FORMATS."""
-    path = folder / f"{name}-wav"
+def save(kit: Kit, path: Path, options: PackOptions, progress: Progress) -> Written:
+    """Write a folder of WAV files with a README.txt; as all of formats.FORMATS."""
     with whole_folder(path, options.replace) as temporary:
         strikes = Strikes(kit, options)
         for i, strike in enumerate(strikes, 1):

@@ -217,7 +217,7 @@ def measure(kit: Kit) -> None:
         h2 = export(kit, "hydrogen", Path(folder)).path
         players = {
             "sfizz": lambda notes, seconds: sfizz(sfz, kit, notes, seconds),
-            "h2cli": lambda notes, seconds: _lasting(h2cli(h2, notes, BAR_S), seconds),
+            "h2cli": lambda notes, seconds: lasting(h2cli(h2, notes, BAR_S), seconds),
         }
         for name, play in players.items():
             for what, velocities in (("top of a layer", tops), ("middle of a layer", between)):
@@ -229,7 +229,7 @@ def measure(kit: Kit) -> None:
                       f"{choke_db(play, pads):.1f} dB")  # fmt: skip
 
 
-def _lasting(x: np.ndarray, seconds: float) -> np.ndarray:
+def lasting(x: np.ndarray, seconds: float) -> np.ndarray:
     """x (frames, 2), silent behind its end up to so many seconds."""
     n = round(seconds * RATE)
     return np.concatenate([x, np.zeros((max(0, n - len(x)), 2), x.dtype)])[:n]
