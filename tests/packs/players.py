@@ -22,6 +22,7 @@ from matcher.live import programs, voices
 from matcher.live.noise import BLOCK
 from matcher.packs.export import export
 from matcher.packs.options import PackOptions
+from matcher.packs.strikes import Strikes
 
 RATE = 48000  # Hz
 BAR = 192  # Hydrogen's ticks in a bar of 4/4
@@ -29,6 +30,7 @@ SFIZZ_BLOCK = 960  # frames
 LOADING_S = 0.5  # s after which sfizz has loaded what was played once
 BAR_S = 6.0  # s between strikes that are compared
 COMPARED_S = 3.0  # s of each
+STRIKE_S = 0.5  # of equal strikes: what comes later adds nothing to their energy
 CHOKE_AT_S = 0.1875  # s after which another pad of the group is struck: a tick of Hydrogen's
 CHOKED_S = (0.05, 0.2)  # s after that, between which what is left is measured
 
@@ -202,8 +204,45 @@ def app(kit: Kit, notes: list[Note], seconds: float) -> np.ndarray:
     return out.T
 
 
+def spread_db(sounds: list[np.ndarray]) -> tuple[float, float]:
+    """How far apart sounds are, loudest to softest, dB: their peaks, and their energies."""
+    peaks = [np.abs(x).max() for x in sounds]
+    norms = [np.linalg.norm(x) for x in sounds]
+    return tuple(float(20 * np.log10(max(v) / min(v))) for v in (peaks, norms))
+
+
+def equal_strikes(kit: Kit, velocity: int = 100, n: int = 10) -> dict[int, tuple[float, float]]:
+    """How far apart n equal strikes on each pad are, dB, each from silence, as live."""
+    r, out = voices.make_pool(RATE)[0], {}
+    gain = velocity / 127
+    for i, pad in ((i, pad) for i, pad in enumerate(kit.pads) if pad.drum is not None):
+        drum, attack_mix, as_recorded = pad.sound
+        programs.write_pad(r["pads"][i], pad, RATE)
+        programs.write_program(r["programs"][i], drum, attack_mix, RATE, as_recorded)
+        voices.set_program(r, i, i)
+        sounds = []
+        for _ in range(n):
+            r["voices"]["pad"] = -1
+            voices.strike(r, i, gain)
+            sounds.append(np.zeros((2, round(STRIKE_S * RATE)), np.float32))
+            for first in range(0, sounds[-1].shape[1], BLOCK):
+                voices.render(r, *sounds[-1][:, first : first + BLOCK])
+        out[i] = spread_db(sounds)
+    return out
+
+
 def measure(kit: Kit) -> None:
     """Print the tables."""
+    for pad, (peak_db, energy_db) in equal_strikes(kit).items():
+        print(f"app, ten equal strikes on {kit.pads[pad].name}: peaks within {peak_db:.2f} dB, "
+              f"energies within {energy_db:.2f} dB, {n_places(kit, pad)} places")  # fmt: skip
+    robins = {}
+    for strike in Strikes(kit, PackOptions(layers=1, round_robins=8)):
+        robins.setdefault(strike.pad, []).append(strike.x[: round(STRIKE_S * RATE)])
+    widest = {pad: spread_db(sounds) for pad, sounds in robins.items()}
+    peak_db, energy_db = (max(values) for values in zip(*widest.values()))
+    print(f"packs, eight round robins: peaks within {peak_db:.2f} dB, energies within "
+          f"{energy_db:.2f} dB on every pad")  # fmt: skip
     options = PackOptions()
     tops = [high for _, high in options.layer_velocities]
     between = [(low + high) // 2 for low, high in options.layer_velocities]
