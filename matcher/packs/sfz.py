@@ -90,4 +90,4 @@ def _curve(name: str) -> str:
 
 def _label(text: str) -> str:
     """Text that no reader of SFZ takes for an opcode, a header, a macro or a comment."""
-    return re.sub(r"[=<>$#/]+", " ", text).strip()
+    return " ".join(re.sub(r"[=<>$#/]+", " ", text).split())

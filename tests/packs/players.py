@@ -181,7 +181,8 @@ def choke_db(play, pads: tuple[int, int], velocity: int = 100) -> float:
     both, alone, other = (play(notes, BAR_S) for notes in ([first, second], [first], [second]))
     a, b = (round((CHOKE_AT_S + s) * RATE) for s in CHOKED_S)
     left = both[a:b] - other[a:b]
-    return float(20 * np.log10(np.linalg.norm(left) / np.linalg.norm(alone[a:b])))
+    ratio = np.linalg.norm(left) / np.linalg.norm(alone[a:b])
+    return float(20 * np.log10(max(ratio, 1e-6)))  # -120 dB: nothing is left
 
 
 def app(kit: Kit, notes: list[Note], seconds: float) -> np.ndarray:
