@@ -1,7 +1,8 @@
 """Standard MIDI files of what was hit or played."""
 
-import time
+import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ BPM = 120  # tempo that the file names; what was played has none
 TICKS = 1920  # in a quarter: 0.26 ms at BPM
 CHANNEL = 9  # from 0: the channel of drums in General MIDI
 LENGTH_S = 0.1  # s from note on to note off: drums ignore it
-SAVE_EACH_S = 10.0  # s of playing that a crash may lose
+SAVE_AFTER_S = 2.0  # s after a note: as much playing a crash may lose
 
 
 class Note(NamedTuple):
@@ -78,25 +79,34 @@ class Played:
         if path.exists():
             raise ValueError(f"{path} is there already; give another file to record to")
         self._path, self._kit, self._notes = path, kit, []
-        self._save_at = time.monotonic() + SAVE_EACH_S
+        self._lock, self._timer = threading.RLock(), None
         self.save()
 
     def take(self, event: Event) -> None:
         """Note a hit or a MIDI note of the engine; other events are ignored."""
         if isinstance(event, HitDetected):
-            note = self._kit.pads[event.pad].note
-            self._notes.append(Note(event.onset_s, note, event.velocity))
+            played = Note(event.onset_s, self._kit.pads[event.pad].note, event.velocity)
         elif isinstance(event, NotePlayed) and event.velocity > 0:
-            self._notes.append(Note(event.time_s, event.note, event.velocity))
+            played = Note(event.time_s, event.note, event.velocity)
         else:
             return
-        if time.monotonic() >= self._save_at:
-            self.save()
+        with self._lock:
+            self._notes.append(played)
+            if self._timer is None:
+                self._timer = threading.Timer(SAVE_AFTER_S, self._save_meanwhile)
+                self._timer.daemon = True
+                self._timer.start()
 
     def save(self) -> int:
         """Write what was played so far, from the first note on -> how many notes."""
-        first = min((note.at_s for note in self._notes), default=0.0)
-        shifted = [note._replace(at_s=note.at_s - first) for note in self._notes]
-        save_midi(self._path, shifted)
-        self._save_at = time.monotonic() + SAVE_EACH_S
-        return len(self._notes)
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = None
+            first = min((note.at_s for note in self._notes), default=0.0)
+            save_midi(self._path, [n._replace(at_s=n.at_s - first) for n in self._notes])
+            return len(self._notes)
+
+    def _save_meanwhile(self) -> None:
+        with suppress(OSError):  # the last save says what is wrong
+            self.save()

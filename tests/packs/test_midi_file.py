@@ -1,8 +1,11 @@
+import threading
+
 import mido
 import pytest
 
 from matcher.kits.kit import Kit
 from matcher.live.protocol import HitDetected, NotePlayed, Rescan
+from matcher.packs import midi_file
 from matcher.packs.midi_file import CHANNEL, Note, Played, save_midi
 
 
@@ -52,6 +55,16 @@ def test_what_is_played_live(tmp_path):
     on, _ = read(tmp_path / "live.mid")
     expected = [(0.0, 60, 99), (0.5, 41, 80), (1.0, 99, 3)]
     assert [(round(at, 3), *rest) for at, *rest in on] == expected
+
+
+def test_what_is_played_is_written_soon_even_if_nothing_follows(tmp_path, monkeypatch):
+    written, save = threading.Event(), midi_file.save_midi
+    monkeypatch.setattr(midi_file, "SAVE_AFTER_S", 0.01)
+    played = Played(tmp_path / "live.mid", Kit())
+    monkeypatch.setattr(midi_file, "save_midi", lambda *what: (save(*what), written.set()))
+    played.take(NotePlayed(time_s=1.0, note=41, velocity=80, pad=5))
+    assert written.wait(30)
+    assert read(tmp_path / "live.mid")[0] == [(0.0, 41, 80)]
 
 
 def test_a_file_that_is_there_is_kept(tmp_path):
