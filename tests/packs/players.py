@@ -25,9 +25,10 @@ from matcher.packs.strikes import Strikes
 
 RATE = 48000  # Hz
 BAR = 192  # Hydrogen's ticks in a bar of 4/4
-SFIZZ_BLOCK = 960  # frames
+SFIZZ_BLOCK = 960  # frames; sfizz plays the last sample of the block in which a note begins twice
 BAR_S = 6.0  # s between strikes that are compared
 COMPARED_S = 3.0  # s of each
+APART = 0.9  # correlation below which the pads are listed
 STRIKE_S = 0.5  # of equal strikes: what comes later adds nothing to their energy
 CHOKE_AT_S = 0.1875  # s after which another pad of the group is struck: a tick of Hydrogen's
 CHOKED_S = (0.05, 0.2)  # s after that, between which what is left is measured
@@ -71,9 +72,8 @@ def sfizz(path: Path, kit: Kit, notes: list[Note], seconds: float) -> np.ndarray
     """An SFZ file played by sfizz, (frames, 2)."""
     from pysfizz import Synth
 
-    # all of it in memory: played faster than in real time, sfizz would not have read it in time
     loaded = path.with_stem("in-memory")
-    loaded.write_text(path.read_text().replace("<control>", "<control>\nhint_ram_based=1"))
+    loaded.write_text(_in_memory(path.read_text(), {kit.pads[note.pad].note for note in notes}))
     synth = Synth(RATE, SFIZZ_BLOCK)
     assert synth.load_sfz_file(loaded), loaded
     inner = synth._synth
@@ -84,6 +84,16 @@ def sfizz(path: Path, kit: Kit, notes: list[Note], seconds: float) -> np.ndarray
             inner.note_on(frame - first, kit.pads[note.pad].note, note.velocity)
         out.append(np.stack(inner.render_block(), axis=1))
     return np.concatenate(out)
+
+
+def _in_memory(text: str, keys: set[int]) -> str:
+    """An SFZ file with these keys alone, and all of it in memory.
+
+    Played faster than in real time, sfizz would not have read it in time.
+    """
+    head, *groups = text.replace("<control>", "<control>\nhint_ram_based=1").split("<group> ")
+    played = [group for group in groups if int(group.split()[0].removeprefix("key=")) in keys]
+    return "<group> ".join([head, *played])
 
 
 def h2cli(path: Path, notes: list[Note], bar_s: float) -> np.ndarray:
@@ -150,10 +160,13 @@ class Compared(NamedTuple):
     level_db: float
 
 
-def compare_strikes(play, kit: Kit, velocities, options: PackOptions) -> list[Compared]:
+def compare_strikes(
+    play, kit: Kit, velocities, options: PackOptions, repeats: int = 0
+) -> list[Compared]:
     """Play each pad at each velocity, as often as it has round robins.
 
-    play: takes notes and seconds, and returns the sound (frames, 2).
+    play: takes notes and seconds, and returns the sound (frames, 2). repeats: the sample of each
+    note that the player plays twice, 0 for none; it is left out.
     """
     rows = []
     for pad in (i for i, pad in enumerate(kit.pads) if pad.drum is not None):
@@ -165,7 +178,8 @@ def compare_strikes(play, kit: Kit, velocities, options: PackOptions) -> list[Co
             references = [app_strike(kit, pad, velocity, i, COMPARED_S) for i in range(n_robins)]
             for note in (note for note in notes if note.velocity == velocity):
                 at = round(note.at_s * RATE)
-                found = [compare(x[at : at + n], reference) for reference in references]
+                sound = np.delete(x[at : at + n], repeats, axis=0) if repeats else x[at : at + n]
+                found = [compare(sound, reference) for reference in references]
                 robin = max(range(n_robins), key=lambda i: found[i][0])
                 rows.append(Compared(pad, velocity, robin, *found[robin]))
     return rows
@@ -256,8 +270,10 @@ def measure(kit: Kit) -> None:
             "h2cli": lambda notes, seconds: lasting(h2cli(h2, notes, BAR_S), seconds),
         }
         for name, play in players.items():
+            repeats = SFIZZ_BLOCK if name == "sfizz" else 0
             for what, velocities in (("top of a layer", tops), ("middle of a layer", between)):
-                _print(f"{name}, {what}", compare_strikes(play, kit, velocities, options))
+                rows = compare_strikes(play, kit, velocities, options, repeats)
+                _print(f"{name}, {what}", rows)
         players["app"] = lambda notes, seconds: app(kit, notes, seconds)
         for pads in pairs:
             for name, play in players.items():
@@ -276,11 +292,12 @@ def _print(what: str, rows: list[Compared]) -> None:
     correlations = np.array([row.correlation for row in rows])
     common = np.median(levels)
     worst = rows[int(np.argmin(correlations))]
+    apart = sorted({row.pad + 1 for row in rows if row.correlation < APART})
     print(
         f"{what}: {len(rows)} strikes, correlation median {np.median(correlations):.4f}, lowest "
         f"{worst.correlation:.4f} (pad {worst.pad + 1}, velocity {worst.velocity}); level "
         f"{common:+.2f} dB, from it by at most {np.abs(levels - common).max():.2f} dB; "
-        f"{len({row[:3] for row in rows})} of them different"
+        f"{len({row[:3] for row in rows})} of them different; below {APART:g}: pads {apart}"
     )
 
 
