@@ -1,6 +1,6 @@
 """A kit for Hydrogen, the drum machine: drumkit.xml and its sounds in one .h2drumkit file.
 
-The format is that of Hydrogen 1.0 to 1.2 (drumkit.xsd of its source). An instrument's layers of one
+The format is that of Hydrogen 1.2 (its drumkit.xsd). An instrument's layers of one
 range of velocities take turns (sampleSelectionAlgo ROUND_ROBIN).
 """
 
