@@ -6,8 +6,10 @@ from PyQt6.QtCore import QStandardPaths
 from PyQt6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from gui.controls import as_text
+from gui.kit_export import KitExport
 from gui.session import Session, is_kit
 from matcher.kits.kit_file import SUFFIX
+from matcher.packs.formats import FORMATS
 
 KITS = f"Kits (*{SUFFIX})"
 SOUNDS = "Recordings (*.wav *.flac *.aiff *.aif *.ogg *.mp3)"
@@ -18,6 +20,7 @@ class Files:
 
     def __init__(self, session: Session, parent: QWidget):
         self.session, self._parent = session, parent
+        self.kit_export = KitExport(session)
         documents = QStandardPaths.StandardLocation.DocumentsLocation
         path = session.document.path
         self._folder = path.parent if path else Path(QStandardPaths.writableLocation(documents))
@@ -58,6 +61,11 @@ class Files:
         if self.may_leave():
             self.session.open_demo()
 
+    def open_starter(self, path: Path) -> None:
+        """Begin with a kit that comes with the app; it has no file of its own yet."""
+        if self.may_leave():
+            self.session.begin_with(path)
+
     def save(self) -> bool:
         """Save the kit; False where it is not saved."""
         return self.session.save() if self.session.document.path else self.save_as()
@@ -79,6 +87,17 @@ class Files:
         if path is not None:
             self.session.export(path)
 
+    def export_kit(self, format_name: str) -> None:
+        """Ask for a folder, and write the kit into it; format_name: one of FORMATS."""
+        title = f"Write the kit as {FORMATS[format_name].label} into a folder"
+        given = QFileDialog.getExistingDirectory(self._parent, title, str(self._folder))
+        if not given:
+            return
+        self._folder = Path(given)
+        path = self.kit_export.target(format_name, self._folder)
+        if not path.exists() or self._may_replace(path):
+            self.kit_export.start(format_name, path, path.exists())
+
     def _choose(self, title: str, kinds: str) -> None:
         path, _ = QFileDialog.getOpenFileName(self._parent, title, str(self._folder), kinds)
         if path:
@@ -97,8 +116,9 @@ class Files:
         if path.suffix.lower() == suffix:
             return path
         path = path.with_name(path.name + suffix)
-        if not path.exists():
-            return path
+        return path if not path.exists() or self._may_replace(path) else None
+
+    def _may_replace(self, path: Path) -> bool:
         question = as_text(f"{path.name} is there already. Replace it?")
-        answer = QMessageBox.question(self._parent, "Replace the file?", question)
-        return path if answer == QMessageBox.StandardButton.Yes else None
+        answer = QMessageBox.question(self._parent, "Replace it?", question)
+        return answer == QMessageBox.StandardButton.Yes

@@ -347,7 +347,11 @@ class Session(QObject):
 
     def open_demo(self) -> None:
         """Open the kit that comes with the app."""
-        self._try(lambda: self.new_kit(load_kit(DEMO)[0]))
+        self.begin_with(DEMO)
+
+    def begin_with(self, path: Path) -> None:
+        """Begin with a copy of a kit, which has no file of its own yet."""
+        self._try(lambda: self.new_kit(load_kit(path)[0]))
 
     def save(self, path: Path | None = None) -> bool:
         """Save the kit, by default in its own file; False where that went wrong."""

@@ -32,7 +32,9 @@ from gui.panels.preferences_dialog import PreferencesDialog
 from gui.panels.status import Monitor, Notice, StatusBar
 from gui.preferences import Preferences, recovery_file
 from gui.session import Session, is_kit, make_session
+from matcher.kits.starters import STARTERS
 from matcher.live.protocol import MORE_NOTES, NOTE, DeviceChanged, Ready, Rescan
+from matcher.packs.formats import FORMATS
 
 SIZE = (1280, 800)  # px at the first start: fits a small laptop
 NARROW = 1100  # px of width below which the drum moves under the spectrograms
@@ -229,6 +231,7 @@ class Window(QMainWindow):
             return
         QApplication.instance().removeEventFilter(self)
         self.comparison.close_down()
+        self.files.kit_export.close()
         self.session.close()
         event.accept()
 
@@ -288,6 +291,13 @@ class Window(QMainWindow):
             ("&Export the pad as WAV…", "Ctrl+E", files.export),
         ):  # fmt: skip
             self._action(menu, text, keys, do)
+        export_menu = menu.addMenu("E&xport the kit")
+        for name, row in FORMATS.items():
+            self._action(export_menu, f"{row.label}…", "", lambda n=name: files.export_kit(n))
+        starters_menu = menu.addMenu("Starter &kits")
+        for starter in STARTERS.values():
+            self._action(starters_menu, starter.label, "",
+                         lambda p=starter.path: files.open_starter(p))  # fmt: skip
         self.recent_menu = menu.addMenu("&Recent kits")
         menu.addSeparator()
         self._action(menu, "Se&ttings…", "Ctrl+,", self._settings)

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # read when numpy loads: on a busy machine a second thread costs a match far more than it gains
@@ -13,6 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the rest loads: no traceback
 
+from matcher import kit_command
 from matcher.checks import check_range, quoted
 from matcher.command_line import make_parser
 from matcher.physics.parameters import BY_KEY, PARAMETERS
@@ -132,7 +133,13 @@ def _hits(arguments) -> None:
 
     check_range("threshold-db", arguments.threshold_db, *Settings.RANGES["threshold_db"])
     settings = Settings(threshold_db=arguments.threshold_db, drums_only=arguments.drums_only)
+    note = _note_of_pad(arguments) if arguments.midi else 0
     found = find(arguments.file, settings, arguments.look_ahead)
+    if arguments.midi:
+        from matcher.packs.midi_file import Note, save_midi
+
+        notes = [Note(hit.onset_s, note, hit.velocity) for hit in found if not hit.reason]
+        save_midi(arguments.midi, notes, arguments.file.stem)
     if arguments.json:
         rows = [asdict(hit) | {"onset_s": round(hit.onset_s, 6), "drum": round(hit.drum, 3)}
                 for hit in found]  # fmt: skip
@@ -143,6 +150,15 @@ def _hits(arguments) -> None:
         print(f"{hit.onset_s:10.4f} s  velocity {hit.velocity:3}  drum {hit.drum:4.0%}{ignored}")
     n_hits = sum(not hit.reason for hit in found)
     print(f"{arguments.file}: {n_hits} {'hit' if n_hits == 1 else 'hits'}")
+
+
+def _note_of_pad(arguments) -> int:
+    """The note of the pad that was chosen, of a kit or of an empty one."""
+    from matcher.kits.kit import N_PADS, Kit
+
+    check_range("pad", arguments.pad, 1, N_PADS)
+    kit = _load_kit(arguments.kit) if arguments.kit else Kit()
+    return kit.pads[arguments.pad - 1].note
 
 
 def _devices(arguments) -> None:
@@ -221,14 +237,34 @@ def _live(arguments) -> None:
         controllers=dict(map(_control, arguments.control)),
         refine=arguments.refine, settings=Settings(drums_only=arguments.drums_only),
     )  # fmt: skip
-    with Engine(protocol.State(setup, kit)) as engine, suppress(KeyboardInterrupt):
+    with (
+        _midi_recorder(arguments.record_midi, kit) as take,
+        Engine(protocol.State(setup, kit)) as engine,
+        suppress(KeyboardInterrupt),
+    ):
         while True:
             event = engine.events.get()
+            take(event)
             if arguments.listen and _begins_input(event):
                 engine.send(protocol.Calibrate())
             if isinstance(event, protocol.ProgramChanged) and arguments.kits:
                 _change_kit(engine, arguments.kits, event.number)
             print(json.dumps(event.to_json()) if arguments.json else sentence(event), flush=True)
+
+
+@contextmanager
+def _midi_recorder(path: Path | None, kit):
+    """What takes the engine's events to write them to a MIDI file; None: to none."""
+    if path is None:
+        yield lambda event: None
+        return
+    from matcher.packs.midi_file import Played
+
+    played = Played(path, kit)
+    try:
+        yield played.take
+    finally:
+        print(f"{path} is written: {played.save()} notes", file=sys.stderr)
 
 
 def _begins_input(event) -> bool:
@@ -240,10 +276,12 @@ def _begins_input(event) -> bool:
     return isinstance(event, Ready) and event.input is not None
 
 
-def _load_kit(path: Path):
-    """A kit; what cannot be used of its file is told on stderr."""
+def _load_kit(given: str | Path):
+    """A kit, by its file or its name; what cannot be used of its file is told on stderr."""
     from matcher.kits.kit_file import load_kit
+    from matcher.kits.starters import find_kit
 
+    path = find_kit(given)
     kit, dropped = load_kit(path)
     for problem in dropped:
         print(f"drum-matcher: {path}: {problem}", file=sys.stderr)
@@ -286,6 +324,7 @@ COMMANDS = {
     "hits": _hits,
     "devices": _devices,
     "live": _live,
+    "kit": kit_command.run,
     "bench": _bench,
 }
 

@@ -5,7 +5,9 @@ import re
 from pathlib import Path
 
 import matcher
+from matcher import kit_command
 from matcher.checks import LONGEST_QUOTE
+from matcher.kits.starters import STARTERS
 from matcher.matching.effort import EFFORTS
 from matcher.physics.parameters import BY_KEY, PARAMETERS
 from matcher.physics.theta import Theta
@@ -17,6 +19,7 @@ EXAMPLES = """examples:
   drum-matcher render --pitch-hz 110 --tau 0.5 --p 0.02 --D 0.03 --alpha 0.8 -o tom.wav
   drum-matcher hits take.flac                    list the hits of a recording
   drum-matcher live                              hit a drum, play its twin over MIDI
+  drum-matcher kit export my.drumkit --as sfz    write a kit for samplers
   drum-matcher devices                           list audio devices and MIDI inputs
 """
 MATCH_EXAMPLES = """examples:
@@ -35,12 +38,14 @@ LIVE_EXAMPLES = """examples:
   drum-matcher live                              a hit sets pad 1; MIDI note 36 plays it
   drum-matcher live --pad 3 --kit my.drumkit     a hit sets pad 3 of a kit
   drum-matcher live --mode trigger --block 64    a hit plays the pad at once
+  drum-matcher live --kit acoustic --record-midi played.mid
   drum-matcher live --input usb --json           print one line of JSON per event
 """
 HITS_EXAMPLES = """examples:
   drum-matcher hits take.flac                    what the live detector finds
   drum-matcher hits take.flac --look-ahead       what matching finds, which has the whole recording
   drum-matcher hits take.flac --drums-only       claps, voices and cymbals are ignored
+  drum-matcher hits take.flac --midi take.mid    as notes, for a sequencer
   drum-matcher hits take.flac --json             one object a hit, for a script
 """
 RENDER_EXAMPLES = """examples:
@@ -77,6 +82,7 @@ def make_parser() -> argparse.ArgumentParser:
     for add in (_add_match, _add_render, _add_hits, _add_live, _add_devices, _add_bench):
         command = add(commands)
         command.set_defaults(options=command)
+    kit_command.add(commands, **_FORM)
     return parser
 
 
@@ -161,6 +167,11 @@ def _add_hits(commands) -> argparse.ArgumentParser:
                       "default -40")  # fmt: skip
     hits.add_argument("--drums-only", action="store_true",
                       help="ignore what is probably no drum")  # fmt: skip
+    hits.add_argument("--midi", type=Path, metavar="FILE",
+                      help="write them to a MIDI file too, on the note of --pad")  # fmt: skip
+    hits.add_argument("--kit", metavar="KIT", help="kit whose notes count; default: an empty one")
+    hits.add_argument("--pad", type=int, default=1, metavar="N",
+                      help="pad whose note they get, 1 to 16; default 1")  # fmt: skip
     hits.add_argument("--json", action="store_true", help="print them as JSON")
     return hits
 
@@ -198,7 +209,11 @@ def _add_live(commands) -> argparse.ArgumentParser:
     live.add_argument("--block", type=int, default=0, metavar="N",
                       help="frames per audio block, 16 to 2048; default 0: chosen by the driver"
                       )  # fmt: skip
-    live.add_argument("--kit", type=Path, metavar="FILE", help=".drumkit file to play")
+    live.add_argument("--kit", metavar="KIT",
+                      help="kit to play: a .drumkit file, or one that comes with the app: "
+                      f"{', '.join(STARTERS)}")  # fmt: skip
+    live.add_argument("--record-midi", type=Path, metavar="FILE",
+                      help="write hits and notes to a new MIDI file")  # fmt: skip
     live.add_argument("--pad", type=int, default=1, metavar="N",
                       help="pad that hits set or play, 1 to 16; default 1")  # fmt: skip
     live.add_argument("--mode", choices=("match", "trigger"), default="match",

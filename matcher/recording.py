@@ -1,5 +1,6 @@
 """Sound files: read block by block, written atomically."""
 
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,6 +105,20 @@ def write_wav(path: str | Path, x: np.ndarray, sample_rate: int) -> None:
     save_atomically(
         path, lambda file: soundfile.write(file, x, sample_rate, "PCM_24", format="WAV")
     )
+
+
+def encode(x: np.ndarray, sample_rate: int, bits: int = 24, flac: bool = False) -> bytes:
+    """A sound as the bytes of a WAV file, or of a FLAC file.
+
+    Args:
+        x: (samples,) or (samples, channels) in [-1, 1].
+        sample_rate: Hz.
+        bits: depth, 16 or 24.
+        flac: FLAC instead of WAV.
+    """
+    file = io.BytesIO()
+    soundfile.write(file, x, sample_rate, f"PCM_{bits}", format="FLAC" if flac else "WAV")
+    return file.getvalue()
 
 
 def save_atomically(path: str | Path, write) -> None:

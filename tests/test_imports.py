@@ -31,6 +31,7 @@ ONLY_IN = {  # package: the folders or files that may import it
     "auraloss": ("training/distances.py",),
     "cma": ("training/cma_search.py",),
     "tomli_w": ("matcher/kits/kit_file.py",),
+    "mido": ("matcher/packs/midi_file.py",),
     "sounddevice": ("matcher/live/devices.py",),
     "rtmidi": ("matcher/live/rtmidi_library.py",),
     "pygame": ("matcher/live/portmidi_library.py",),
@@ -47,6 +48,7 @@ PACKAGES = {  # of matcher: the others that each may import
     "matching": {"physics"},
     "kits": {"physics"},
     "live": {"physics", "matching", "kits"},
+    "packs": {"physics", "kits", "live"},
 }
 EVERYWHERE = {"compiled", "recording", "checks"}  # modules of matcher that all but physics may use
 

@@ -101,6 +101,12 @@ def load_kit(path: str | Path) -> tuple[Kit, list[str]]:
     return Kit(name, pads), dropped
 
 
+def comment_of(path: str | Path) -> str:
+    """The comment in the first line of a kit file, as save_kit takes it; empty if there is none."""
+    first = _read(Path(path)).partition("\n")[0].rstrip("\r")
+    return first[1:] if first.startswith("#") else ""
+
+
 def _read(path: Path) -> str:
     try:
         if path.exists() and not path.is_file():  # a pipe might never end

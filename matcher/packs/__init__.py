@@ -1,0 +1,1 @@
+"""Packs: a kit's sounds as files for other programs, and what was played as MIDI files."""
