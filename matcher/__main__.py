@@ -284,6 +284,7 @@ COMMANDS = {
     "match": _match,
     "render": _render,
     "hits": _hits,
+    "kit": lambda arguments: arguments.run(arguments),
     "devices": _devices,
     "live": _live,
     "bench": _bench,

@@ -9,6 +9,7 @@ from matcher.checks import LONGEST_QUOTE
 from matcher.matching.effort import EFFORTS
 from matcher.physics.parameters import BY_KEY, PARAMETERS
 from matcher.physics.theta import Theta
+from matcher.takes.command import add_from_folder, add_from_take
 
 EXAMPLES = """examples:
   drum-matcher match tom.wav                     match the loudest hit, write to tom-match/
@@ -16,6 +17,7 @@ EXAMPLES = """examples:
   drum-matcher match tom.wav --json              print the result as JSON, for a script
   drum-matcher render --pitch-hz 110 --tau 0.5 --p 0.02 --D 0.03 --alpha 0.8 -o tom.wav
   drum-matcher hits take.flac                    list the hits of a recording
+  drum-matcher kit from-take take.wav -o kit     make a kit of a recording of a whole kit
   drum-matcher live                              hit a drum, play its twin over MIDI
   drum-matcher devices                           list audio devices and MIDI inputs
 """
@@ -74,10 +76,27 @@ def make_parser() -> argparse.ArgumentParser:
         "--version", action="version", version=f"drum-matcher {matcher.__version__}"
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_add_match, _add_render, _add_hits, _add_live, _add_devices, _add_bench):
+    for add in (
+        _add_match,
+        _add_render,
+        _add_hits,
+        _add_kit,
+        _add_live,
+        _add_devices,
+        _add_bench,
+    ):
         command = add(commands)
         command.set_defaults(options=command)
     return parser
+
+
+def _add_kit(commands) -> argparse.ArgumentParser:
+    kit = commands.add_parser("kit", help="make a kit of recordings", **_FORM)
+    subcommands = kit.add_subparsers(dest="kit_command", metavar="COMMAND", required=True)
+    for add in (add_from_take, add_from_folder):
+        command = add(subcommands)
+        command.set_defaults(options=command)
+    return kit
 
 
 def _add_match(commands) -> argparse.ArgumentParser:

@@ -32,6 +32,7 @@ ONLY_IN = {  # package: the folders or files that may import it
     "cma": ("training/cma_search.py",),
     "tomli_w": ("matcher/kits/kit_file.py",),
     "sounddevice": ("matcher/live/devices.py",),
+    "mido": ("matcher/takes/midi.py",),
     "rtmidi": ("matcher/live/rtmidi_library.py",),
     "librosa": ("training/onset_evaluation.py",),
     "aubio": ("training/onset_evaluation.py",),
@@ -46,6 +47,7 @@ PACKAGES = {  # of matcher: the others that each may import
     "matching": {"physics"},
     "kits": {"physics"},
     "live": {"physics", "matching", "kits"},
+    "takes": {"physics", "matching", "kits", "live"},
 }
 EVERYWHERE = {"compiled", "recording", "checks"}  # modules of matcher that all but physics may use
 
