@@ -20,9 +20,10 @@ from matcher.matching.encoder import Encoder
 from matcher.matching.features import normalise
 from matcher.matching.hear import Clip, analysed, hear, whole_band
 from matcher.matching.known import SAME
-from matcher.matching.partials import AnalysedStroke, Partials, Stroke
+from matcher.matching.partials import Partials, Stroke
+from matcher.matching.task import Refined
 from matcher.physics.drum import Drum
-from matcher.takes import strength
+from matcher.takes.strength import Heard
 
 MOST_STROKES = 5  # hits that a drum is fitted to: more take longer and tell little more
 SHORTEST_S = 0.05  # s of a hit that tells of its drum, where there are longer ones
@@ -92,25 +93,21 @@ def fit(struck: list[Struck], encoder: Encoder, effort: str = "normal") -> Fitte
     )  # fmt: skip
     candidates = [stages[-1].drum]
     if stages[-1].stroke is not None:
-        strokes, found = _together(stages[-1], clips[1:], ended[1:])
+        found = _together(stages[-1], clips[1:], ended[1:])
         wholes = [_whole(struck[i].clip) for i in chosen]
         if len(found.hz):
             candidates += _with_partials(stages[-1].drum, found, wholes)
-    best, least = candidates[0], (np.inf, ())
-    for drum_ in map(for_pad, candidates):
-        sounds = strength.for_matching(drum_)
-        distances = tuple(
-            strength.distance_at_best(sounds, clip, end)[0] for clip, end in zip(clips, ended)
-        )
-        if (mean := float(np.mean(distances))) < least[0]:
-            best, least = drum_, (mean, distances)
-    return Fitted(best, tuple(chosen), least[1])
+    hits = Heard(clips, ended)
+    tried = [(hits.distances(drum_), drum_) for drum_ in map(for_pad, candidates)]
+    distances, best = min(tried, key=lambda row: np.mean(row[0]))
+    return Fitted(best, tuple(chosen), distances)
 
 
-def _together(
-    last: refine.Refined, clips: list[np.ndarray], ended: list[bool]
-) -> tuple[list[AnalysedStroke], Partials]:
-    """The strokes that are on the reference's drum by their partials, and what they share."""
+def _together(last: Refined, clips: list[np.ndarray], ended: list[bool]) -> Partials:
+    """What the reference and those strokes share that are on its drum by their partials.
+
+    The first row of amplitudes is the reference's.
+    """
     strokes, found = [last.stroke], last.found
     for clip, end in zip(clips, ended):
         stroke = partials.analyse(Stroke(clip, end))
@@ -119,7 +116,7 @@ def _together(
             strokes.append(stroke)
     if len(strokes) > 1:
         found = partials.together(strokes, found).at(found.pitch_hz)
-    return strokes, found
+    return found
 
 
 def _with_partials(drum_: Drum, found: Partials, wholes: list[WholeBand]) -> list[Drum]:

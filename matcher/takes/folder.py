@@ -69,7 +69,7 @@ def _as_take(clips) -> Take:
 
 
 def name_of(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What a file's name says of its drum: (words, plain numbers), without what tells the stroke."""
+    """What a name says of a drum: (words, plain numbers), without what tells the stroke."""
     words = [w for part in path.with_suffix("").parts for w in re.split(r"[\s_.\-()]+", part)]
     words = [w for w in map(str.lower, words) if w and not LAYER.match(w)]
     plain = tuple(w for w in words if not NUMBER.match(w))

@@ -6,7 +6,7 @@ tension rises by f^2, and the attack keeps its share.
 
 import numpy as np
 
-from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, distance
+from matcher.matching.features import DISTANCE, N_SAMPLES, SAMPLE_RATE, distance_from
 from matcher.physics import attack, drum
 from matcher.physics.drum import Drum
 
@@ -32,20 +32,22 @@ def strokes(drum_: Drum, sample_rate: int, n_samples: int, forces=FORCES) -> np.
     return out
 
 
-def distance_at_best(sounds: np.ndarray, clip: np.ndarray, ended: bool) -> tuple[float, int]:
-    """Log-CQT distance of the nearest of some strokes from a hit, and which it is.
+class Heard:
+    """Hits that drums are compared with.
 
     Args:
-        sounds: (strokes, samples) at SAMPLE_RATE, as `strokes` renders N_SAMPLES.
-        clip: (samples,) of the hit at SAMPLE_RATE, from its onset.
-        ended: whether the next hit cuts the clip off.
+        clips: (samples,) of each at SAMPLE_RATE, from its onset.
+        ended: of each, whether the next hit cuts it off.
     """
-    length = len(clip) if ended else N_SAMPLES
-    distances = [distance(clip, sound[:length]) for sound in sounds]
-    best = int(np.argmin(distances))
-    return distances[best], best
 
+    def __init__(self, clips: list[np.ndarray], ended: list[bool]):
+        self._lengths = [len(c) if end else N_SAMPLES for c, end in zip(clips, ended)]
+        self._spectra = [DISTANCE(clip) for clip in clips]
 
-def for_matching(drum_: Drum) -> np.ndarray:
-    """What `distance_at_best` takes, of a drum."""
-    return strokes(drum_, SAMPLE_RATE, N_SAMPLES)
+    def distances(self, drum_: Drum) -> tuple[float, ...]:
+        """Log-CQT distance of a drum from each hit, struck with that of FORCES that suits it."""
+        sounds = strokes(drum_, SAMPLE_RATE, N_SAMPLES)
+        return tuple(
+            min(distance_from(c, sound[:length]) for sound in sounds)
+            for c, length in zip(self._spectra, self._lengths)
+        )
