@@ -23,7 +23,7 @@ from matcher.matching.known import SAME
 from matcher.matching.partials import Partials, Stroke
 from matcher.matching.task import Refined
 from matcher.physics.drum import Drum
-from matcher.takes.strength import Heard
+from matcher.takes.strength import FEW_FORCES, Heard
 
 MOST_STROKES = 5  # hits that a drum is fitted to: more take longer and tell little more
 SHORTEST_S = 0.05  # s of a hit that tells of its drum, where there are longer ones
@@ -97,10 +97,9 @@ def fit(struck: list[Struck], encoder: Encoder, effort: str = "normal") -> Fitte
         wholes = [_whole(struck[i].clip) for i in chosen]
         if len(found.hz):
             candidates += _with_partials(stages[-1].drum, found, wholes)
-    hits = Heard(clips, ended)
-    tried = [(hits.distances(drum_), drum_) for drum_ in map(for_pad, candidates)]
-    distances, best = min(tried, key=lambda row: np.mean(row[0]))
-    return Fitted(best, tuple(chosen), distances)
+    hits, drums = Heard(clips, ended), [for_pad(drum_) for drum_ in candidates]
+    best = min(drums, key=lambda drum_: np.mean(hits.distances(drum_, FEW_FORCES)))
+    return Fitted(best, tuple(chosen), hits.distances(best))
 
 
 def _together(last: Refined, clips: list[np.ndarray], ended: list[bool]) -> Partials:
@@ -136,13 +135,13 @@ def _with_partials(drum_: Drum, found: Partials, wholes: list[WholeBand]) -> lis
     phase = found.amplitudes[0] / np.maximum(amplitudes[0], SMALLEST)
     average = replace(found, amplitudes=(mean * phase)[None])
     for own in (found, average):
-        fits = [list(recorded.of_drum(drum_, membrane, own, 0, whole)) for whole in wholes]
-        for level in zip(*fits):
-            drums.append(_average_attack(level))
+        fits = [next(recorded.of_drum(drum_, membrane, own, 0, whole), None) for whole in wholes]
+        if None not in fits:
+            drums.append(_average_attack(fits))
     return drums
 
 
-def _average_attack(drums: tuple[Drum, ...]) -> Drum:
+def _average_attack(drums: list[Drum]) -> Drum:
     """The first of drums that differ in their attack, with the average attack."""
     powers = np.array([drum_.attack_powers for drum_ in drums])  # (drums, bands, decays)
     mean = np.mean(np.sqrt(powers), axis=0) ** 2

@@ -11,6 +11,7 @@ from matcher.physics import attack, drum
 from matcher.physics.drum import Drum
 
 FORCES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12)  # tried: 3 dB apart, down to a ghost note
+FEW_FORCES = (1.0, 0.5, 0.2)  # by which drums are compared with each other
 
 
 def strokes(drum_: Drum, sample_rate: int, n_samples: int, forces=FORCES) -> np.ndarray:
@@ -44,9 +45,9 @@ class Heard:
         self._lengths = [len(c) if end else N_SAMPLES for c, end in zip(clips, ended)]
         self._spectra = [DISTANCE(clip) for clip in clips]
 
-    def distances(self, drum_: Drum) -> tuple[float, ...]:
-        """Log-CQT distance of a drum from each hit, struck with that of FORCES that suits it."""
-        sounds = strokes(drum_, SAMPLE_RATE, N_SAMPLES)
+    def distances(self, drum_: Drum, forces=FORCES) -> tuple[float, ...]:
+        """Log-CQT distance of a drum from each hit, struck with that force that suits it best."""
+        sounds = strokes(drum_, SAMPLE_RATE, N_SAMPLES, forces)
         return tuple(
             min(distance_from(c, sound[:length]) for sound in sounds)
             for c, length in zip(self._spectra, self._lengths)
