@@ -37,7 +37,7 @@ OTHERS = (0, 3)  # sounds in a take that are no drums, beside its hat
 TOMS = 0.4  # share of takes with drums that are transpositions of one
 TOM_SEMITONES = (2.5, 6.0)  # between them
 OCTAVES = 0.6  # up or down: transposition of a drum
-EPOCHS = 120
+EPOCHS = 30
 BATCH = 8  # takes
 TEMPERATURE = 0.15
 SLOPE = 8.0  # of the logit that two hits are on one drum, over their squared distance
@@ -287,7 +287,7 @@ def train(arguments) -> None:
             optimiser.step()
             total.append(loss.item())
         schedule.step()
-        if epoch % 5 == 4:
+        if epoch % 10 == 9:
             values = values_of(net)
             scores = rand_by_distance(signature.signatures(watched[0], values), *watched[1:])
             if scores.max() > best:

@@ -18,7 +18,9 @@ from scipy.stats import spearmanr
 
 from matcher.matching.hear import analysed
 from matcher.recording import write_wav
-from matcher.takes import fits, kit_of_take
+from matcher.takes import drums, fits, kit_of_take
+from matcher.takes.drums import FoundDrum, MeasuredHit
+from matcher.takes.hits import Take
 from matcher.takes.kit_of_take import KitOfTake, Options
 from matcher.takes.strength import Heard
 from training import command, take_scenes
@@ -37,7 +39,7 @@ MICS = ("close", "front", "window")
 HEADS, STICKS = 4, 2  # drums of a kit of snares
 HELD_S = 0.3  # s before the next hit, at least: of hits that are held back
 HELD = 8  # hits of a drum that are held back, at most
-MOST_EXACT = 5  # notes of a drum that have a rank correlation, at least
+LEAST_RANKED = 5  # hits of a drum whose velocities have a rank correlation
 PART_OF_MARCHING = ("marching_bass", "marching_tenor_mdl_tenor-drum", "snare_mdl_marching-snare")
 
 
@@ -110,8 +112,15 @@ def marching(pool, rng) -> dict[str, list[Sound]]:
     return {names[i]: pool[names[i]] for i in rng.permutation(len(names))[:6]}
 
 
-def measure(case: Case, seconds: float, processes: int) -> dict:
-    """Compose a take, make a kit of it and compare it with the truth."""
+def measure(case: Case, seconds: float, processes: int, fitted: bool = True) -> dict:
+    """Compose a take, make a kit of it and compare it with the truth.
+
+    Args:
+        case: the take.
+        seconds: its length.
+        processes: for the fits.
+        fitted: whether drums are fitted, or only grouped.
+    """
     scene = replace(SCENES[case.scene], seconds=seconds)
     x, events = take_scenes.compose(case.kit, case.hats, scene, case.seed)
     with tempfile.TemporaryDirectory() as folder:
@@ -119,44 +128,45 @@ def measure(case: Case, seconds: float, processes: int) -> dict:
         write_wav(path, x, RATE)
         began = time.perf_counter()
         take, measured, found = kit_of_take.analyse(path)
-        analysed_s = time.perf_counter() - began
+    row = compare(take, measured, found, events)
+    if fitted:
         made = kit_of_take.make(take, measured, found, "take", Options(processes=processes))
         kit_of_take.render_twin(made)
-    return compare(made, events) | {
-        "analysis, s": analysed_s, "whole, s": time.perf_counter() - began,
-    }  # fmt: skip
+        row["whole, s"] = time.perf_counter() - began
+        row["fitted"] = float(np.mean([d for pad in made.pads for d in pad.fitted.distances]))
+        row["held back"] = held_back(made)
+    return row
 
 
-def compare(made: KitOfTake, events: list[Event]) -> dict:
-    """What a kit has of the truth."""
-    truth = truth_of(made.take.hits, events)
-    pads = np.full(len(truth), -1)
+def compare(take: Take, measured: list[MeasuredHit], found: list[FoundDrum], events) -> dict:
+    """What hits and groups have of the truth."""
+    truth = truth_of(take.hits, events)
+    groups = np.full(len(truth), -1)  # what is no drum is one group
     velocity = np.zeros(len(truth))
-    for number, pad in enumerate(made.pads):
-        pads[list(pad.found.hits)] = number
-        velocity[list(pad.found.hits)] = pad.velocities
-    drums_ = [event for event in events if event.is_drum]
+    wanted = [drum for drum in found if drum.is_drum]
+    for number, drum in enumerate(wanted):
+        groups[list(drum.hits)] = number
+        velocity[list(drum.hits)] = drums.velocities(measured, drum)
+    true = [event for event in events if event.is_drum]
     known = np.flatnonzero([k is not None and events[k].is_drum for k in truth])
     names = np.array([events[truth[i]].drum for i in known])
     peaks = np.array([events[truth[i]].peak for i in known])
     ranks = [
         spearmanr(peaks[own], velocity[known][own]).statistic
-        for pad in range(len(made.pads))
+        for number in range(len(wanted))
         for name in np.unique(names)
-        if (own := (pads[known] == pad) & (names == name)).sum() >= MOST_EXACT
+        if (own := (groups[known] == number) & (names == name)).sum() >= LEAST_RANKED
     ]
     others = [i for i, k in enumerate(truth) if k is not None and not events[k].is_drum]
-    fitted = [d for pad in made.pads for d in pad.fitted.distances]
     return {
-        "hits found": len(known) / len(drums_),
-        "false": sum(k is None for k in truth) / len(drums_),
-        "drums": len({event.drum for event in drums_}),
-        "found": len(made.pads),
-        "Rand index": index_of_rand(names, pads[known]),
-        "others left out": float(np.mean(pads[others] < 0)) if others else np.nan,
+        "drums": len({event.drum for event in true}),
+        "found": len(wanted),
+        "hits found": len(known) / len(true),
+        "false": sum(k is None for k in truth) / len(true),
+        "Rand index": index_of_rand(names, groups[known]),
+        "drums' hits left out": float(np.mean(groups[known] < 0)),
+        "others left out": float(np.mean(groups[others] < 0)) if others else np.nan,
         "velocity": float(np.mean(ranks)) if ranks else np.nan,
-        "fitted": float(np.mean(fitted)),
-        "held back": held_back(made),
     }
 
 
@@ -218,6 +228,7 @@ def main(argv=None) -> None:
     parser.add_argument("--seeds", type=int, default=4, help="takes of each row; default 4")
     parser.add_argument("--seconds", type=float, default=60.0, help="of a take; default 60")
     parser.add_argument("--processes", type=int, default=fits.processors())
+    parser.add_argument("--no-fits", action="store_true", help="only group the hits: faster")
     parser.add_argument("--only", help="a part of the name of the rows wanted")
     arguments = parser.parse_args(argv)
     command.check_at_least(arguments, seeds=1, processes=1)
@@ -225,7 +236,7 @@ def main(argv=None) -> None:
     for case in cases(arguments.folder, arguments.drums, arguments.seeds):
         if arguments.only and arguments.only not in f"{case.source}, {case.scene}":
             continue
-        row = measure(case, arguments.seconds, arguments.processes)
+        row = measure(case, arguments.seconds, arguments.processes, not arguments.no_fits)
         print(f"{case.source}, {case.scene}, seed {case.seed}: "
               + ", ".join(f"{k} {v:.3g}" for k, v in row.items()), flush=True)  # fmt: skip
         rows.append((case, row))

@@ -14,6 +14,8 @@ from matcher.takes.signature import Cells
 
 LEAST_DRUM = 0.5  # mean probability of a group's hits below which it is no drum
 CLIP_S = 0.4  # s of a hit by which it is told whether it is a drum's
+CLEAR = 0.3  # of `clearness`, from which on a hit tells what it is a hit of ...
+CLEAR_S = 0.06  # s: and how long it has to sound before the next one
 RANG_DB = 12.0  # dB above what rang before, from which on a hit is as clear as any
 
 
@@ -25,6 +27,12 @@ class MeasuredHit:
     level: float  # RMS of its beginning, without what rang before
     clearness: float  # 0 to 1: how far it stands above what rang before
     drum: float  # probability that it is a drum's
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it tells what it is a hit of."""
+        seconds = float(self.cells.observed @ np.diff(signature.CQT.edges)) / SAMPLE_RATE
+        return self.clearness >= CLEAR and seconds >= CLEAR_S
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +85,8 @@ def find(measured: list[MeasuredHit], apart: float = grouping.APART) -> list[Fou
         What was found, that with the most hits first.
     """
     z = signature.signatures(np.array([signature.features(hit.cells) for hit in measured]))
-    return of_labels(measured, grouping.group(z, apart))
+    clear = np.array([hit.is_clear for hit in measured])
+    return of_labels(measured, grouping.group(z, clear, apart))
 
 
 def of_labels(measured: list[MeasuredHit], labels: np.ndarray) -> list[FoundDrum]:
