@@ -16,6 +16,7 @@ LEAST_DRUM = 0.5  # mean probability of a group's hits below which it is no drum
 CLIP_S = 0.4  # s of a hit by which it is told whether it is a drum's
 CLEAR = 0.3  # of `clearness`, from which on a hit tells what it is a hit of ...
 CLEAR_S = 0.06  # s: and how long it has to sound before the next one
+RINGS_S = 0.15  # s after a hit in which the beats of its tones may look like another one
 RANG_DB = 12.0  # dB above what rang before, from which on a hit is as clear as any
 
 
@@ -74,10 +75,11 @@ def _both(one: float, other: float) -> float:
     return float(1 / (1 + np.exp(-np.mean(logits))))
 
 
-def find(measured: list[MeasuredHit], apart: float = grouping.APART) -> list[FoundDrum]:
+def find(take: Take, measured: list[MeasuredHit], apart: float = grouping.APART) -> list[FoundDrum]:
     """Group the hits of a take by drum.
 
     Args:
+        take: the take.
         measured: its hits.
         apart: distance of two groups above which they are two drums.
 
@@ -86,7 +88,21 @@ def find(measured: list[MeasuredHit], apart: float = grouping.APART) -> list[Fou
     """
     z = signature.signatures(np.array([signature.features(hit.cells) for hit in measured]))
     clear = np.array([hit.is_clear for hit in measured])
-    return of_labels(measured, grouping.group(z, clear, apart))
+    labels = grouping.group(z, clear, apart)
+    labels[_ringing(take, measured, labels)] = -1
+    return of_labels(measured, labels)
+
+
+def _ringing(take: Take, measured: list[MeasuredHit], labels: np.ndarray) -> list[int]:
+    """Hits that are only the one before as it rings: soon after it, like it, and not above it."""
+    soon = RINGS_S * take.sample_rate
+    return [
+        i
+        for i in range(1, len(labels))
+        if labels[i] == labels[i - 1]
+        and take.hits[i].onset - take.hits[i - 1].onset < soon
+        and measured[i].clearness < CLEAR
+    ]
 
 
 def of_labels(measured: list[MeasuredHit], labels: np.ndarray) -> list[FoundDrum]:

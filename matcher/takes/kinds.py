@@ -13,7 +13,7 @@ import numpy as np
 from matcher.kits.kit import FIRST_NOTE, N_PADS
 from matcher.takes.signature import CQT, N_BANDS, POOLED, Cells
 
-WIRES_DB = -28.0  # dB of the whole: power above WIRES_HZ after the stick's, of drums with wires
+WIRES_DB = -25.0  # dB of the whole: power above WIRES_HZ after the stick's, of drums with wires
 WIRES_HZ = 2000.0  # Hz
 AFTER_STICK = slice(3, 6)  # frames, 27 to 140 ms
 KICK_HZ = 165.0  # Hz: mean of a kick's spectrum at most
@@ -93,9 +93,8 @@ def notes_and_names(
     Raises:
         ValueError: if there are fewer notes than drums.
     """
+    check_notes(notes, len(kinds_))
     order = sorted(range(len(kinds_)), key=lambda i: _place(kinds_[i], pitches[i], n_hits[i]))
-    if notes and len(notes) < len(order):
-        raise ValueError(f"{len(order)} drums were found for {len(notes)} pads; give more pads")
     toms = [i for i in order if kinds_[i] == TOM]
     of_toms = TOM_NOTES_OF.get(len(toms), TOM_NOTES)
     general = dict(zip(toms, of_toms))
@@ -115,6 +114,12 @@ def notes_and_names(
     if notes:
         found = dict(zip(order, notes))
     return [(found[i], names[i]) for i in range(len(kinds_))]
+
+
+def check_notes(notes: tuple[int, ...], n_drums: int) -> None:
+    """Raise ValueError if notes are given, but fewer than there are drums."""
+    if notes and len(notes) < n_drums:
+        raise ValueError(f"{n_drums} drums were found for {len(notes)} pads; give more pads")
 
 
 def _on_pad(note: int) -> bool:

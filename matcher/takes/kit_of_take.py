@@ -74,7 +74,7 @@ def analyse(path: Path) -> tuple[Take, list[MeasuredHit], list[FoundDrum]]:
     """
     take = hits.read(path)
     measured = drums.measure(take)
-    return take, measured, drums.find(measured)
+    return take, measured, drums.find(take, measured)
 
 
 def make(
@@ -104,6 +104,7 @@ def make(
         raise ValueError(
             "no hit of the take is probably a drum's; use --everything to make a kit all the same"
         )
+    kinds.check_notes(options.notes, len(wanted))
     jobs = [drums.struck(take, measured, d) for d in wanted]
     fitted = fits.fit_all(
         jobs, folder, options.effort, options.model, options.processes, progress, stopped

@@ -78,12 +78,13 @@ def cells(x: np.ndarray, onset: int, end: int) -> Cells:
     before = x[max(0, onset - round(BEFORE_S * SAMPLE_RATE)) : onset]
     padded = np.zeros((2, CQT.n_samples), np.float32)
     padded[0, : len(clip)], padded[1, : len(before)] = clip, before
-    power = _pooled(CQT.magnitude(padded) ** 2)  # (2, bands, frames)
+    scale = float(np.max(np.abs(clip), initial=0)) or 1.0  # CQT has a smallest power
+    power = _pooled(CQT.magnitude(padded / np.float32(scale)) ** 2)  # (2, bands, frames)
     observed = CQT.observed(len(clip))
     if len(before):
         rang = power[1] @ np.diff(CQT.edges) / len(before)  # (bands,), its mean power
         power[0] = np.maximum(power[0] - rang[:, None] * observed, 0)
-    amplitude = np.sqrt(power[0] / np.maximum(observed, 1e-3)) * (observed > 0.5)
+    amplitude = scale * np.sqrt(power[0] / np.maximum(observed, 1e-3)) * (observed > 0.5)
     return Cells(amplitude.astype(np.float32), observed)
 
 

@@ -1,4 +1,4 @@
-"""A take composed of recordings in tests/data: a kick, a snare and a tom in several strengths."""
+"""A take of recordings in tests/data: a bass drum, a snare and a tom in several strengths."""
 
 import numpy as np
 import soundfile
@@ -7,7 +7,7 @@ import soxr
 from tests.conftest import DATA
 
 RATE = 44100
-DRUMS = ("kick_kit.flac", "snare_kit.flac", "tom_high.flac")
+DRUMS = ("marching_bass_large.flac", "snare_kit.flac", "tom_high.flac")
 STEP_S = 0.42  # s between strokes
 GAINS = (1.0, 0.4, 0.7, 0.25)  # of the strokes of each drum, in turn
 

@@ -27,6 +27,6 @@ def test_one_hit_is_one_group():
 def test_a_larger_distance_makes_no_more_groups():
     z = np.random.default_rng(1).standard_normal((40, 5))
     z /= np.linalg.norm(z, axis=1, keepdims=True)
-    counts = [len(np.unique(grouping.group(z, apart))) for apart in (0.1, 0.4, 0.8, 4.0)]
+    counts = [len(np.unique(grouping.group(z, apart=apart))) for apart in (0.1, 0.4, 0.8, 4.0)]
     assert counts == sorted(counts, reverse=True)
     assert counts[-1] == 1
