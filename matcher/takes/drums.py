@@ -12,7 +12,9 @@ from matcher.takes.fitting import Struck
 from matcher.takes.hits import Take
 from matcher.takes.signature import Cells
 
-LEAST_DRUM = 0.5  # mean probability of a group's hits below which it is no drum
+LEAST_DRUM = 0.35  # probability below which a group is no drum: a lost drum is worse than a hat
+BRIGHT_HZ = 1600.0  # Hz: mean of a spectrum from which on a drum gets less likely
+BRIGHT = 3.0  # logits for each octave above
 CLIP_S = 0.4  # s of a hit by which it is told whether it is a drum's
 CLEAR = 0.3  # of `clearness`, from which on a hit tells what it is a hit of ...
 CLEAR_S = 0.06  # s: and how long it has to sound before the next one
@@ -120,10 +122,11 @@ def of_labels(measured: list[MeasuredHit], labels: np.ndarray) -> list[FoundDrum
 def _found(own: np.ndarray, z: np.ndarray, measured: list[MeasuredHit]) -> FoundDrum:
     weight = np.array([measured[i].clearness for i in own])
     logits = np.log([measured[i].drum / (1 - measured[i].drum) for i in own])
-    drum = float(1 / (1 + np.exp(-np.average(logits, weights=weight))))
+    spectrum = kinds.Spectrum.of([measured[i].cells for i in own])
+    bright = BRIGHT * max(0.0, float(np.log2(spectrum.centre_hz / BRIGHT_HZ)))
+    drum = float(1 / (1 + np.exp(bright - np.average(logits, weights=weight))))
     middle = np.average(z[own], axis=0, weights=weight)
     typical = tuple(np.linalg.norm(z[own] - middle, axis=1).tolist())
-    spectrum = kinds.Spectrum.of([measured[i].cells for i in own])
     return FoundDrum(tuple(map(int, own)), drum >= LEAST_DRUM, drum, spectrum, typical)
 
 

@@ -6,12 +6,12 @@ from matcher.takes import hits
 from tests.takes import composed
 
 
-def test_hits_of_a_take_are_found_within_three_milliseconds():
+def test_hits_of_a_take_are_found_within_six_milliseconds():
     x, truth = composed.take()
     found = hits.of_samples(x, composed.RATE).hits
     assert len(found) == len(truth)
     onsets = np.array([hit.onset for hit in found]) / composed.RATE
-    assert np.abs(onsets - [at for at, _, _ in truth]).max() < 0.003
+    assert np.abs(onsets - [at for at, _, _ in truth]).max() < 0.006
 
 
 def test_a_clip_ends_where_the_next_hit_begins():
