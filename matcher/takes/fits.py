@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -92,15 +93,28 @@ def _each(tasks, processes: int, stopped: Callable[[], bool]) -> Iterator[tuple[
                 yield future.result()
             if stopped():
                 raise Stopped
+    except BrokenProcessPool as error:
+        raise OSError(
+            "a process that fitted a drum ended by itself, perhaps for want of memory; "
+            "start again with fewer --processes: what was fitted is kept"
+        ) from error
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
+        _end(pool)
         raise
     pool.shutdown()
 
 
+def _end(pool: ProcessPoolExecutor) -> None:
+    """End the processes at once: they keep nothing themselves, and a fit takes seconds."""
+    workers = list((getattr(pool, "_processes", None) or {}).values())  # public from 3.14 on
+    pool.shutdown(wait=False, cancel_futures=True)
+    for worker in workers:
+        worker.terminate()
+
+
 def _begin() -> None:
-    """Ctrl-C reaches all processes of a terminal: these end without a word."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Ctrl-C reaches all processes of a terminal, and the first one ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _fit(task) -> tuple[int, Fitted]:

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,16 @@ def test_another_effort_is_fitted_anew(tmp_path, fitted):
     fits.fit_all(JOBS[:1], tmp_path, "normal", SHIPPED, 1)
     fits.fit_all(JOBS[:1], tmp_path, "patient", SHIPPED, 1)
     assert fitted == [0, 0]
+
+
+def _dies(task):
+    os._exit(1)
+
+
+def test_a_process_that_dies_is_told_in_a_sentence(monkeypatch):
+    monkeypatch.setattr(fits, "_fit", _dies)
+    with pytest.raises(OSError, match="ended by itself"):
+        fits.fit_all(JOBS[:2], None, "live", SHIPPED, 2)
 
 
 @pytest.mark.slow
