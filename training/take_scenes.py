@@ -94,9 +94,9 @@ def _sound(folder: Path, row: dict) -> Sound:
 
 def _layer_gain(row: dict) -> float:
     """Level of a layer, the last of which is the loudest, where all files have the same level."""
-    if "/" not in row.get("source_id", ""):
+    if "/" not in row.get("velocity_layer", ""):
         return 1.0
-    layer, layers = map(int, row["source_id"].split("/"))
+    layer, layers = map(int, row["velocity_layer"].split("/"))
     return 10 ** (-LAYERS_DB * (layers - layer) / 20)
 
 
