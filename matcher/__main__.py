@@ -136,7 +136,7 @@ def _hits(arguments) -> None:
     note = _note_of_pad(arguments) if arguments.midi else 0
     found = find(arguments.file, settings, arguments.look_ahead)
     if arguments.midi:
-        from matcher.packs.midi_file import Note, save_midi
+        from matcher.midi_file import Note, save_midi
 
         notes = [Note(hit.onset_s, note, hit.velocity) for hit in found if not hit.reason]
         save_midi(arguments.midi, notes, arguments.file.stem)
@@ -258,7 +258,7 @@ def _midi_recorder(path: Path | None, kit):
     if path is None:
         yield lambda event: None
         return
-    from matcher.packs.midi_file import Played
+    from matcher.live.record_midi import Played
 
     played = Played(path, kit)
     try:

@@ -18,6 +18,7 @@ EXAMPLES = """examples:
   drum-matcher match tom.wav --json              print the result as JSON, for a script
   drum-matcher render --pitch-hz 110 --tau 0.5 --p 0.02 --D 0.03 --alpha 0.8 -o tom.wav
   drum-matcher hits take.flac                    list the hits of a recording
+  drum-matcher kit from-take take.wav -o kit     make a kit of a recording of a whole kit
   drum-matcher live                              hit a drum, play its twin over MIDI
   drum-matcher kit export my.drumkit --as sfz    write a kit for samplers
   drum-matcher devices                           list audio devices and MIDI inputs

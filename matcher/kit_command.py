@@ -1,4 +1,4 @@
-"""The command `kit`: show, make, change and export kits.
+"""The command `kit`: make, show, change and export kits.
 
 A subcommand is a row of SUBCOMMANDS, a format of `kit export` one of matcher.packs.formats.FORMATS.
 """
@@ -14,8 +14,10 @@ from matcher.kits.starters import STARTERS, find_kit
 from matcher.packs.formats import FORMATS
 from matcher.packs.options import BITS, LAYERS, ROUND_ROBINS, PackOptions
 from matcher.physics.parameters import BY_KEY
+from matcher.takes import command as takes
 
 EXAMPLES = f"""examples:
+  drum-matcher kit from-take take.wav -o kit          make a kit of a recording of a whole kit
   drum-matcher kit show my.drumkit                    pads, notes, parameters
   drum-matcher kit show acoustic --json               a kit that comes with the app, as JSON
   drum-matcher kit new -o my.drumkit --from snares    begin with a copy of it
@@ -41,7 +43,9 @@ def add(commands, **form) -> argparse.ArgumentParser:
     )  # fmt: skip
     subcommands = kit.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
     for name, row in SUBCOMMANDS.items():
-        parser = subcommands.add_parser(name, help=row.help, description=row.about, **form)
+        parser = subcommands.add_parser(
+            name, help=row.help, description=row.about, epilog=row.epilog, **form
+        )
         row.add(parser)
         parser.set_defaults(options=parser)
     return kit
@@ -180,9 +184,18 @@ class _Subcommand(NamedTuple):
     about: str
     add: Callable  # its parser -> None
     run: Callable  # arguments -> None
+    epilog: str = ""
 
 
 SUBCOMMANDS = {
+    "from-take": _Subcommand(
+        "make a kit of a recording of a whole kit", takes.ABOUT_TAKE, takes.add_from_take,
+        takes.run_from_take, takes.TAKE_EXAMPLES,
+    ),
+    "from-folder": _Subcommand(
+        "make a kit of a folder of single recordings", takes.ABOUT_FOLDER, takes.add_from_folder,
+        takes.run_from_folder, takes.FOLDER_EXAMPLES,
+    ),
     "show": _Subcommand(
         "print a kit", "Print the pads of a kit: notes, parameters with units, choke groups.",
         _add_show, _show,

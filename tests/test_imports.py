@@ -31,7 +31,7 @@ ONLY_IN = {  # package: the folders or files that may import it
     "auraloss": ("training/distances.py",),
     "cma": ("training/cma_search.py",),
     "tomli_w": ("matcher/kits/kit_file.py",),
-    "mido": ("matcher/packs/midi_file.py",),
+    "mido": ("matcher/midi_file.py",),
     "sounddevice": ("matcher/live/devices.py",),
     "rtmidi": ("matcher/live/rtmidi_library.py",),
     "pygame": ("matcher/live/portmidi_library.py",),
@@ -49,8 +49,14 @@ PACKAGES = {  # of matcher: the others that each may import
     "kits": {"physics"},
     "live": {"physics", "matching", "kits"},
     "packs": {"physics", "kits", "live"},
+    "takes": {"physics", "matching", "kits", "live"},
 }
-EVERYWHERE = {"compiled", "recording", "checks"}  # modules of matcher that all but physics may use
+EVERYWHERE = {
+    "compiled",
+    "recording",
+    "midi_file",
+    "checks",
+}  # modules of matcher that all but physics may use
 
 
 def imported_modules(path: Path) -> set[str]:

@@ -1,0 +1,145 @@
+"""The drums of a take: its hits in groups, which of these are drums, and what they are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+
+from matcher.matching import plausibility
+from matcher.matching.features import SAMPLE_RATE
+from matcher.takes import grouping, kinds, signature
+from matcher.takes.fitting import Struck
+from matcher.takes.hits import Take
+from matcher.takes.signature import Cells
+
+LEAST_DRUM = 0.35  # probability below which a group is no drum: a lost drum is worse than a hat
+BRIGHT_HZ = 1600.0  # Hz: mean of a spectrum from which on a drum gets less likely
+BRIGHT = 3.0  # logits for each octave above
+CLIP_S = 0.4  # s of a hit by which it is told whether it is a drum's
+CLEAR = 0.3  # of `clearness`, from which on a hit tells what it is a hit of ...
+CLEAR_S = 0.06  # s: and how long it has to sound before the next one
+RINGS_S = 0.15  # s after a hit in which the beats of its tones may look like another one
+RANG_DB = 12.0  # dB above what rang before, from which on a hit is as clear as any
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredHit:
+    """What is measured of a hit of a take."""
+
+    cells: Cells
+    level: float  # RMS of its beginning, without what rang before
+    clearness: float  # 0 to 1: how far it stands above what rang before
+    drum: float  # probability that it is a drum's
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it tells what it is a hit of."""
+        seconds = float(self.cells.observed @ np.diff(signature.CQT.edges)) / SAMPLE_RATE
+        return self.clearness >= CLEAR and seconds >= CLEAR_S
+
+
+@dataclass(frozen=True, eq=False)
+class FoundDrum:
+    """Hits of a take that are on one drum, or on something that is none."""
+
+    hits: tuple[int, ...]  # indices of the take's hits
+    is_drum: bool
+    drum: float  # probability that it is a drum
+    spectrum: kinds.Spectrum
+    typical: tuple[float, ...]  # of each hit, the distance of its signature from the group's
+
+
+def measure(take: Take) -> list[MeasuredHit]:
+    """Measure each hit of a take."""
+    low = soxr.resample(take.x, take.sample_rate, SAMPLE_RATE)
+    ratio = SAMPLE_RATE / take.sample_rate
+    rows = []
+    for hit in take.hits:
+        at, end = round(hit.onset * ratio), round(hit.end * ratio)
+        cells = signature.cells(low, at, end)
+        rang = low[max(0, at - round(signature.BEFORE_S * SAMPLE_RATE)) : at]
+        before = float(np.sqrt(np.mean(np.square(rang, dtype=float)))) if len(rang) else 0.0
+        above_db = 20 * np.log10(max(cells.level, 1e-9) / max(before, 1e-9))
+        clip = low[at : min(end, at + round(CLIP_S * SAMPLE_RATE))]
+        sounds = plausibility.drum_probability(clip) if np.any(clip) else 0.0
+        rows.append(
+            MeasuredHit(
+                cells, cells.level, float(np.clip(above_db / RANG_DB, 0.05, 1)),
+                _both(hit.drum, sounds),
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _both(one: float, other: float) -> float:
+    """The probability that two that judge on the same sound give together: the mean logit's."""
+    logits = [np.log(np.clip(p, 1e-4, 1 - 1e-4) / np.clip(1 - p, 1e-4, 1)) for p in (one, other)]
+    return float(1 / (1 + np.exp(-np.mean(logits))))
+
+
+def find(take: Take, measured: list[MeasuredHit], apart: float = grouping.APART) -> list[FoundDrum]:
+    """Group the hits of a take by drum.
+
+    Args:
+        take: the take.
+        measured: its hits.
+        apart: distance of two groups above which they are two drums.
+
+    Returns:
+        What was found, that with the most hits first.
+    """
+    z = signature.signatures(np.array([signature.features(hit.cells) for hit in measured]))
+    clear = np.array([hit.is_clear for hit in measured])
+    labels = grouping.group(z, clear, apart)
+    labels[_ringing(take, measured, labels)] = -1
+    return of_labels(measured, labels)
+
+
+def _ringing(take: Take, measured: list[MeasuredHit], labels: np.ndarray) -> list[int]:
+    """Hits that are only the one before as it rings: soon after it, like it, and not above it."""
+    soon = RINGS_S * take.sample_rate
+    return [
+        i
+        for i in range(1, len(labels))
+        if labels[i] == labels[i - 1]
+        and take.hits[i].onset - take.hits[i - 1].onset < soon
+        and measured[i].clearness < CLEAR
+    ]
+
+
+def of_labels(measured: list[MeasuredHit], labels: np.ndarray) -> list[FoundDrum]:
+    """The drums of hits whose groups are known, that with the most hits first.
+
+    Args:
+        measured: the hits.
+        labels: the group of each, (hits,); those below 0 are left out.
+    """
+    z = signature.signatures(np.array([signature.features(hit.cells) for hit in measured]))
+    groups = (np.flatnonzero(labels == label) for label in np.unique(labels[labels >= 0]))
+    return sorted((_found(own, z, measured) for own in groups), key=lambda d: -len(d.hits))
+
+
+def _found(own: np.ndarray, z: np.ndarray, measured: list[MeasuredHit]) -> FoundDrum:
+    weight = np.array([measured[i].clearness for i in own])
+    logits = np.log([measured[i].drum / (1 - measured[i].drum) for i in own])
+    spectrum = kinds.Spectrum.of([measured[i].cells for i in own])
+    bright = BRIGHT * max(0.0, float(np.log2(spectrum.centre_hz / BRIGHT_HZ)))
+    drum = float(1 / (1 + np.exp(bright - np.average(logits, weights=weight))))
+    middle = np.average(z[own], axis=0, weights=weight)
+    typical = tuple(np.linalg.norm(z[own] - middle, axis=1).tolist())
+    return FoundDrum(tuple(map(int, own)), drum >= LEAST_DRUM, drum, spectrum, typical)
+
+
+def struck(take: Take, measured: list[MeasuredHit], drum: FoundDrum) -> list[Struck]:
+    """The hits of a drum as fitting takes them, in the drum's order."""
+    return [
+        Struck(take.clip(take.hits[i]), measured[i].level, measured[i].clearness, typical)
+        for i, typical in zip(drum.hits, drum.typical)
+    ]
+
+
+def velocities(measured: list[MeasuredHit], drum: FoundDrum) -> list[int]:
+    """MIDI velocity of each hit of a drum, 1 to 127; its loudest hit has 127."""
+    level = np.array([measured[i].level for i in drum.hits])
+    share = level / max(float(level.max()), 1e-12)
+    return [int(v) for v in np.clip(np.round(127 * share), 1, 127)]

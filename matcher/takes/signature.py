@@ -1,0 +1,114 @@
+"""What tells one drum from another in a take: a small network on the spectrum of a hit.
+
+The log-CQT of the first third of a second, without what rang before, relative to its loudest cell,
+goes through one hidden layer. Hits of one drum come near to each other, whatever their force and
+whatever else sounds. `python -m training.take_grouping` trains the weights.
+"""
+
+from functools import cache
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from matcher.matching import weights
+from matcher.matching.features import SAMPLE_RATE, LogCqt
+
+FLOOR = 0.01  # of the loudest cell's amplitude (-40 dB): about where the noise of a take lies
+BEFORE_S = 0.045  # s before an onset: what rings or hums there is taken off
+POOLED = 2  # semitones in a band
+LEVEL_FRAMES = 5  # 84 ms: the level is that of the beginning, which the next hit rarely cuts off
+N_HIDDEN = 128
+N_SIGNATURE = 16
+SHIPPED = weights.MODELS / "signature.json"
+
+
+class _Short(LogCqt):
+    n_samples: ClassVar[int] = 2**13
+    padding: ClassVar[int] = 2**12
+
+
+CQT = _Short(f_min=40.0, n_bins=96, bandwidth=1.0, n_frames=8, growth=1.6)
+N_BANDS = CQT.n_bins // POOLED
+N_FEATURES = N_BANDS * CQT.n_frames + CQT.n_frames
+WEIGHTS = {
+    "hidden": (N_FEATURES, N_HIDDEN), "bias_hidden": (N_HIDDEN,),
+    "out": (N_HIDDEN, N_SIGNATURE), "bias_out": (N_SIGNATURE,),
+}  # fmt: skip
+
+
+def contract() -> dict:
+    """What the weights rely on; part of their file, compared when they are read."""
+    return {
+        "sample_rate": SAMPLE_RATE, "n_samples": CQT.n_samples, "padding": CQT.padding,
+        "f_min": CQT.f_min, "n_bins": CQT.n_bins, "bandwidth": CQT.bandwidth,
+        "n_frames": CQT.n_frames, "growth": CQT.growth, "floor": FLOOR, "before_s": BEFORE_S,
+        "pooled": POOLED, "hidden": N_HIDDEN, "signature": N_SIGNATURE,
+    }  # fmt: skip
+
+
+@cache
+def shipped_weights() -> dict[str, np.ndarray]:
+    """The weights that ship with the package, read once."""
+    return weights.read(SHIPPED, WEIGHTS, contract())
+
+
+class Cells(NamedTuple):
+    """Amplitude of a hit in bands and frames, without what rang before."""
+
+    amplitude: np.ndarray  # (N_BANDS, frames) float32, RMS
+    observed: np.ndarray  # (frames,), share of each frame before the next hit
+
+    @property
+    def level(self) -> float:
+        """RMS level of the hit's first LEVEL_FRAMES."""
+        seconds = np.diff(CQT.edges)[:LEVEL_FRAMES] * self.observed[:LEVEL_FRAMES]
+        power = np.sum(self.amplitude[:, :LEVEL_FRAMES] ** 2, axis=0)
+        return float(np.sqrt(power @ seconds / max(float(seconds.sum()), 1e-9)))
+
+
+def cells(x: np.ndarray, onset: int, end: int) -> Cells:
+    """Measure a hit.
+
+    Args:
+        x: (samples,), the take at SAMPLE_RATE.
+        onset: sample of the hit.
+        end: sample at which the next one begins, or the take ends.
+    """
+    clip = x[onset : min(end, onset + CQT.n_samples)]
+    before = x[max(0, onset - round(BEFORE_S * SAMPLE_RATE)) : onset]
+    padded = np.zeros((2, CQT.n_samples), np.float32)
+    padded[0, : len(clip)], padded[1, : len(before)] = clip, before
+    scale = float(np.max(np.abs(clip), initial=0)) or 1.0  # CQT has a smallest power
+    power = _pooled(CQT.magnitude(padded / np.float32(scale)) ** 2)  # (2, bands, frames)
+    observed = CQT.observed(len(clip))
+    if len(before):
+        rang = power[1] @ np.diff(CQT.edges) / len(before)  # (bands,), its mean power
+        power[0] = np.maximum(power[0] - rang[:, None] * observed, 0)
+    amplitude = scale * np.sqrt(power[0] / np.maximum(observed, 1e-3)) * (observed > 0.5)
+    return Cells(amplitude.astype(np.float32), observed)
+
+
+def features(measured: Cells) -> np.ndarray:
+    """What the network is given of a hit, (N_FEATURES,) float32 in [0, 1]."""
+    amplitude, largest = measured.amplitude, float(measured.amplitude.max())
+    if largest > 0:
+        amplitude = np.log1p(amplitude / (largest * FLOOR)) / np.log1p(1 / FLOOR)
+    return np.concatenate([amplitude.ravel(), measured.observed]).astype(np.float32)
+
+
+def _pooled(power: np.ndarray) -> np.ndarray:
+    """Power of POOLED bins together, (..., bins, frames) -> (..., bands, frames)."""
+    return power.reshape(*power.shape[:-2], N_BANDS, POOLED, -1).mean(axis=-2)
+
+
+def signatures(rows: np.ndarray, values: dict[str, np.ndarray] | None = None) -> np.ndarray:
+    """The signatures of hits, (hits, N_SIGNATURE), each of length 1.
+
+    Args:
+        rows: features of hits, (hits, N_FEATURES).
+        values: of WEIGHTS, by name; None: the shipped ones.
+    """
+    w = values or shipped_weights()
+    hidden = np.maximum(rows @ w["hidden"] + w["bias_hidden"], 0)
+    out = hidden @ w["out"] + w["bias_out"]
+    return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-9)
