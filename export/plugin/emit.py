@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import tempfile
+import warnings
 from typing import NamedTuple
 
 # read when Numba loads. What is taken from its usual cache would be optimised already.
@@ -19,7 +20,7 @@ SETTINGS = {"OPT": 0, "LOOP_VECTORIZE": 0, "SLP_VECTORIZE": 0, "CPU_NAME": "x86-
 os.environ.update({f"NUMBA_{name}": str(value) for name, value in SETTINGS.items()})
 
 import llvmlite.binding as llvm
-from numba import njit, types
+from numba import NumbaWarning, njit, types
 
 from export.plugin.entries import C_TYPES, ENTRIES
 
@@ -46,6 +47,7 @@ TARGETS = {
 
 def compile_entries() -> str:
     """The player's LLVM text, all entries and what they call; the same whatever the target."""
+    warnings.simplefilter("ignore", NumbaWarning)  # what is not optimised cannot be cached
     whole, wrappers = None, []
     for name, (function, signature) in ENTRIES.items():
         compiled = njit(signature, nogil=True, error_model="numpy")(function)
