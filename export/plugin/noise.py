@@ -57,16 +57,24 @@ def fill(bands, fixed, free, sample_rate, room):
         _transform(room, first, period)
         for t in range(bands.shape[1]):
             bands[band, t] = room.re[LOOP + t]
-        table, column = (fixed, band) if band < N_FIXED else (free, band - N_FIXED)
-        for t in range(NOISE):
-            table[t, column] = np.float32(room.re[LOOP + t])
-        for i in range(LOOP):
-            angle = np.float32(np.pi / 2 * (i + 1) / LOOP)
-            t = NOISE - LOOP + i
-            before = np.float32(room.re[i])
-            table[t, column] = np.cos(angle) * table[t, column] + np.sin(angle) * before
-        for t in range(BLOCK):
-            table[NOISE + t, column] = table[t, column]
+        if band < N_FIXED:
+            _set_table(fixed, band, room)
+        else:
+            _set_table(free, band - N_FIXED, room)
+
+
+@native
+def _set_table(table, column, room):
+    """Set a column of a table to the points in `room`, as noise.noise_table has them."""
+    for t in range(NOISE):
+        table[t, column] = np.float32(room.re[LOOP + t])
+    for i in range(LOOP):
+        angle = np.float32(np.pi / 2 * (i + 1) / LOOP)
+        t = NOISE - LOOP + i
+        before = np.float32(room.re[i])
+        table[t, column] = np.cos(angle) * table[t, column] + np.sin(angle) * before
+    for t in range(BLOCK):
+        table[NOISE + t, column] = table[t, column]
 
 
 @native

@@ -73,8 +73,9 @@ def main() -> None:
             for what, events in (("a roll on all", roll()), ("with knobs turned", automated())):
                 times = timed(plugin, events)
                 print(
-                    f"  {what}: {100 * times.mean() / audio:.1f} % of a core; of {1000 * audio:.2f} "
-                    f"ms a block takes {1000 * np.median(times):.2f} ms at the median, "
+                    f"  {what}: {100 * times.mean() / audio:.1f} % of a core; of "
+                    f"{1000 * audio:.2f} ms "
+                    f"a block takes {1000 * np.median(times):.2f} ms at the median, "
                     f"{1000 * np.quantile(times, 0.99):.2f} at the 99th percentile, "
                     f"{1000 * times.max():.2f} at most"
                 )
