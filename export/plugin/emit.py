@@ -1,13 +1,14 @@
 """The player -> an object file for a target, which needs nothing but libm and memset.
 
-Numba compiles each entry to LLVM's intermediate language, not optimised; here they are linked into
-one module, get plain C functions around them, and are optimised and emitted for the target.
+Numba compiles each entry to LLVM's intermediate language, not optimised, with a plain C function
+around it; here they are linked into one module, optimised, and emitted for the target.
 """
 
 import atexit
 import os
 import re
 import shutil
+import sys
 import tempfile
 import warnings
 from typing import NamedTuple
@@ -45,23 +46,23 @@ TARGETS = {
 }
 
 
-def compile_entries() -> str:
-    """The player's LLVM text, all entries and what they call; the same whatever the target."""
+def compile_entry(name: str) -> str:
+    """The LLVM text of one of ENTRIES and all it calls, the same whatever the target.
+
+    Each is compiled in a process of its own: Numba numbers what it compiles, and names it so.
+    """
     warnings.simplefilter("ignore", NumbaWarning)  # what is not optimised cannot be cached
-    whole, wrappers = None, []
-    for name, (function, signature) in ENTRIES.items():
-        compiled = njit(signature, nogil=True, error_model="numpy")(function)
-        result = compiled.overloads[signature.args]
-        module = llvm.parse_assembly(result.library.get_llvm_str())
-        wrappers.append(_wrapper(name, result.fndesc.llvm_func_name, signature))
-        if whole is None:
-            whole = module
-        else:
-            whole.link_in(module)
-    head = f'target triple = "{whole.triple}"\ntarget datalayout = "{whole.data_layout}"\n'
-    whole.link_in(llvm.parse_assembly(head + "\n".join(wrappers)))
-    _keep_only(whole, ENTRIES)
-    return str(whole)
+    for other in ENTRIES:  # called by name: nothing is run here, but Numba looks for them
+        llvm.add_symbol(other, 1)
+    function, signature = ENTRIES[name]
+    compiled = njit(signature, nogil=True, error_model="numpy")(function)
+    result = compiled.overloads[signature.args]
+    module = llvm.parse_assembly(result.library.get_llvm_str())
+    head = f'target triple = "{module.triple}"\ntarget datalayout = "{module.data_layout}"\n'
+    wrapper = _wrapper(name, result.fndesc.llvm_func_name, signature)
+    module.link_in(llvm.parse_assembly(head + wrapper))
+    _keep_only(module, (name,))
+    return str(module)
 
 
 def _llvm_type(kind) -> str:
@@ -95,16 +96,22 @@ def _keep_only(module, names) -> None:
             variable.linkage = "internal"
 
 
-def emit(text: str, target: Target) -> tuple[bytes, list[str]]:
-    """LLVM text -> an object file, and the names of the functions that it needs."""
+def emit(texts: list[str], target: Target) -> tuple[bytes, list[str]]:
+    """LLVM texts of all entries -> an object file, and the names of the functions that it needs."""
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     machine = llvm.Target.from_triple(target.triple).create_target_machine(
         cpu=target.cpu, opt=3, reloc="pic", codemodel="default", jit=False
     )
-    text = re.sub(r'target triple = ".*"', f'target triple = "{target.triple}"', text)
-    text = re.sub(r'target datalayout = ".*"', f'target datalayout = "{machine.target_data}"', text)
-    module = llvm.parse_assembly(text)
+    module = None
+    for text in texts:
+        text = re.sub(r'triple = ".*"', f'triple = "{target.triple}"', text)
+        text = re.sub(r'datalayout = ".*"', f'datalayout = "{machine.target_data}"', text)
+        part = llvm.parse_assembly(text)
+        if module is None:
+            module = part
+        else:
+            module.link_in(part)
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = True
     builder = llvm.create_pass_builder(machine, options)
@@ -124,3 +131,7 @@ def declarations() -> str:
         f"{C_TYPES[s.return_type]} {name}({', '.join(C_TYPES[kind] for kind in s.args)});\n"
         for name, (_, s) in ENTRIES.items()
     )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(compile_entry(sys.argv[1]))

@@ -3,10 +3,10 @@
 from numba import carray, from_dtype, types
 
 from export.plugin import noise, player
-from export.plugin.player import PLAYER
+from export.plugin.player import POINTER
 from matcher.live import voices
 
-POINTER, ROOM = types.CPointer(from_dtype(PLAYER)), types.CPointer(from_dtype(noise.ROOM))
+ROOM = types.CPointer(from_dtype(noise.ROOM))
 FLOATS, BYTES = types.CPointer(types.float32), types.CPointer(types.uint8)
 I64, F64, VOID = types.int64, types.float64, types.void
 
@@ -17,6 +17,14 @@ def _start(record, sample_rate, room):
 
 def _load(record):
     player.load(carray(record, 1)[0])
+
+
+def _write(record, pad, anew):
+    player.write(carray(record, 1)[0], pad, anew)
+
+
+def _search(record):
+    player.search(carray(record, 1)[0])
 
 
 def _turn(record, pad, knob, value):
@@ -61,6 +69,8 @@ def _sounding(record):
 ENTRIES = {  # name in C: function, signature
     "player_start": (_start, VOID(POINTER, F64, ROOM)),
     "player_load": (_load, VOID(POINTER)),
+    "player_write": (_write, VOID(POINTER, I64, I64)),
+    "player_search": (_search, VOID(POINTER)),
     "player_turn": (_turn, VOID(POINTER, I64, I64, F64)),
     "player_midi": (_midi, VOID(POINTER, BYTES, I64)),
     "player_strike": (_strike, VOID(POINTER, I64, I64, F64)),

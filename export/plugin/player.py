@@ -9,7 +9,7 @@ later, in small steps.
 import math
 
 import numpy as np
-from numba import carray, types
+from numba import carray, from_dtype, types
 from numba.extending import intrinsic
 
 from export.plugin import noise
@@ -72,7 +72,21 @@ assert KNOBS == (
 )  # fmt: skip
 LOWEST_OMEGA, HIGHEST_OMEGA = PARAMETERS["omega"].low, PARAMETERS["omega"].high
 
+POINTER = types.CPointer(from_dtype(PLAYER))
+# `write` and `search`, compiled once and called by name: they are half of all code
+_write = types.ExternalFunction("player_write", types.void(POINTER, types.int64, types.int64))
+_search = types.ExternalFunction("player_search", types.void(POINTER))
 _rise = native(attack.rise)
+
+
+@intrinsic
+def _pointer(typing_context, record):
+    """The address of a record of PLAYER."""
+
+    def emit(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], context.get_value_type(signature.return_type))
+
+    return POINTER(record), emit
 
 
 @intrinsic
@@ -142,9 +156,9 @@ def load(player):
         programs.set_pad_gains(pad, kit.knobs[i, GAIN_DB], kit.knobs[i, PAN])
         pad.left_now, pad.right_now = pad.left, pad.right
         if kit.filled[i] != 0:
-            write(player, i)
+            _write(_pointer(player), i, 1)
             while player.searched >= 0:
-                search(player)
+                _search(_pointer(player))
 
 
 @native
@@ -159,14 +173,17 @@ def turn(player, pad, knob, value):
 
 
 @native
-def write(player, i):
-    """Write the program of a pad as its knobs are, and put it there; its starts are found later."""
+def write(player, i, anew):
+    """Begin to look for the starts of a pad's program; anew: write it first, as its knobs are."""
     pool, serial = player.pool, player.pool.pads[i].serial
     slot = i * programs.SLOTS + serial % programs.SLOTS
-    player.scale = _write_onset(player, pool.programs[slot], i)
-    voices.set_program(pool, i, slot)
-    player.changed[i] = 0
-    _begin_search(player, pool.programs[slot], i)
+    program = player.found
+    if anew != 0:
+        program = pool.programs[slot]
+        voices.set_program(pool, i, slot)
+        player.changed[i] = 0
+    player.scale = _write_onset(player, program, i)
+    _begin_search(player, program, i)
 
 
 @native
@@ -235,12 +252,11 @@ def go_on(player, n):
     while player.elapsed >= samples:
         player.elapsed -= samples
         if player.searched >= 0:
-            search(player)
+            _search(_pointer(player))
             continue
         for i in range(N_PADS):
             if player.unfinished[i] != 0 and player.changed[i] == 0:
-                player.scale = _write_onset(player, player.found, i)
-                _begin_search(player, player.found, i)
+                _write(_pointer(player), i, 0)
                 break
 
 
@@ -248,7 +264,7 @@ def go_on(player, n):
 def strike(player, pad, velocity, source):
     """Strike a pad with a velocity, 0 to 1; source: of MIDI, as midi_notes has it."""
     if player.changed[pad] != 0:
-        write(player, pad)
+        _write(_pointer(player), pad, 1)
     position = midi_notes.aim(player.midi, pad, player.pool.pads[pad].position, source)
     voices.strike_at(player.pool, pad, velocity, position)
 
