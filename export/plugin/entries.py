@@ -44,7 +44,9 @@ def _strike(record, note, channel, velocity):
     p = carray(record, 1)[0]
     pad = p.kit.pad_of[note & 127]
     if pad >= 0:
-        player.strike(p, pad, velocity, channel & 15)
+        source = channel & 15  # as midi_notes.effect numbers them
+        p.midi.last_pad[source] = pad
+        player.strike(p, pad, velocity, source)
 
 
 def _choke(record, note):

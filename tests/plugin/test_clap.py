@@ -75,6 +75,17 @@ def test_it_sounds_as_the_instrument_does(clap, kit, rate, block, seconds):
     assert residual_db(out, expected) < SAME_DB
 
 
+@pytest.mark.parametrize("tension", [0.3, 2.0])
+def test_a_stroke_on_a_tense_drum_glides_as_in_the_instrument(clap, kit, tension):
+    share = PARAMETERS["tension"].to_share(tension)
+    plugin = Plugin(clap)
+    plugin.play(64, 64, [host.value(0, STRIDE + KNOBS.index("tension"), share)])
+    out = plugin.play(24000, 64, [host.note(0, 37, 120)])
+    plugin.close()
+    app = App(kit.with_value(1, "tension", tension))
+    assert residual_db(out, app.play(24000, 64, [(0, (0x90, 37, 120))])) < SAME_DB
+
+
 def test_notes_begin_at_their_frame_in_blocks_of_any_size(clap):
     begins = []
     for block in (64, 4096):

@@ -90,10 +90,15 @@ static void take_value(struct plugin *p, const clap_value *e) {
   if (is_parameter(e->id)) plugin_set(p, e->id, from_share(e->id, e->value));
 }
 
+static void take_midi(struct plugin *p, const uint8_t *data) { /* its length is not given */
+  bool is_short = (data[0] & 0xE0) == 0xC0; /* programs and pressure of a channel */
+  player_midi(p->player, data, is_short ? 2 : 3);
+}
+
 static void take_event(struct plugin *p, const clap_header *header) {
   const clap_note *note = (const void *)header;
   if (header->type == PARAM_VALUE) take_value(p, (const void *)header), plugin_follow(p);
-  else if (header->type == MIDI) player_midi(p->player, ((const clap_midi *)header)->data, 3);
+  else if (header->type == MIDI) take_midi(p, ((const clap_midi *)header)->data);
   else if (header->type == NOTE_ON && note->key >= 0) player_strike(p->player, note->key, note->channel, note->velocity);
   else if (header->type == NOTE_CHOKE && note->key >= 0) player_choke(p->player, note->key);
 }
