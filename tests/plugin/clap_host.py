@@ -199,10 +199,17 @@ class Plugin:
         self.table = c.cast(self.address, c.POINTER(PluginTable)).contents
         assert self.table.init(self.address)
         self.parameters = self._extension(b"clap.params", Parameters)
-        self.active = self.table.activate(self.address, sample_rate, 1, 4096)
+        self.sample_rate, self.active = sample_rate, False
+        self.restart()
 
     def _extension(self, name: bytes, kind):
         return c.cast(self.table.extension(self.address, name), c.POINTER(kind)).contents
+
+    def restart(self) -> None:
+        """Make it active anew: all programs are written with the knobs as they are."""
+        if self.active:
+            self.table.deactivate(self.address)
+        self.active = self.table.activate(self.address, self.sample_rate, 1, 4096)
 
     def close(self) -> None:
         if self.active:
