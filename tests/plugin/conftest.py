@@ -13,7 +13,7 @@ from matcher.plugin.export import export_plugin
 from tests.physics.recorded import recorded
 
 # Strikes on a tense drum that still rings make its pitch depend on its energy at every moment, so
-# that differences of rounding grow with each: by some 10 dB a strike with 0.8, and hardly with this.
+# that differences of rounding grow: by some 10 dB a strike with 0.8, and hardly with this.
 TENSION = 0.05
 IDENTITY = uuid.UUID("6f1c5a0e-93a5-4c55-8b2a-0d8f5c1e7a42")
 runs_here = pytest.mark.skipif(

@@ -77,7 +77,7 @@ def test_knobs_are_there_turn_and_are_saved(folder, kit, api):
         if kit.pads[i].drum is not None
         for name in KNOBS
     ]
-    assert names[: len(expected)] == expected
+    assert sorted(names[: len(expected)]) == sorted(expected)  # hosts of LV2 order the groups
     assert len(names) <= len(expected) + HIDDEN + 1  # hosts add one to bypass it
     index = names.index("Kick Pitch")
     before = hosted.play(24000, [(0, (0x90, 36, 100))])
@@ -95,13 +95,15 @@ def test_knobs_are_there_turn_and_are_saved(folder, kit, api):
 
 
 def test_a_strike_position_comes_through_vst3(folder, kit):
-    messages = [(0, (0xB0, 16, 0)), (700, (0x90, 39, 100))]
-    out = Hosted(folder / "t-st-kit.vst3").play(24000, messages)
-    expected = App(kit).play(24000, 512, messages)
-    middle = App(kit).play(24000, 512, messages[1:])
-    assert residual_db(out, middle) > -30
-    # a host that sends what parameters are at the start is not taken for a player's controller
-    assert residual_db(out, expected) < SAME_DB or residual_db(out, middle) < SAME_DB
+    strike = (700, (0x90, 39, 100))
+    aimed, own = (App(kit).play(24000, 512, m) for m in ([(600, (0xB0, 16, 0)), strike], [strike]))
+    assert residual_db(aimed, own) > -30
+    for frame, expected in (
+        (600, aimed),
+        (0, own),  # a host may send what parameters are at the start: that is no controller's move
+    ):
+        out = Hosted(folder / "t-st-kit.vst3").play(24000, [(frame, (0xB0, 16, 0)), strike])
+        assert residual_db(out, expected) < SAME_DB
 
 
 @pytest.mark.skipif(not shutil.which("lv2_validate"), reason="needs lilv-utils, sordi and lv2-dev")
