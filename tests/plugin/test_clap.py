@@ -72,6 +72,7 @@ def test_it_sounds_as_the_instrument_does(clap, kit, rate, block, seconds):
     plugin.close()
     expected = App(kit, rate).play(n, block, messages)
     assert np.abs(expected).max() > 0.1
+    print(f"CLAP, {rate} Hz, blocks of {block}: {residual_db(out, expected):.1f} dB")
     assert residual_db(out, expected) < SAME_DB
 
 

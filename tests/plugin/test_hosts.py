@@ -63,6 +63,7 @@ def test_it_sounds_as_the_instrument_does(folder, kit, api, rate, block):
     hosted = Hosted(folder / f"t-st-kit.{api}", rate, block)
     out = hosted.play(n, messages)
     expected = App(kit, rate).play(n, block, messages)
+    print(f"{api}, {rate} Hz, blocks of {block}: {residual_db(out, expected):.1f} dB")
     assert residual_db(out, expected) < SAME_DB
 
 

@@ -47,4 +47,5 @@ def test_it_sounds_as_the_instrument_does(kit, tmp_path, platform, rate, block):
     parts = [sound[2 * at : 2 * min(at + block, n)].reshape(2, -1) for at in range(0, n, block)]
     out = np.concatenate(parts, axis=1)
     expected = App(kit, rate).play(n, block, messages)
+    print(f"{platform}, {rate} Hz, blocks of {block}: {residual_db(out, expected):.1f} dB")
     assert residual_db(out, expected) < SAME_DB
