@@ -14,30 +14,39 @@ ALIGNMENT = 14  # power of two: a page of Apple's own processors
 
 
 def signed(code: bytes) -> bytes:
-    """A thin binary with an ad-hoc signature, whose hashes of pages fit its bytes again.
+    """A thin binary whose signature, where it has one, fits its bytes again.
+
+    Only Apple's own processors ask for one, and linkers sign for them alone.
 
     Raises:
-        ValueError: if it is no such binary.
+        ValueError: if it is no binary of macOS.
     """
     data = bytearray(code)
-    at, n_pages, limit, size, page = _directory(data)
+    if (found := _directory(data)) is None:
+        return code
+    at, n_pages, limit, size, page = found
     for i in range(n_pages):
         digest = hashlib.sha256(data[i * page : min((i + 1) * page, limit)]).digest()[:size]
         data[at + i * size : at + (i + 1) * size] = digest
     return bytes(data)
 
 
-def _directory(data: bytes) -> tuple[int, int, int, int, int]:
-    """Where the hashes of pages are, their number, the bytes they cover, sizes of hash and page."""
+def _directory(data: bytes) -> tuple[int, int, int, int, int] | None:
+    """Where the hashes of pages are, their number, the bytes they cover, sizes of hash and page.
+
+    None where there is no signature.
+    """
     magic, *_, n_commands, _, _, _ = struct.unpack_from("<8I", data)
     at, offset = HEADER_BYTES, None
-    for _ in range(n_commands if magic == MAGIC else 0):
+    if magic != MAGIC:
+        raise ValueError("it is no binary of macOS")
+    for _ in range(n_commands):
         command, length = struct.unpack_from("<2I", data, at)
         if command == CODE_SIGNATURE:
             offset = struct.unpack_from("<I", data, at + 8)[0]
         at += length
     if offset is None or struct.unpack_from(">I", data, offset)[0] != SIGNATURE_MAGIC:
-        raise ValueError("the template for macOS has no signature")
+        return None
     (count,) = struct.unpack_from(">I", data, offset + 8)
     blobs = dict(struct.unpack_from(">2I", data, offset + 12 + 8 * i) for i in range(count))
     directory = offset + blobs[DIRECTORY_SLOT]

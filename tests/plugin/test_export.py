@@ -14,6 +14,7 @@ from matcher.plugin.layout import BAKED, MARK
 from matcher.plugin.places import APIS, PLATFORMS
 from tests.plugin.conftest import IDENTITY
 
+X86_64, ARM = 0x01000007, 0x0100000C  # CPU_TYPE_X86_64, CPU_TYPE_ARM64
 FILES = {  # of each platform, by interface
     "linux-x86_64": {"clap": "", "vst3": "Contents/x86_64-linux/t-st-kit.so", "lv2": "kit.so"},
     "linux-aarch64": {"clap": "", "vst3": "Contents/aarch64-linux/t-st-kit.so", "lv2": "kit.so"},
@@ -169,10 +170,13 @@ def test_signatures_of_macos_fit_after_a_kit_was_put_in(kit):
         processors.add(processor)
         thin = code[at : at + size]
         assert macho.signed(thin) == thin
-        wrong = bytearray(thin)
-        wrong[bake.find(thin)] ^= 1
-        assert macho.signed(wrong) != bytes(wrong)
-    assert processors == {0x01000007, 0x0100000C}  # CPU_TYPE_X86_64, CPU_TYPE_ARM64
+        if processor == ARM:  # the only one that asks for a signature
+            wrong = bytearray(thin)
+            wrong[bake.find(thin)] ^= 1
+            assert macho.signed(wrong) != bytes(wrong)
+    assert processors == {X86_64, ARM}
+    with pytest.raises(ValueError, match="no binary of macOS"):
+        macho.signed(bytes(100))
 
 
 def test_the_command_line(kit, tmp_path, capsys):
