@@ -33,7 +33,7 @@ def test_it_sounds_as_the_instrument_does(kit, tmp_path, platform, rate, block):
         pytest.skip(f"needs ziglang and an emulator of {platform}")
     plugin = export_plugin(kit, tmp_path, ["clap"], platform, IDENTITY)[0]
     host = tmp_path / "player.exe"
-    zig = [sys.executable, "-m", "ziglang", "cc", "-target", target, "-O1", "-w", "-o", host]
+    zig = [sys.executable, "-m", "ziglang", "cc", "-target", target, "-O2", "-w", "-o", host]
     subprocess.run([*zig, PLAYER], check=True)
     n = rate
     messages = performance(rate, n)
