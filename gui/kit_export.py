@@ -11,6 +11,7 @@ from matcher.kits.kit import Kit
 from matcher.packs.export import export, target
 from matcher.packs.formats import FORMATS
 from matcher.packs.options import PackOptions
+from matcher.plugin.export import LICENCE, export_plugin
 
 TELL_EACH_S = 0.2  # s between notes on how far it is
 
@@ -47,6 +48,12 @@ class KitExport(QObject):
         self._at.emit(f"writing {kit.name} as {FORMATS[format_name].label}…")
         self._work.do(lambda: self._export(kit, format_name, path, replace))
 
+    def install_plugin(self) -> None:
+        """Write the kit as it is now as a plugin, where this computer's hosts look."""
+        kit, self._cancelled = self._session.document.kit, False
+        self._session.tell("", "error")
+        self._work.do(lambda: self._install(kit))
+
     def close(self) -> None:
         """Stop what is being written; nothing is left of it."""
         self._cancelled = True
@@ -69,6 +76,13 @@ class KitExport(QObject):
             return f"{path} is not written"
         except OSError as error:
             raise ValueError(f"{path}: {error.strerror or error}") from error
+
+    def _install(self, kit: Kit) -> str:
+        try:
+            written = export_plugin(kit)
+        except OSError as error:
+            raise ValueError(f"{error.filename}: {error.strerror or error}") from error
+        return f"{', '.join(map(str, written))}: {LICENCE}"
 
     def _cancel(self) -> None:
         self._cancelled = True

@@ -294,6 +294,7 @@ class Window(QMainWindow):
         export_menu = menu.addMenu("E&xport the kit")
         for name, row in FORMATS.items():
             self._action(export_menu, f"{row.label}…", "", lambda n=name: files.export_kit(n))
+        self._action(export_menu, "Plugin (LV2, CLAP, VST3)", "", files.kit_export.install_plugin)
         starters_menu = menu.addMenu("Starter &kits")
         for starter in STARTERS.values():
             self._action(starters_menu, starter.label, "",

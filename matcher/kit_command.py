@@ -14,6 +14,7 @@ from matcher.kits.starters import STARTERS, find_kit
 from matcher.packs.formats import FORMATS
 from matcher.packs.options import BITS, LAYERS, ROUND_ROBINS, PackOptions
 from matcher.physics.parameters import BY_KEY
+from matcher.plugin.places import APIS, PLATFORMS
 from matcher.takes import command as takes
 
 EXAMPLES = f"""examples:
@@ -24,9 +25,11 @@ EXAMPLES = f"""examples:
   drum-matcher kit set my.drumkit 1 tau 0.4 gain_db -3
   drum-matcher kit set my.drumkit kit name "My kit"
   drum-matcher kit export my.drumkit --as sfz         write my-sfz/, for samplers
+  drum-matcher kit export my.drumkit --as plugin      install it as LV2, CLAP and VST3
 
 kits that come with the app: {", ".join(STARTERS)}
 """
+PLUGIN = "plugin"  # what a kit may be exported as beside FORMATS: not of sounds, and in three files
 KIT_HELP = "the kit's file, or the name of one that comes with the app"
 
 
@@ -125,9 +128,16 @@ def _add_export(parser) -> None:
     default = PackOptions()
     parser.add_argument("kit", metavar="KIT", help=KIT_HELP)
     formats = "; ".join(f"{name}: {row.help}" for name, row in FORMATS.items())
-    parser.add_argument("--as", dest="format", required=True, choices=tuple(FORMATS), help=formats)
-    parser.add_argument("-o", "--output", type=Path, default=Path(), metavar="FOLDER",
-                        help="existing folder to write into; default: this one")  # fmt: skip
+    parser.add_argument("--as", dest="format", required=True, choices=(*FORMATS, PLUGIN),
+                        help=f"{formats}; {PLUGIN}: an instrument for hosts of LV2, CLAP and "
+                        "VST3, with the knobs of each drum")  # fmt: skip
+    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER",
+                        help="existing folder to write into; default: this one, for a plugin "
+                        "where this computer's hosts look")  # fmt: skip
+    parser.add_argument("--api", nargs="+", choices=APIS, default=tuple(APIS),
+                        help="interfaces of a plugin; default all")  # fmt: skip
+    parser.add_argument("--platform", choices=PLATFORMS,
+                        help="system that a plugin is for; default: this computer's")  # fmt: skip
     parser.add_argument("--replace", action="store_true",
                         help="replace what an earlier export left there")  # fmt: skip
     parser.add_argument("--layers", type=int, default=default.layers, metavar="N",
@@ -149,10 +159,19 @@ def _export(arguments) -> None:
     from matcher.packs.export import export
 
     path = find_kit(arguments.kit)
+    if arguments.format == PLUGIN:
+        from matcher.plugin.export import LICENCE, export_plugin
+
+        for written in export_plugin(_load(path), arguments.output, arguments.api,
+                                     arguments.platform):  # fmt: skip
+            print(written)
+        print(LICENCE)
+        return
     options = PackOptions(arguments.layers, arguments.round_robins, arguments.rate, arguments.bits,
                           arguments.flac, arguments.replace)  # fmt: skip
     progress = _print_progress if sys.stderr.isatty() else lambda done, total: None
-    print(export(_load(path), arguments.format, arguments.output, path.stem, options, progress))
+    folder = arguments.output or Path()
+    print(export(_load(path), arguments.format, folder, path.stem, options, progress))
 
 
 def _print_progress(done: int, total: int) -> None:

@@ -50,13 +50,10 @@ PACKAGES = {  # of matcher: the others that each may import
     "live": {"physics", "matching", "kits"},
     "packs": {"physics", "kits", "live"},
     "takes": {"physics", "matching", "kits", "live"},
+    "plugin": {"physics", "kits"},
 }
-EVERYWHERE = {
-    "compiled",
-    "recording",
-    "midi_file",
-    "checks",
-}  # modules of matcher that all but physics may use
+# modules of matcher that all but physics may use
+EVERYWHERE = {"compiled", "recording", "midi_file", "checks"}
 
 
 def imported_modules(path: Path) -> set[str]:

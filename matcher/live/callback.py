@@ -293,10 +293,8 @@ def _silence(state):
 @native
 def _strike(state, pad, velocity, offset, tag, source):
     """Strike a pad; source: of MIDI, which may have said where, below 0 for none."""
-    position = state.pool.pads[pad].position
-    state.pool.pads[pad].position = midi_notes.aim(state.midi, pad, position, source)
-    gain = voices.velocity_to_gain(state.pool.pads[pad].curve, velocity)
-    struck = gain > 0 and voices.strike(state.pool, pad, gain)
+    position = midi_notes.aim(state.midi, pad, state.pool.pads[pad].position, source)
+    struck, gain = voices.strike_at(state.pool, pad, velocity, position)
     tell(state, state.time + offset, STRUCK if struck else REFUSED, pad, 0, gain, tag)
 
 

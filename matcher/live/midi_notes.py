@@ -142,7 +142,7 @@ def _next_of(midi, address, index, frame, n):
     while midi.read[index] != messages.count:
         fence()
         row = messages.rows[midi.read[index] % SIZE]
-        if _effect(midi, row, index)[0] != NOTHING:
+        if effect(midi, row, index)[0] != NOTHING:
             if index == JACK and midi.in_frames != 0:
                 offset = _frames_until(midi, row.frame, max(messages.period, n))
             else:
@@ -165,8 +165,11 @@ def _frames_until(midi, frame, period):
 
 
 @native
-def _effect(midi, row, index):
-    """What a message does, to which pad, and its source."""
+def effect(midi, row, index):
+    """What a message does, to which pad, and its source.
+
+    row: record of midi_ring.MESSAGE. index: of its ring.
+    """
     status, number, value = row.data[0], row.data[1] & 0x7F, row.data[2] & 0x7F
     kind, channel = status & 0xF0, np.int64(status & 0x0F)
     source = (index * N_PORTS + row.port % N_PORTS) * 16 + channel
@@ -198,9 +201,18 @@ def take(midi, rings, index):
     """Take the message that is due in a ring: what it does, its pad, number, value and source."""
     messages = carray(midi_ring.messages_at(rings[index]), 1)[0]
     row = messages.rows[midi.read[index] % SIZE]
-    what, pad, source = _effect(midi, row, index)  # anew: Python may have mapped notes meanwhile
-    number, value = np.int64(row.data[1] & 0x7F), np.int64(row.data[2] & 0x7F)
     midi.read[index] += 1
+    return follow(midi, row, index)
+
+
+@native
+def follow(midi, row, index):
+    """Note what a message says of later strikes; returns what `take` does.
+
+    row: record of midi_ring.MESSAGE. index: of its ring.
+    """
+    what, pad, source = effect(midi, row, index)  # anew: Python may have mapped notes meanwhile
+    number, value = np.int64(row.data[1] & 0x7F), np.int64(row.data[2] & 0x7F)
     if what == AIM:
         midi.aim[source] = value / 127
     elif what == RESET_AIM:

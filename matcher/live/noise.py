@@ -53,56 +53,84 @@ def noise_table(sample_rate: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 @native
-def set_starts(program, work, drum, sample_rate, noise, scale, sounds, gains, rests):
+def set_starts(program, work, drum, sample_rate, noise, scale, sounds, gains, rests, wanted):
     """Set where a program's free bands may begin so that it sounds as loud as offline.
 
     program: record of programs.PROGRAM. work: record of body.WORK, its bank struck with force 1; it
     is changed. drum: record of bank.DRUM. noise: (N_BANDS, period), attack.noise. scale: of the
     body, so that its peak is 1. sounds: (3, samples), the offline rendering in that scale, whose
     noise begins at 0, which always fits, then its fixed and its free bands. gains: (N_BANDS,
-    samples) of the bands. rests: (forces, samples), room to work in.
+    samples) of the bands. rests: (forces, samples), wanted: (forces, 2), room to work in.
     """
-    room = min(NOISE - LOOP, noise.shape[1])
-    n = min(round(TRIAL_S * sample_rate), room)
-    for t in range(n):
-        rests[0, t] = sounds[0, t] - sounds[2, t]
-    changes = drum.tension > 0 or drum.mallet_hz < HARD_HZ
-    n_forces = len(FORCES) if changes else 1
-    for f in range(1, n_forces):
-        bank.soften(work.bank, FORCES[f], FORCES[f - 1])
-        rests[f] = 0
-        body.add(work, drum.tension * FORCES[f] ** 2, sample_rate, rests[f, :n])
-        for t in range(n):
-            rests[f, t] = scale * rests[f, t] + sounds[1, t]
-    n_places = round(N_CANDIDATES * min(1.0, FULL_RATE / sample_rate))
-    program.n_starts = _choose(
-        rests[:n_forces, :n], noise[N_FIXED:], gains[N_FIXED:, :n], n_places, room - n,
-        sounds[2, :n], program.starts,
-    )  # fmt: skip
+    room, n = rooms(noise.shape[1], sample_rate)
+    n_forces = trial_forces(drum)
+    for f in range(n_forces):
+        add_trial(f, work, drum, sample_rate, scale, sounds, rests[f, :n])
+    program.n_starts = 0
+    for i in range(n_candidates(sample_rate)):
+        try_start(
+            program, i, rests[:n_forces, :n], noise[N_FIXED:], gains[N_FIXED:, :n], room - n,
+            sounds[2, :n], wanted,
+        )  # fmt: skip
+        if program.n_starts == program.starts.shape[0]:
+            break
 
 
 @native
-def _choose(rests, noise, gains, n_places, room, sound, starts):
-    """Fill `starts` with those places from which it sounds as from the first -> how many.
+def rooms(period, sample_rate):
+    """Samples of a period of noise within which it may sound, and of a trial stroke."""
+    room = min(NOISE - LOOP, period)
+    return room, min(round(TRIAL_S * sample_rate), room)
+
+
+@native
+def trial_forces(drum):
+    """How many of FORCES change the body of a record of bank.DRUM."""
+    changes = drum.tension > 0 or drum.mallet_hz < HARD_HZ
+    return len(FORCES) if changes else 1
+
+
+@native
+def n_candidates(sample_rate):
+    """How many places are tried; sample_rate: Hz."""
+    return round(N_CANDIDATES * min(1.0, FULL_RATE / sample_rate))
+
+
+@native
+def add_trial(f, work, drum, sample_rate, scale, sounds, rest):
+    """Set rest (samples,) to all but the free bands of a stroke of FORCES[f].
+
+    Called for one force after the other, as each bank is made of the one before; work to sounds as
+    in set_starts.
+    """
+    if f == 0:
+        for t in range(rest.shape[0]):
+            rest[t] = sounds[0, t] - sounds[2, t]
+        return
+    bank.soften(work.bank, FORCES[f], FORCES[f - 1])
+    rest[:] = 0
+    body.add(work, drum.tension * FORCES[f] ** 2, sample_rate, rest)
+    for t in range(rest.shape[0]):
+        rest[t] = scale * rest[t] + sounds[1, t]
+
+
+@native
+def try_start(program, i, rests, noise, gains, room, sound, wanted):
+    """Add candidate i to a program's starts if it sounds from there as from the first.
 
     rests: (forces, samples), all but the noise. noise: (bands, samples). gains: of it, likewise.
-    n_places: that are tried, from 0 to `room`. sound: (samples,), room to work in.
+    room: the last place there is. sound: (samples,), wanted: (forces, 2), room to work in, the
+    latter kept from one candidate to the next.
     """
-    wanted = np.empty((len(FORCES), 2))
-    found = 0
-    for i in range(n_places):
-        place = int(GOLDEN * i % 1 * room)
-        sound[:] = 0
-        add_bands(noise[:, place:], gains, sound)
-        if found == 0:
-            for f in range(rests.shape[0]):
-                wanted[f] = _measure(rests[f], sound)
-        if found == 0 or _fits(rests, sound, wanted):
-            starts[found] = place
-            found += 1
-        if found == starts.shape[0]:
-            break
-    return found
+    place = int(GOLDEN * i % 1 * room)
+    sound[:] = 0
+    add_bands(noise[:, place:], gains, sound)
+    if i == 0:
+        for f in range(rests.shape[0]):
+            wanted[f] = _measure(rests[f], sound)
+    if i == 0 or _fits(rests, sound, wanted):
+        program.starts[program.n_starts] = place
+        program.n_starts += 1
 
 
 @native

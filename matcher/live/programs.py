@@ -77,7 +77,7 @@ def write_program(
         program, bank.to_record(drum), float(attack_mix), float(as_recorded), rate,
         attack.noise(rate), _fading(rate, n_samples), np.empty(1, body.WORK)[0],
         np.empty((3, n_samples), np.float32), np.empty((N_BANDS, n_samples), np.float32),
-        np.empty((len(noise.FORCES), n_samples), np.float32),
+        np.empty((len(noise.FORCES), n_samples), np.float32), np.empty((len(noise.FORCES), 2)),
     )  # fmt: skip
 
 
@@ -88,14 +88,33 @@ def _fading(sample_rate: float, n_samples: int) -> np.ndarray:
 
 @native
 def write(
-    program, drum, attack_mix, as_recorded, sample_rate, bands, fading, work, sounds, gains, rests
-):
+    program, drum, attack_mix, as_recorded, sample_rate, bands, fading, work, sounds, gains, rests,
+    wanted,
+):  # fmt: skip
     """Fill a record of PROGRAM; the compiled core of write_program.
 
     drum: record of bank.DRUM. bands: (N_BANDS, period), attack.noise. fading: (N_DECAYS, samples),
     attack.fading of as many samples as the peak is looked for in. work: record of body.WORK, and
-    sounds (3, samples), gains (N_BANDS, samples), rests (noise.FORCES, samples) float32: room to
-    work in.
+    sounds (3, samples), gains (N_BANDS, samples), rests (noise.FORCES, samples) float32, wanted
+    (noise.FORCES, 2) float64: room to work in.
+    """
+    scale = write_onset(
+        program, drum, attack_mix, as_recorded, sample_rate, bands, fading, work, sounds, gains
+    )
+    if varies(program, sounds):
+        noise.set_starts(
+            program, work, drum, sample_rate, bands, scale, sounds, gains, rests, wanted
+        )
+
+
+@native
+def write_onset(
+    program, drum, attack_mix, as_recorded, sample_rate, bands, fading, work, sounds, gains
+):
+    """Fill a record of PROGRAM whose noise begins at the same place with every strike.
+
+    As `write`, in a fraction of its time. Returns the scale in which the body's peak is 1; work,
+    sounds and gains are then as noise.set_starts takes them.
     """
     sounds[:] = 0
     bank.fill(work.bank, drum, as_recorded, sample_rate)
@@ -112,16 +131,20 @@ def write(
     whole = _largest(sounds[0])
     peak = body_peak * whole
     _write_rows(program, work, drum, peak if peak > 0 else 1.0, sample_rate)  # 1: it is silent
-    program.n_starts, program.last_start, program.starts[0] = 0, 0, 0
+    program.last_start, program.starts[0] = 0, 0
+    program.n_starts = 1 if has_attack and whole > 0 else 0
     program.wires_s = drum.wires_s
     for band in range(N_BANDS):
         for decay in range(N_DECAYS):
             power = drum.attack_powers[band, decay] * attack_mix**2
             program.attack_powers[band, decay] = power / whole**2 if whole > 0 else 0.0
-    if has_attack and whole > 0:
-        program.n_starts = 1
-        if _largest(sounds[2]) > 0:
-            noise.set_starts(program, work, drum, sample_rate, bands, scale, sounds, gains, rests)
+    return scale
+
+
+@native
+def varies(program, sounds):
+    """Whether there are free bands, whose starts are to be looked for; after write_onset."""
+    return program.n_starts > 0 and _largest(sounds[2]) > 0
 
 
 @native
@@ -212,11 +235,16 @@ def write_pad(record: np.ndarray, pad: Pad, sample_rate: float, choke_s: float =
         sample_rate: Hz.
         choke_s: s in which its voices fade out when another pad of its group is struck.
     """
-    angle = (pad.pan + 1) * np.pi / 4
-    gain = 10 ** (pad.gain_db / 20)
-    record["left"], record["right"] = gain * np.cos(angle), gain * np.sin(angle)
+    set_pad_gains(record, float(pad.gain_db), float(pad.pan))
     if record["serial"] == 0:  # it has never sounded
         record["left_now"], record["right_now"] = record["left"], record["right"]
     record["curve"] = CURVES[pad.curve]
     record["choke"] = pad.choke
     record["choke_samples"] = max(1, round(choke_s * sample_rate))
+
+
+@native
+def set_pad_gains(pad, gain_db, pan):
+    """Set the gains that a record of PAD is to reach: dB, and -1 (left) to 1 (right)."""
+    angle, gain = (pan + 1) * np.pi / 4, 10 ** (gain_db / 20)
+    pad.left, pad.right = gain * np.cos(angle), gain * np.sin(angle)

@@ -102,6 +102,17 @@ def strike(pool, pad, amount):
 
 
 @native
+def strike_at(pool, pad, velocity, position):
+    """Strike a pad by its velocity curve -> whether something is on it, and the strike's amount.
+
+    velocity: 0 to 1. position: where it is struck, as PAD has it.
+    """
+    pool.pads[pad].position = position
+    amount = velocity_to_gain(pool.pads[pad].curve, velocity)
+    return amount > 0 and strike(pool, pad, amount), amount
+
+
+@native
 def begin_strike(pool, pad, amount):
     """Strike a pad with a force that may still grow -> index of the voice to grow, or -1.
 

@@ -7,6 +7,7 @@ from gui.kit_export import KitExport
 from matcher.kits.kit import Kit
 from matcher.packs.formats import FORMATS
 from matcher.physics.drum import Drum
+from matcher.plugin import places
 from tests.conftest import TOM
 
 SMALL = Kit("Small & loud").with_pad(0, name="Tom", drum=Drum(TOM))
@@ -42,13 +43,24 @@ def wait_for(qtbot, told, part):
 
 def test_each_format_has_its_entry_and_is_written(qtbot, window, told, folder):
     actions = entries(window, "Export the kit")
-    assert [action.text() for action in actions] == [f"{row.label}…" for row in FORMATS.values()]
+    labels = [*(f"{row.label}…" for row in FORMATS.values()), "Plugin (LV2, CLAP, VST3)"]
+    assert [action.text() for action in actions] == labels
     for action, row in zip(actions, FORMATS.values()):
         path = folder / f"Small-loud{row.suffix}"
         action.trigger()
         wait_for(qtbot, told, f"{path} is written: 5 sounds")
         assert path.exists()
     assert [message.kind for message in told if message.text].count("error") == 0
+
+
+def test_a_plugin_is_installed_where_hosts_look(qtbot, window, told, tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "installed", lambda api: tmp_path / api)
+    entries(window, "Export the kit")[-1].trigger()
+    wait_for(qtbot, told, "GPL-3.0-or-later")
+    assert sorted(path.parent.name for path in tmp_path.glob("*/Small*")) == sorted(places.APIS)
+    window.session.new_kit()
+    entries(window, "Export the kit")[-1].trigger()
+    wait_for(qtbot, told, "no pad of the kit has a drum")
 
 
 def test_an_empty_kit_is_refused_in_one_sentence(qtbot, window, told, folder):

@@ -1,0 +1,1 @@
+"""Compiles the plugin's templates from our own source, by Numba and zig."""

@@ -1,0 +1,106 @@
+"""Object files and C -> the templates that ship, with a record of what they were built with."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+from export.plugin import emit
+from export.plugin.noise import ROOM
+from export.plugin.player import HIGHEST_RATE, PLAYER
+from matcher.live.noise import BLOCK
+from matcher.plugin import layout
+from matcher.plugin.bake import RECORD
+from matcher.plugin.layout import BAKED, KIT, KNOB
+from matcher.recording import save_atomically
+
+SOURCES = Path(__file__).parent / "c"
+FLAGS = (
+    "-O2", "-std=c11", "-Wall", "-Wextra", "-Werror", "-fPIC", "-fvisibility=hidden", "-shared",
+    "-s",
+)  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides each byte of a template."""
+    return {name: metadata.version(name) for name in ("numba", "llvmlite", "ziglang")}
+
+
+def layout_header() -> str:
+    """layout.h: the sizes of the records that C and Python share, and the player's functions."""
+    numbers = {
+        "N_PADS": layout.N_PADS, "N_KNOBS": layout.N_KNOBS, "STRIDE": layout.STRIDE,
+        "VERSION": layout.VERSION, "NAME_BYTES": layout.NAME_BYTES,
+        "MARK_BYTES": BAKED["mark"].itemsize, "URI_BYTES": BAKED["uri"].itemsize,
+        "KNOB_NAME_BYTES": KNOB["name"].itemsize, "KNOB_UNIT_BYTES": KNOB["unit"].itemsize,
+        "BAKED_BYTES": BAKED.itemsize, "BAKED_KIT_AT": BAKED.fields["kit"][1],
+        "KIT_BYTES": KIT.itemsize, "KIT_FILLED_AT": KIT.fields["filled"][1],
+        "PLAYER_BYTES": PLAYER.itemsize, "KIT_AT": PLAYER.fields["kit"][1],
+        "ROOM_BYTES": ROOM.itemsize, "BLOCK": BLOCK, "HIGHEST_RATE": HIGHEST_RATE,
+    }  # fmt: skip
+    lines = [f"#define {name} {value}" for name, value in numbers.items()]
+    lines.append(f'#define MARK "{layout.MARK.decode()}"')
+    return "\n".join(lines) + "\n" + emit.declarations()
+
+
+def build(targets=tuple(emit.TARGETS)) -> dict[str, bytes]:
+    """Compile templates.
+
+    Args:
+        targets: of emit.TARGETS.
+
+    Returns:
+        Each template by the name of its file.
+
+    Raises:
+        ValueError: if the player needs functions that are not in libm, or it cannot be linked.
+    """
+    texts, templates = [_compile(name) for name in emit.ENTRIES], {}
+    for name in targets:
+        target = emit.TARGETS[name]
+        code, needed = emit.emit(texts, target)
+        templates[f"{name}.{target.suffix}"] = _link(code, target)
+        if python := [
+            function for function in needed if function.startswith(("Py", "NRT", "numba"))
+        ]:
+            raise ValueError(f"the player calls {', '.join(python)}, allowed is libm alone")
+    return templates
+
+
+def _compile(name: str) -> str:
+    """The LLVM text of one entry, from a process of its own."""
+    command = [sys.executable, "-m", "export.plugin.emit", name]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def _link(code: bytes, target: emit.Target) -> bytes:
+    """Compile the interfaces and link them with the player's object file."""
+    with tempfile.TemporaryDirectory() as folder:
+        for source in SOURCES.iterdir():
+            shutil.copy(source, folder)
+        (Path(folder) / "layout.h").write_text(layout_header())
+        (Path(folder) / "player.o").write_bytes(code)
+        sources = sorted(source.name for source in SOURCES.glob("*.c"))
+        out = f"kit.{target.suffix}"
+        command = [sys.executable, "-m", "ziglang", "cc", "-target", target.zig, *FLAGS, "-o", out]
+        done = subprocess.run(
+            [*command, *sources, "player.o", "-lm"], cwd=folder, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise ValueError(f"zig cannot link the template:\n{done.stderr}")
+        return (Path(folder) / out).read_bytes()
+
+
+def save(templates: dict[str, bytes], folder: Path) -> None:
+    """Write templates and their record, beside those of other targets that are there."""
+    record = folder / RECORD
+    files = json.loads(record.read_text())["files"] if record.exists() else {}
+    for name, code in templates.items():
+        save_atomically(folder / name, lambda file, code=code: file.write(code))
+        files[name] = hashlib.sha256(code).hexdigest()
+    text = json.dumps({"built_with": versions(), "files": dict(sorted(files.items()))}, indent=2)
+    save_atomically(record, lambda file: file.write(f"{text}\n".encode()))

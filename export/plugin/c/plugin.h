@@ -1,0 +1,89 @@
+/* What the three plugin interfaces share: the kit in the binary, its knobs, and the player. */
+#pragma once
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "layout.h" /* written by build.py: sizes of matcher/plugin/layout.py, and the player */
+
+#ifdef _WIN32
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+
+#define VENDOR "Drum matcher"
+#define LICENCE "GPL-3.0-or-later; contains code of Drum matcher"
+#define LEAST_RATE 8000.0 /* Hz; above HIGHEST_RATE there is no room for a drum's onset */
+#define GRID 32 /* samples: knobs that are turned within them are turned at once */
+
+struct knob { /* as KNOB of layout.py */
+  char name[KNOB_NAME_BYTES], unit[KNOB_UNIT_BYTES];
+  double low, high, scale;
+  int64_t is_log;
+};
+
+struct baked { /* as BAKED of layout.py; an export overwrites it in the file */
+  char mark[MARK_BYTES];
+  int64_t version, size;
+  uint8_t uid[16];
+  char uri[URI_BYTES], name[NAME_BYTES], pads[N_PADS][NAME_BYTES];
+  struct knob knobs[N_KNOBS];
+  union {
+    char bytes[KIT_BYTES];
+    struct {
+      double knobs[N_PADS][N_KNOBS];
+      char others[KIT_FILLED_AT - sizeof(double) * N_PADS * N_KNOBS];
+      int64_t filled[N_PADS];
+    };
+    double alignment;
+  } kit;
+};
+_Static_assert(sizeof(struct baked) == BAKED_BYTES, "BAKED of layout.py");
+_Static_assert(offsetof(struct baked, kit) == BAKED_KIT_AT, "BAKED of layout.py");
+
+extern volatile struct baked baked_kit;
+#define KIT ((const struct baked *)&baked_kit)
+
+struct plugin {
+  void *player; /* NULL while it is not active */
+  double rate;
+  _Atomic double wanted[N_PADS][N_KNOBS]; /* natural units, as the host last set them */
+  double playing[N_PADS][N_KNOBS];        /* as the player has them */
+  atomic_bool turned;
+};
+
+/* Parameters: id STRIDE * pad + knob, of the pads that have a drum. */
+int32_t count_parameters(void);
+bool id_of_parameter(int32_t index, uint32_t *id);
+bool is_parameter(uint32_t id);
+void name_parameter(uint32_t id, char *out, size_t size);
+const struct knob *knob_of(uint32_t id);
+double from_share(uint32_t id, double share); /* 0 to 1 along its scale -> natural units */
+double to_share(uint32_t id, double value);
+void print_value(uint32_t id, double value, char *out, size_t size);
+double initial_value(uint32_t id); /* as the kit was exported */
+
+struct plugin *plugin_make(void);
+bool plugin_begin(struct plugin *plugin, double rate); /* makes or remakes the player */
+void plugin_end(struct plugin *plugin);
+double plugin_get(struct plugin *plugin, uint32_t id);
+void plugin_set(struct plugin *plugin, uint32_t id, double value); /* from any thread */
+
+/* In the audio thread, between these two: numbers too small to matter count as zero. */
+uint64_t begin_block(void);
+void end_block(uint64_t before);
+void plugin_follow(struct plugin *plugin); /* turns the knobs that were set */
+void plugin_render(struct plugin *plugin, float *left, float *right, uint32_t from, uint32_t to);
+
+/* The state: what a host saves of a session. */
+#define STATE_MARK "DMSTATE1"
+struct state {
+  char mark[8];
+  uint32_t count, reserved;
+  uint8_t uid[16]; /* of the kit */
+  struct { uint32_t id, reserved; double value; } rows[N_PADS * N_KNOBS];
+};
+size_t plugin_save(struct plugin *plugin, struct state *state); /* its size in bytes */
+bool plugin_load(struct plugin *plugin, const struct state *state, size_t size);

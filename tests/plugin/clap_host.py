@@ -1,0 +1,285 @@
+"""A CLAP host in ctypes, as far as the tests need one: notes, MIDI, parameters and the state."""
+
+import ctypes as c
+from pathlib import Path
+
+import numpy as np
+
+POINTER, U32, I32, F64, TEXT = c.c_void_p, c.c_uint32, c.c_int32, c.c_double, c.c_char_p
+NOTE_ON, PARAM_VALUE, MIDI = 0, 5, 10
+ERROR = 0
+
+
+def function(result, *arguments):
+    return c.CFUNCTYPE(result, *arguments)
+
+
+class Version(c.Structure):
+    _fields_ = [("major", U32), ("minor", U32), ("revision", U32)]
+
+
+class Entry(c.Structure):
+    _fields_ = [
+        ("version", Version),
+        ("init", function(c.c_bool, TEXT)),
+        ("deinit", function(None)),
+        ("get_factory", function(POINTER, TEXT)),
+    ]
+
+
+class Descriptor(c.Structure):
+    _fields_ = [
+        ("version", Version),
+        *((name, TEXT) for name in ("id", "name", "vendor", "url", "manual", "support")),
+        ("plugin_version", TEXT),
+        ("description", TEXT),
+        ("features", c.POINTER(TEXT)),
+    ]
+
+
+class Factory(c.Structure):
+    _fields_ = [
+        ("count", function(U32, POINTER)),
+        ("describe", function(c.POINTER(Descriptor), POINTER, U32)),
+        ("create", function(POINTER, POINTER, POINTER, TEXT)),
+    ]
+
+
+class PluginTable(c.Structure):
+    _fields_ = [
+        ("descriptor", c.POINTER(Descriptor)),
+        ("data", POINTER),
+        ("init", function(c.c_bool, POINTER)),
+        ("destroy", function(None, POINTER)),
+        ("activate", function(c.c_bool, POINTER, F64, U32, U32)),
+        ("deactivate", function(None, POINTER)),
+        ("start", function(c.c_bool, POINTER)),
+        ("stop", function(None, POINTER)),
+        ("reset", function(None, POINTER)),
+        ("process", function(I32, POINTER, POINTER)),
+        ("extension", function(POINTER, POINTER, TEXT)),
+        ("main_thread", function(None, POINTER)),
+    ]
+
+
+class Header(c.Structure):
+    _fields_ = [
+        ("size", U32),
+        ("time", U32),
+        ("space", c.c_uint16),
+        ("type", c.c_uint16),
+        ("flags", U32),
+    ]
+
+
+class Note(c.Structure):
+    _fields_ = [
+        ("header", Header),
+        ("id", I32),
+        ("port", c.c_int16),
+        ("channel", c.c_int16),
+        ("key", c.c_int16),
+        ("velocity", F64),
+    ]
+
+
+class Value(c.Structure):
+    _fields_ = [
+        ("header", Header),
+        ("id", U32),
+        ("cookie", POINTER),
+        ("note", I32),
+        ("port", c.c_int16),
+        ("channel", c.c_int16),
+        ("key", c.c_int16),
+        ("value", F64),
+    ]
+
+
+class Midi(c.Structure):
+    _fields_ = [("header", Header), ("port", c.c_uint16), ("data", c.c_uint8 * 3)]
+
+
+SIZE, GET = function(U32, POINTER), function(POINTER, POINTER, U32)
+
+
+class Events(c.Structure):
+    _fields_ = [("context", POINTER), ("size", SIZE), ("get", GET)]
+
+
+class Buffer(c.Structure):
+    _fields_ = [
+        ("data32", c.POINTER(c.POINTER(c.c_float))),
+        ("data64", POINTER),
+        ("channels", U32),
+        ("latency", U32),
+        ("constant", c.c_uint64),
+    ]
+
+
+class Block(c.Structure):
+    _fields_ = [
+        ("time", c.c_int64),
+        ("frames", U32),
+        ("transport", POINTER),
+        ("inputs", POINTER),
+        ("outputs", c.POINTER(Buffer)),
+        ("n_inputs", U32),
+        ("n_outputs", U32),
+        ("events", c.POINTER(Events)),
+        ("events_out", POINTER),
+    ]
+
+
+class Parameters(c.Structure):
+    _fields_ = [
+        ("count", function(U32, POINTER)),
+        ("info", function(c.c_bool, POINTER, U32, POINTER)),
+        ("get", function(c.c_bool, POINTER, U32, c.POINTER(F64))),
+        ("to_text", function(c.c_bool, POINTER, U32, F64, c.c_char_p, U32)),
+        ("from_text", function(c.c_bool, POINTER, U32, TEXT, c.POINTER(F64))),
+        ("flush", function(None, POINTER, POINTER, POINTER)),
+    ]
+
+
+class Info(c.Structure):
+    _fields_ = [
+        ("id", U32),
+        ("flags", U32),
+        ("cookie", POINTER),
+        ("name", c.c_char * 256),
+        ("module", c.c_char * 1024),
+        ("low", F64),
+        ("high", F64),
+        ("value", F64),
+    ]
+
+
+WRITE, READ = (function(c.c_int64, POINTER, POINTER, c.c_uint64) for _ in range(2))
+
+
+class Stream(c.Structure):
+    _fields_ = [("context", POINTER), ("transfer", WRITE)]
+
+
+class State(c.Structure):
+    _fields_ = [("save", function(c.c_bool, POINTER, POINTER)),
+                ("load", function(c.c_bool, POINTER, POINTER))]  # fmt: skip
+
+
+def note(time: int, key: int, velocity: int, channel: int = 0) -> Note:
+    """A note with a velocity of MIDI."""
+    return Note(Header(c.sizeof(Note), time, 0, NOTE_ON, 0), -1, 0, channel, key, velocity / 127)
+
+
+def midi(time: int, *data: int) -> Midi:
+    """A MIDI message of up to three bytes."""
+    return Midi(Header(c.sizeof(Midi), time, 0, MIDI, 0), 0, (c.c_uint8 * 3)(*data))
+
+
+def value(time: int, number: int, share: float) -> Value:
+    """A parameter's place along its scale."""
+    header = Header(c.sizeof(Value), time, 0, PARAM_VALUE, 0)
+    return Value(header, number, None, -1, -1, -1, -1, share)
+
+
+class Plugin:
+    """An instance of the plugin of a CLAP file, active at a sample rate."""
+
+    def __init__(self, path: Path, sample_rate: float = 48000):
+        self.entry = Entry.in_dll(c.CDLL(str(path)), "clap_entry")
+        assert self.entry.init(str(path).encode())
+        address = self.entry.get_factory(b"clap.plugin-factory")
+        factory = c.cast(address, c.POINTER(Factory)).contents
+        assert factory.count(address) == 1
+        described = factory.describe(address, 0).contents
+        self.id, self.name = described.id.decode(), described.name.decode()
+        self.description = described.description.decode()
+        self.address = factory.create(address, None, described.id)
+        self.table = c.cast(self.address, c.POINTER(PluginTable)).contents
+        assert self.table.init(self.address)
+        self.parameters = self._extension(b"clap.params", Parameters)
+        self.sample_rate, self.active = sample_rate, False
+        self.restart()
+
+    def _extension(self, name: bytes, kind):
+        return c.cast(self.table.extension(self.address, name), c.POINTER(kind)).contents
+
+    def restart(self) -> None:
+        """Make it active anew: all programs are written with the knobs as they are."""
+        if self.active:
+            self.table.deactivate(self.address)
+        self.active = self.table.activate(self.address, self.sample_rate, 1, 4096)
+
+    def close(self) -> None:
+        if self.active:
+            self.table.deactivate(self.address)
+        self.table.destroy(self.address)
+
+    def process(self, out: np.ndarray, events=()) -> int:
+        """Fill out (2, frames) float32, C-contiguous in each row."""
+        keep = [SIZE(lambda context: len(events)), GET(lambda context, i: c.addressof(events[i]))]
+        given = Events(None, *keep)
+        rows = (c.POINTER(c.c_float) * 2)(
+            *(row.ctypes.data_as(c.POINTER(c.c_float)) for row in out)
+        )
+        buffer = Buffer(rows, None, 2, 0, 0)
+        block = Block(0, out.shape[1], None, None, c.pointer(buffer), 0, 1, c.pointer(given), None)
+        return self.table.process(self.address, c.addressof(block))
+
+    def play(self, n: int, block: int, events=()) -> np.ndarray:
+        """Play n frames in blocks -> (2, n); the events' times count from here."""
+        out, events = np.zeros((2, n), np.float32), sorted(events, key=lambda e: e.header.time)
+        k = 0
+        for at in range(0, n, block):
+            now, end = [], min(at + block, n)
+            while k < len(events) and events[k].header.time < end:
+                events[k].header.time -= at
+                now.append(events[k])
+                k += 1
+            assert self.process(out[:, at:end], now) != ERROR
+        return out
+
+    def infos(self) -> list[Info]:
+        """All parameters, as the host lists them."""
+        found = []
+        for i in range(self.parameters.count(self.address)):
+            found.append(Info())
+            assert self.parameters.info(self.address, i, c.byref(found[-1]))
+        return found
+
+    def get(self, number: int) -> float:
+        x = F64()
+        assert self.parameters.get(self.address, number, c.byref(x))
+        return x.value
+
+    def text(self, number: int, share: float) -> str:
+        out = c.create_string_buffer(64)
+        assert self.parameters.to_text(self.address, number, share, out, 64)
+        return out.value.decode()
+
+    def save(self) -> bytes:
+        """The state."""
+        saved = bytearray()
+
+        def write(stream, data, size):
+            part = min(size, 100)  # a host may take less at once
+            saved.extend(c.string_at(data, part))
+            return part
+
+        stream = Stream(None, WRITE(write))
+        assert self._extension(b"clap.state", State).save(self.address, c.addressof(stream))
+        return bytes(saved)
+
+    def load(self, state: bytes) -> bool:
+        """Restore a state; False if the plugin refuses it."""
+        left = bytearray(state)
+
+        def read(stream, data, size):
+            part = bytes(left[: min(size, 100)])
+            del left[: len(part)]
+            c.memmove(data, part, len(part))
+            return len(part)
+
+        stream = Stream(None, READ(read))
+        return self._extension(b"clap.state", State).load(self.address, c.addressof(stream))
