@@ -57,7 +57,7 @@ def test_a_plugin_is_installed_where_hosts_look(qtbot, window, told, tmp_path, m
     monkeypatch.setattr(places, "installed", lambda api: tmp_path / api)
     entries(window, "Export the kit")[-1].trigger()
     wait_for(qtbot, told, "GPL-3.0-or-later")
-    assert sorted(path.parent.name for path in tmp_path.glob("*/Small*")) == sorted(places.APIS)
+    assert sorted(path.parent.name for path in tmp_path.glob("*/small*")) == sorted(places.APIS)
     window.session.new_kit()
     entries(window, "Export the kit")[-1].trigger()
     wait_for(qtbot, told, "no pad of the kit has a drum")
