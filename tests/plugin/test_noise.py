@@ -26,7 +26,7 @@ def test_it_is_the_noise_of_the_instrument(rate):
 def test_random_numbers_are_those_of_numpy():
     high, low, found = noise.STATE_HIGH, noise.STATE_LOW, []
     for _ in range(1000):
-        high, low, x = noise.random(high, low)
+        high, low, x = noise.random(np.uint64(high), np.uint64(low))
         found.append(x)
     expected = np.random.default_rng(attack.SEED).random(1000)
     np.testing.assert_array_equal(found, expected)
