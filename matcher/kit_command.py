@@ -134,7 +134,7 @@ def _add_export(parser) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="FOLDER",
                         help="existing folder to write into; default: this one, for a plugin "
                         "where this computer's hosts look")  # fmt: skip
-    parser.add_argument("--api", nargs="+", choices=APIS, default=tuple(APIS),
+    parser.add_argument("--api", nargs="+", choices=APIS,
                         help="interfaces of a plugin; default all")  # fmt: skip
     parser.add_argument("--platform", choices=PLATFORMS,
                         help="system that a plugin is for; default: this computer's")  # fmt: skip
@@ -159,19 +159,27 @@ def _export(arguments) -> None:
     from matcher.packs.export import export
 
     path = find_kit(arguments.kit)
-    if arguments.format == PLUGIN:
-        from matcher.plugin.export import LICENCE, export_plugin
-
-        for written in export_plugin(_load(path), arguments.output, arguments.api,
-                                     arguments.platform):  # fmt: skip
-            print(written)
-        print(LICENCE)
-        return
     options = PackOptions(arguments.layers, arguments.round_robins, arguments.rate, arguments.bits,
                           arguments.flac, arguments.replace)  # fmt: skip
+    if arguments.format == PLUGIN:
+        if options != PackOptions():
+            raise ValueError("a plugin takes -o, --api and --platform alone: it has no recordings")
+        _export_plugin(_load(path), arguments)
+        return
+    if arguments.api or arguments.platform:
+        raise ValueError(f"--api and --platform are for --as {PLUGIN}, not {arguments.format}")
     progress = _print_progress if sys.stderr.isatty() else lambda done, total: None
     folder = arguments.output or Path()
     print(export(_load(path), arguments.format, folder, path.stem, options, progress))
+
+
+def _export_plugin(kit, arguments) -> None:
+    from matcher.plugin.export import LICENCE, export_plugin
+
+    apis = arguments.api or tuple(APIS)
+    for written in export_plugin(kit, arguments.output, apis, arguments.platform):
+        print(written)
+    print(LICENCE)
 
 
 def _print_progress(done: int, total: int) -> None:

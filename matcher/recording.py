@@ -2,6 +2,8 @@
 
 import io
 import os
+import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,6 +121,17 @@ def encode(x: np.ndarray, sample_rate: int, bits: int = 24, flac: bool = False) 
     file = io.BytesIO()
     soundfile.write(file, x, sample_rate, f"PCM_{bits}", format="FLAC" if flac else "WAV")
     return file.getvalue()
+
+
+def file_name(text: str, otherwise: str) -> str:
+    """A name for files that all systems and samplers take: letters, digits and hyphens.
+
+    Args:
+        text: what it is made from; accents are dropped.
+        otherwise: the name where nothing is left.
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-") or otherwise
 
 
 def save_atomically(path: str | Path, write) -> None:

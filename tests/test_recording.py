@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from matcher.matching.match import match
-from matcher.recording import BLOCK_SAMPLES, MOST_CHANNELS, Recording
+from matcher.recording import BLOCK_SAMPLES, MOST_CHANNELS, Recording, file_name
 
 
 def wav(channels=1, rate=48000, bits=16, data_bytes=4, body=b"\0\0\0\0") -> bytes:
@@ -85,3 +85,11 @@ def test_what_is_no_file_is_refused(tmp_path):
 def test_a_sample_rate_in_memory_is_checked_first(rate):
     with pytest.raises(ValueError, match=r"sample_rate is .*, allowed is 1000 to 768000"):
         match(np.ones(1000, np.float32), rate)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("Täst & Kit!", "Tast-Kit"), ("../..", "kit"), ("", "kit")],
+)
+def test_names_of_files(text, name):
+    assert file_name(text, "kit") == name

@@ -37,7 +37,7 @@ BATCH = 256  # sounds
 LEARNING_RATE = 1e-2
 WEIGHT_DECAY = 1.0  # much: what tells the kinds that it has met does not tell others (`kinds`)
 ACCUSED = (
-    0.005  # share of drums of the part "choice" that may be named; unknown drums are 2 to 3 times
+    0.005  # share of drums of the part "choice" that may be named; of unknown kinds some 2 % are
 )
 OF_A_KIND = 350  # sounds, for `kinds`
 DECAYS = (0.01, 0.1, 0.3, 1.0, 2.0)  # weight decays that `kinds` compares

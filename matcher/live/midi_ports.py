@@ -1,9 +1,9 @@
 """MIDI ports beside JACK: opened and closed as they come and go, polled by a thread of their own.
 
-Threads: "MIDI poll" takes what RtMidi received and puts it into the ring, stamped with the time at
-which it reached the driver; it waits for nobody but the moment in which the table of open ports is
-swapped. Whoever calls `look` opens and closes ports, which may take long. RtMidi's own callback is
-not used: it would take the interpreter's lock in the driver's thread.
+Threads: "MIDI poll" takes what the library received and puts it into the ring, stamped with the
+time at which it reached the driver; it waits for nobody but the moment in which the table of open
+ports is swapped. Whoever calls `look` opens and closes ports, which may take long. RtMidi's own
+callback is not used: it would take the interpreter's lock in the driver's thread.
 """
 
 import contextlib

@@ -1,15 +1,14 @@
 """Where a pack is written: names of its files, and folders that are made whole or not at all."""
 
 import os
-import re
 import shutil
-import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from matcher.kits.kit import Kit
+from matcher.recording import file_name
 
 README = "README.txt"  # in each folder that is a pack
 MADE_BY = "Made by Drum matcher"  # how it begins: only such a folder is ever replaced
@@ -27,17 +26,6 @@ class Written:
 
     def __str__(self) -> str:
         return f"{self.path} is written: {self.n_sounds} sounds, {self.n_bytes / 1e6:.1f} MB"
-
-
-def file_name(text: str, otherwise: str) -> str:
-    """A name for files that all systems and samplers take: letters, digits and hyphens.
-
-    Args:
-        text: what it is made from; accents are dropped.
-        otherwise: the name where nothing is left.
-    """
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-") or otherwise
 
 
 def pad_name(kit: Kit, pad: int) -> str:

@@ -10,6 +10,7 @@ from matcher.checks import quoted
 from matcher.kits.kit import Kit
 from matcher.plugin import bake, lv2, places
 from matcher.plugin.places import APIS
+from matcher.recording import file_name
 
 LICENCE = (
     "contains code of Drum matcher, GPL-3.0-or-later: whoever you give it to may have its source"
@@ -49,7 +50,7 @@ def export_plugin(
         raise ValueError("no pad of the kit has a drum; match one, or load another kit")
     if folder is not None and not Path(folder).is_dir():
         raise ValueError(f"{folder} is not a folder; give one that exists")
-    name = places.file_name(kit.name)
+    name = file_name(kit.name, "kit").lower()
     paths = {api: Path(folder or places.installed(api)) / f"{name}.{api}" for api in apis}
     found = [known for path in paths.values() if (known := _identity_at(path))]
     identity = identity or next(iter(found), None) or uuid.uuid4()

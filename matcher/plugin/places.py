@@ -2,7 +2,6 @@
 
 import os
 import platform
-import re
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -71,11 +70,6 @@ def installed(api: str) -> Path:
         common = Path(local) / "Programs" / "Common"
         return Path(roaming) / "LV2" if api == "lv2" else common / APIS[api]
     return Path.home() / f".{api}"
-
-
-def file_name(kit_name: str) -> str:
-    """A name of a file, without suffix, for a kit of this name."""
-    return re.sub(r"[^a-z0-9]+", "-", kit_name.lower()).strip("-") or "kit"
 
 
 def binary_in(api: str, name: str, platform_name: str) -> str:

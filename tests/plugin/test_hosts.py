@@ -60,7 +60,7 @@ def test_it_sounds_as_the_instrument_does(folder, kit, api, rate, block):
         messages = [
             (f, (d[0] & 0xF0 if d[0] & 0xF0 in (0x90, 0xD0) else d[0], *d[1:])) for f, d in messages
         ]
-    hosted = Hosted(folder / f"t-st-kit.{api}", rate, block)
+    hosted = Hosted(folder / f"test-kit.{api}", rate, block)
     out = hosted.play(n, messages)
     expected = App(kit, rate).play(n, block, messages)
     print(f"{api}, {rate} Hz, blocks of {block}: {residual_db(out, expected):.1f} dB")
@@ -69,7 +69,7 @@ def test_it_sounds_as_the_instrument_does(folder, kit, api, rate, block):
 
 @pytest.mark.parametrize("api", ["vst3", "lv2"])
 def test_knobs_are_there_turn_and_are_saved(folder, kit, api):
-    path = folder / f"t-st-kit.{api}"
+    path = folder / f"test-kit.{api}"
     hosted = Hosted(path)
     names = hosted.names()
     expected = [
@@ -103,13 +103,13 @@ def test_a_strike_position_comes_through_vst3(folder, kit):
         (600, aimed),
         (0, own),  # a host may send what parameters are at the start: that is no controller's move
     ):
-        out = Hosted(folder / "t-st-kit.vst3").play(24000, [(frame, (0xB0, 16, 0)), strike])
+        out = Hosted(folder / "test-kit.vst3").play(24000, [(frame, (0xB0, 16, 0)), strike])
         assert residual_db(out, expected) < SAME_DB
 
 
 @pytest.mark.skipif(not shutil.which("lv2_validate"), reason="needs lilv-utils, sordi and lv2-dev")
 def test_lv2s_own_tools_find_no_fault(folder):
-    files = sorted((folder / "t-st-kit.lv2").glob("*.ttl"))
+    files = sorted((folder / "test-kit.lv2").glob("*.ttl"))
     done = subprocess.run(["lv2_validate", *files], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "error" not in (done.stdout + done.stderr).lower().replace("0 errors", "")
