@@ -11,6 +11,8 @@ from training.metric import load_table
 from training.surrogate import MetricNetwork, PhiNetwork
 from training.synth import render
 
+KEPT_PHI = 100_000  # sounds, 21 kB each with F = 2; one that comes again is not analysed again
+
 
 class Objective:
     """The loss of a batch.
@@ -34,6 +36,7 @@ class Objective:
             self._prepare_metric()
         elif config.loss == "jtfs":
             self.phi = Phi(F=config.F).to(device)
+            self.phi_of = {}  # a sound's index in the training split -> its Phi, (1, paths)
         elif config.loss == "proxy":
             self.network = PhiNetwork.load(config.network, self.preset).to(device)
             self.damping = self._damping(largest=0.0)
@@ -58,7 +61,7 @@ class Objective:
                 truth = render(nu, self.preset)
             return losses.multi_scale_stft_loss(render(nu_hat, self.preset), truth)
         if self.config.loss == "jtfs":
-            return one_by_one(self._jtfs_loss, nu_hat, nu)
+            return one_by_one(self._jtfs_loss, nu_hat, nu, index)
         if self.config.loss == "proxy":
             return self._proxy_loss(nu_hat, nu, self.damping.value)
         return losses.p_loss(nu_hat, nu, self.config.power)
@@ -126,26 +129,35 @@ class Objective:
     def _learned_metric(self, nu):
         return losses.clip_eigenvalues(self.network(nu), self.highest)
 
-    def _jtfs_loss(self, nu_hat, nu):
-        with torch.no_grad():
-            truth = self.phi(render(nu, self.preset))
-        return losses.feature_loss(self.phi(render(nu_hat, self.preset)), truth, self.config.power)
+    def _jtfs_loss(self, nu_hat, nu, index):
+        truth, guess = self._true_phi(nu, index.item()), self.phi(render(nu_hat, self.preset))
+        return losses.feature_loss(guess, truth, self.config.power)
+
+    @torch.no_grad()
+    def _true_phi(self, nu, index: int) -> torch.Tensor:
+        """Phi (1, paths) of the sound with this index."""
+        if index in self.phi_of:
+            return self.phi_of[index]
+        phi = self.phi(render(nu, self.preset))
+        if len(self.phi_of) < KEPT_PHI:
+            self.phi_of[index] = phi
+        return phi
 
 
-def one_by_one(loss, nu_hat, nu) -> torch.Tensor:
+def one_by_one(loss, nu_hat, *others) -> torch.Tensor:
     """The mean of a loss over a batch, with the graph of one sound in memory at a time.
 
     Args:
-        loss: Of nu_hat and nu (1, 5), a scalar.
+        loss: Of one sound's nu_hat (1, 5) and of what belongs to it, a scalar.
         nu_hat: (batch, 5), with a gradient.
-        nu: (batch, 5).
+        others: What else the loss takes, (batch, ...) each.
 
     Returns:
         A scalar with the gradient of the mean with respect to nu_hat.
     """
     leaf, values = nu_hat.detach().requires_grad_(), []
-    for i in range(len(nu)):
-        value = loss(leaf[i : i + 1], nu[i : i + 1]) / len(nu)
+    for i in range(len(nu_hat)):
+        value = loss(*(field[i : i + 1] for field in (leaf, *others))) / len(nu_hat)
         value.backward()
         values.append(value.detach())
     linear = (leaf.grad * nu_hat).sum()  # has the same gradient; its own value cancels

@@ -150,3 +150,17 @@ def test_one_by_one_is_the_whole_batch(batch):
     torch.testing.assert_close(each, whole)
     slopes = [torch.autograd.grad(value, batch[0])[0] for value in (whole, each)]
     torch.testing.assert_close(*slopes)
+
+
+def test_a_sound_that_comes_again_is_not_analysed_again(batch):
+    objective = Objective(Config(loss="jtfs", recipe=Recipe("live"), F=2), CPU)
+    seen, phi = [], objective.phi
+    objective.phi = lambda x: seen.append(len(x)) or phi(x)
+    first = objective(*batch)
+    assert sum(seen) == 8  # four sounds and four guesses
+    again = objective(*batch)
+    assert sum(seen) == 12
+    assert again.item() == first.item()
+    nu_hat, nu, index = batch
+    other = objective(nu_hat, nu.flip(0), index[::-1].copy())
+    torch.testing.assert_close(other, objective(nu_hat, nu.flip(0), index + 4))
