@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from kymatio.scattering1d.filter_bank import gauss_1d, scattering_filter_factory
 from torch import nn
+from torch.autograd.function import once_differentiable
 
 ROW_WIDTH = 9.0  # a wavelet along n1 is computed every 1 / (ROW_WIDTH sigma) bands, rounded to 2^n
 NEGLIGIBLE = 1e-3  # of the heaviest row's weight; lighter rows are left out
@@ -64,13 +65,12 @@ class FrequencyScattering(nn.Module):
 
     def _sums(self, Y):
         """Sums of the modulus, (batch, 1 + d, 2 rows): one spin, then the other."""
-        (hr, hi), yr, yi = self.h, Y[:, 0].real.contiguous(), Y[:, 0].imag.contiguous()
-        rr, ri, ir, ii = hr @ yr, hr @ yi, hi @ yr, hi @ yi  # (batch, rows, samples)
-        zr, zi = torch.cat([rr - ii, rr + ii], dim=1), torch.cat([ri + ir, ri - ir], dim=1)
+        hr, hi = self.h
+        if Y.shape[1] == 1:
+            return _ModulusSums.apply(Y[:, 0], hr, hi)[:, None]
+        zr, zi = _both_spins(Y[:, 0], hr, hi)
         modulus = torch.sqrt(zr * zr + zi * zi + TINY)
         S = modulus.sum(-1)[:, None]  # (batch, 1, 2 rows)
-        if Y.shape[1] == 1:
-            return S
         # d|z| = Re(conj(z) dz) / |z| with dz = h dY: sum over samples first, over n1 last.
         e = torch.cat([zr / modulus, zi / modulus], dim=1)  # (batch, 4 rows, samples)
         dY = torch.cat([Y[:, 1:].real, Y[:, 1:].imag], dim=1)  # (batch, 2 d, n1, samples)
@@ -81,6 +81,36 @@ class FrequencyScattering(nn.Module):
         spin = torch.tensor([1.0, -1.0]).to(real).view(2, 1, 1, 1)
         dS = (hr[:, None] * real + spin * hi[:, None] * imag).sum(-1)  # (batch, spins, rows, d)
         return torch.cat([S, dS.permute(0, 3, 1, 2).flatten(2)], dim=1)
+
+
+class _ModulusSums(torch.autograd.Function):
+    """Y (batch, n1, samples) complex, h (rows, n1) -> sums of |h Y| and |conj(h) Y| over samples.
+
+    As torch would differentiate it, but with fewer passes over the largest arrays of all.
+    """
+
+    @staticmethod
+    def forward(ctx, Y, hr, hi):
+        zr, zi = _both_spins(Y, hr, hi)
+        modulus = (zr * zr).addcmul_(zi, zi).add_(TINY).sqrt_()
+        ctx.save_for_backward(zr.div_(modulus), zi.div_(modulus), hr, hi)
+        return modulus.sum(-1)  # (batch, 2 rows)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, slope):
+        er, ei, hr, hi = ctx.saved_tensors
+        r1, r2 = (er * slope[..., None]).chunk(2, dim=1)
+        i1, i2 = (ei * slope[..., None]).chunk(2, dim=1)
+        real = hr.T @ (r1 + r2) + hi.T @ (i1 - i2)
+        return torch.complex(real, hr.T @ (i1 + i2) + hi.T @ (r2 - r1)), None, None
+
+
+def _both_spins(Y, hr, hi):
+    """h Y and conj(h) Y, one above the other: real and imaginary parts, (batch, 2 rows, samples)."""
+    yr, yi = Y.real.contiguous(), Y.imag.contiguous()
+    rr, ri, ir, ii = hr @ yr, hr @ yi, hi @ yr, hi @ yi  # (batch, rows, samples)
+    return torch.cat([rr - ii, rr + ii], dim=1), torch.cat([ri + ir, ri - ir], dim=1)
 
 
 def _rows(along: FrequencyFilters, n1: int, spins: int):

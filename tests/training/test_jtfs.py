@@ -125,3 +125,16 @@ def test_the_scale_is_one_over_the_median(jtfs):
 def test_on_a_gpu(jtfs, reference):
     x = torch.from_numpy(reference["low_tom_x"])[None].expand(4, -1)
     torch.testing.assert_close(JTFS().cuda()(x.cuda()).cpu(), jtfs[24](x), rtol=1e-3, atol=1e-9)
+
+
+def test_the_gradient_is_that_of_finite_differences():
+    torch.manual_seed(5)
+    scattering = JTFS(n_samples=1024, J=7, J_fr=3, Q=4, F=2).double()
+    x = torch.randn(1, 1024, dtype=torch.double, requires_grad=True)
+    direction, weights = torch.randn(1, 1024).double(), torch.randn(len(scattering.keys)).double()
+    (slope,) = torch.autograd.grad(scattering(x) @ weights, x)
+    with torch.no_grad():
+        ahead, behind = (scattering(x + h * direction) @ weights for h in (1e-5, -1e-5))
+    torch.testing.assert_close(
+        (slope * direction).sum(), ((ahead - behind) / 2e-5)[0], rtol=1e-5, atol=0
+    )
