@@ -107,7 +107,7 @@ class _ModulusSums(torch.autograd.Function):
 
 
 def _both_spins(Y, hr, hi):
-    """h Y and conj(h) Y, one above the other: real and imaginary parts, (batch, 2 rows, samples)."""
+    """h Y and conj(h) Y, one above the other: real and imaginary parts, (b, 2 rows, samples)."""
     yr, yi = Y.real.contiguous(), Y.imag.contiguous()
     rr, ri, ir, ii = hr @ yr, hr @ yi, hi @ yr, hi @ yi  # (batch, rows, samples)
     return torch.cat([rr - ii, rr + ii], dim=1), torch.cat([ri + ir, ri - ir], dim=1)
