@@ -133,7 +133,7 @@ class PreferencesDialog(QDialog):
     def show_midi_out_ports(self, ports: list[str]) -> None:
         """Offer these names of ports to send hits to."""
         self.midi_out.clear()
-        self.midi_out.addItem("are not sent", (False, ""))
+        self.midi_out.addItem("not sent", (False, ""))
         self.midi_out.addItem("from our own port", (True, ""))
         chosen = self.preferences.midi_out_port
         for name in dict.fromkeys([*ports, *([chosen] if chosen else [])]):

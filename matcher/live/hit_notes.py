@@ -140,7 +140,7 @@ def _due(sender, row, now_ns):
     if row.frame != NO_FRAME and sender.in_frames != 0:
         at = sender.now + _between(sender.now, row.frame)
     else:
-        at = sender.now + np.int64((row.ns - now_ns) * 1e-9 * sender.per_s)
+        at = sender.now + np.int64(np.round((row.ns - now_ns) * 1e-9 * sender.per_s))
     return max(sender.now, at + sender.delay)
 
 

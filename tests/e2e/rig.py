@@ -122,17 +122,16 @@ class App:
 
 
 class Cables:
-    """A microphone cable, two to the headphones, and one for MIDI each way, on one clock."""
+    """A microphone cable, two to the headphones and one for MIDI, on one clock."""
 
     def __init__(self):
         self.client = jack.Client("tester", no_start_server=True)
         self.mic = self.client.outports.register("mic")
         self.phones = [self.client.inports.register(side) for side in ("left", "right")]
         self.midi = self.client.midi_outports.register("midi")
-        self.hits = self.client.midi_inports.register("hits")
-        self.received: list[tuple[int, bytes]] = []  # frame and bytes of what `hits` got in a play
         self.period, self.xruns, self.feedback = self.client.blocksize, 0, 0.0
         self._frames, self._at, self._done = 0, 0, threading.Event()
+        self.began = 0  # JACK's frame with which the last play began
         self._loop = np.zeros(self.period, np.float32)
         self.client.set_process_callback(self._process)
         self.client.set_xrun_callback(self._count)
@@ -154,20 +153,19 @@ class Cables:
         if first >= self._frames:
             self._done.set()
             return
+        if first == 0:
+            self.began = self.client.last_frame_time
         heard = self._sound[first:last]
         mic[: len(heard)] += heard
         k = min(n, self._frames - first)
         self._recorded[first : first + k, 0] = left[:k]
         self._recorded[first : first + k, 1] = self.phones[1].get_array()[:k]
-        self.received += [
-            (first + offset, bytes(data)) for offset, data in self.hits.incoming_midi_events()
-        ]
         while self._notes and self._notes[0][0] < last:
             frame, message = self._notes.pop(0)
             self.midi.write_midi_event(max(0, frame - first), message)
         self._at = last
 
-    def wire(self, seconds: float = 10.0) -> None:
+    def wire(self, seconds: float = 60.0) -> None:
         """Plug in; MIDI the app finds by itself."""
         end = time.monotonic() + seconds
         while True:
@@ -192,7 +190,6 @@ class Cables:
         frames = last + round(tail_s * SAMPLE_RATE)
         self._sound, self._notes = sound, sorted(notes)
         self._recorded = np.zeros((frames, 2), np.float32)
-        self.received = []
         self._done.clear()
         self._at, self._frames = 0, frames
         assert self._done.wait(3 * frames / SAMPLE_RATE + 20), "the JACK graph stands still"

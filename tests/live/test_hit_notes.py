@@ -128,7 +128,7 @@ def clicks(*starts: int) -> np.ndarray:
 def truth(x: np.ndarray) -> list[tuple[int, int]]:
     """Frame at which each hit is known, and its velocity, by the offline detector."""
     scan = round(Settings().scan_ms / 1e3 * RATE)
-    found = detector.detect(detector.make_detector(Settings(), RATE), x[:, 0])
+    found = detector.detect(detector.make_detector(Settings(), RATE)[0], x[:, 0])
     return [(hit.decided + scan, round(127 * hit.peak)) for hit in found if not hit.reason]
 
 
