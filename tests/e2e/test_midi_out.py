@@ -35,28 +35,26 @@ class Receiver:
 
     def _process(self, n):
         began = self._client.last_frame_time
-        self._messages += [(began + i, bytes(d)) for i, d in self.midi.incoming_midi_events()]
+        self._messages += [(began, i, bytes(d)) for i, d in self.midi.incoming_midi_events()]
         self._blocks.append((began, self.audio.get_array().copy()))
 
     def play(self, x, **more) -> tuple[list, list, np.ndarray]:
         """Put x into the microphone -> frame and bytes of notes on, of notes off, and the sound."""
         self._messages, self._blocks = [], []
         frames = len(self._cables.play(x, **more))
-        out = np.zeros(frames + 1, np.float32)
-        for frame, block in self._blocks:
-            places = self._since(frame) + np.arange(len(block))
-            inside = (places >= 0) & (places < frames)
-            out[places[inside]] = block[inside]
-        rows = [(self._since(frame), data) for frame, data in self._messages]
+        places, out = self._cables.places, np.zeros(frames + self._cables.period, np.float32)
+        for began, block in self._blocks:
+            if began in places:
+                out[places[began] :][: len(block)] = block
+        rows = [
+            (places[began] + offset, data)
+            for began, offset, data in self._messages if began in places
+        ]  # fmt: skip
         on, off = (
             [row for row in rows if row[1][0] == kind | DRUMS] for kind in (NOTE_ON, NOTE_OFF)
         )
         assert len(on) + len(off) == len(rows)
         return on, off, out
-
-    def _since(self, frame: int) -> int:
-        since = (frame - self._cables.began) & 0xFFFFFFFF
-        return since - ((since >> 31) << 32)
 
     def close(self) -> None:
         self._client.deactivate()
@@ -106,32 +104,36 @@ def known(x: np.ndarray, phase: int) -> list[tuple[int, int]]:
     ]  # fmt: skip
 
 
-def equal_delay(on, x, phase: int) -> int | None:
-    """Frames from where each hit of x is known to its note, if that is the same for all."""
+def delays(on, x, phase: int) -> np.ndarray:
+    """Frames from where each hit of x is known to its note; none where they are not as many."""
     truth = known(x, phase)
-    delays = {at - frame for (at, _), (frame, _) in zip(on, truth)}
-    same = len(delays) == 1 and [data[2] for _, data in on] == [row[1] for row in truth]
-    return delays.pop() if same else None
+    same = len(truth) == len(on)
+    return np.array([a - b for (a, _), (b, _) in zip(on, truth)] if same else [])
 
 
 @pytest.mark.parametrize("period", [64, pytest.param(128, marks=pytest.mark.slow)])
 def test_each_hit_leaves_as_a_note_at_its_own_frame(stage, receive, long, period):
-    _, app, cables = stage(
-        "--mode", "trigger", "--pad", EMPTY, "--midi-out", period=period, busy=long
-    )
-    x = strokes(400 if long else 20)
+    _, app, cables = stage("--mode", "trigger", "--pad", EMPTY, "--midi-out", period=period)
+    x, xruns = strokes(200 if long else 20), cables.xruns
     on, off, _ = receive(cables).play(x)
+    xruns = cables.xruns - xruns
     assert {data[1] for _, data in on + off} == {FIRST + EMPTY - 1}
-    assert [a - b for (a, _), (b, _) in zip(off, on)] == [round(LENGTH_S * RATE)] * len(on)
+    assert len(on) == len(off)
     hits = [event for event in app.drain(1) if event["event"] == "hit"]
     assert [event["velocity"] for event in hits] == [data[2] for _, data in on]
-    # the detector's own frames began when the stream did: for that phase all delays are equal
-    few = on[:FEW]
-    first = x[: few[-1][0]]
-    phases = [phase for phase in range(FRAME) if equal_delay(few, first, phase) is not None]
-    exact = [delay for phase in phases if (delay := equal_delay(on, x, phase)) is not None]
-    print(f"hit known to its note, period {period}, {len(on)} hits: all after the same, {exact}")
-    assert period in exact
+    lengths = np.array([a - b for (a, _), (b, _) in zip(off, on)])
+    # the detector's own frames began when the stream did: for that phase the delays are equal
+    few, first = on[:FEW], x[: on[:FEW][-1][0]]
+    exact = {phase: np.sum(delays(few, first, phase) == period) for phase in range(FRAME)}
+    best = [phase for phase, n in exact.items() if n == max(exact.values())]
+    late = max((delays(on, x, phase) for phase in best), key=lambda d: np.sum(d == period))
+    print(
+        f"hit known to its note, period {period}, {len(on)} hits, {xruns} xruns: frames "
+        f"{percentiles(late, 0, 1, 50, 99, 100)}, {np.sum(late == period)} exactly {period}; "
+        f"length {percentiles(lengths, 0, 50, 100)}"
+    )
+    assert np.sum(late != period) <= xruns
+    assert np.sum(lengths != round(LENGTH_S * RATE)) <= xruns
 
 
 @pytest.mark.slow
@@ -156,7 +158,7 @@ def test_another_instrument_sounds(stage, receive, long):
         )
         rng = np.random.default_rng(0)
         hit, from_hit, from_note = recording(peak=0.5)[: RATE // 4], [], []
-        for _ in range(100 if long else 5):
+        for _ in range(40 if long else 5):
             begins = int(rng.integers(2000, 4000))
             x = np.concatenate([np.zeros(begins, np.float32), hit])
             ((at, data),), _, out = receiver.play(x, tail_s=1.5)
