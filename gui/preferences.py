@@ -29,6 +29,8 @@ class Preferences:
     output: str = ""
     midi_in: tuple[str, ...] = ()  # names or parts of them; every port where there is none
     midi_channel: int = 0  # 1 to 16; 0: all
+    midi_out: bool = False  # as of Setup, as is the next one
+    midi_out_port: str = ""
     block: int = 0
     input_channel: int = 0  # from 0
     output_channel: int = 0  # the left one of two, from 0
@@ -54,6 +56,7 @@ class Preferences:
             "input_channel": self.input_channel, "output_channel": self.output_channel,
             "exclusive": self.exclusive, "asio": self.asio,
             "midi_in": tuple(self.midi_in), "midi_channel": self.midi_channel,
+            "midi_out": self.midi_out, "midi_out_port": self.midi_out_port,
             "mode": self.mode, "output_gain_db": self.master_db,
             "input_gain_db": self.input_gain_db, "settings": Settings(**detection),
             "controllers": _controllers(self.controllers),

@@ -56,7 +56,7 @@ WAV_PEAK = 0.99  # of full scale: loud, and nothing clips
 # fields of Preferences that choose devices, and are those of Setup
 DEVICES = (
     "input", "output", "input_channel", "output_channel", "block", "exclusive", "asio", "midi_in",
-    "midi_channel",
+    "midi_channel", "midi_out", "midi_out_port",
 )  # fmt: skip
 CANDIDATE_VELOCITY = 0.8  # velocity at which a picked drum is played: a firm hit
 

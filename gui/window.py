@@ -154,6 +154,7 @@ class Window(QMainWindow):
     def _offer_devices(self, dialog: PreferencesDialog) -> None:
         snapshot = self.session.link.snapshot()
         dialog.show_devices(*self._device_names(), snapshot.get("midi_ports", []))
+        dialog.show_midi_out_ports(snapshot.get("midi_out_ports", []))
         dialog.show_output_channels(snapshot.get("output_channels", 0))
 
     def _apply(self, wanted: Preferences) -> None:

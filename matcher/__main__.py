@@ -164,7 +164,7 @@ def _note_of_pad(arguments) -> int:
 def _devices(arguments) -> None:
     from matcher.live import devices, midi
 
-    audio, ports, missing = [], [], []
+    audio, inputs, outputs, missing = [], [], [], []
     devices.use_asio(arguments.asio)
     if arguments.levels:
         _levels(arguments)
@@ -176,12 +176,13 @@ def _devices(arguments) -> None:
     except ValueError as error:
         missing.append(str(error))
     try:
-        ports = midi.list_inputs()
+        inputs, outputs = midi.list_ports()
     except ValueError as error:
         missing.append(str(error))
     if arguments.json:
         rows = [device._asdict() | {"key": device.key} for device in audio]
-        print(json.dumps({"audio": rows, "midi_in": ports, "missing": missing}, indent=2))
+        ports = {"midi_in": inputs, "midi_out": outputs}
+        print(json.dumps({"audio": rows, **ports, "missing": missing}, indent=2))
         return
     for device in audio:
         delays = [device.latency_in_s, device.latency_out_s]
@@ -190,8 +191,10 @@ def _devices(arguments) -> None:
             f"{device.number:>3}  {device.key}: {device.channels_in} in, "
             f"{device.channels_out} out, {device.sample_rate:g} Hz, {known} ms in / out"
         )
-    for port in ports:
+    for port in inputs:
         print(f"MIDI {port}")
+    for port in outputs:
+        print(f"MIDI out {port}")
     for sentence in missing:
         print(sentence)
 
@@ -232,7 +235,8 @@ def _live(arguments) -> None:
         input=arguments.input, output=arguments.output,
         input_channel=arguments.input_channel - 1, output_channel=arguments.output_channel - 1,
         exclusive=arguments.exclusive, asio=arguments.asio, midi_in=tuple(arguments.midi_in),
-        midi_channel=arguments.midi_channel, block=arguments.block,
+        midi_channel=arguments.midi_channel, midi_out=arguments.midi_out is not None,
+        midi_out_port=arguments.midi_out or "", block=arguments.block,
         model=arguments.model or SHIPPED, mode=arguments.mode, armed=arguments.pad - 1,
         controllers=dict(map(_control, arguments.control)),
         refine=arguments.refine, settings=Settings(drums_only=arguments.drums_only),

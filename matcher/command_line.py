@@ -21,7 +21,7 @@ EXAMPLES = """examples:
   drum-matcher kit from-take take.wav -o kit     make a kit of a recording of a whole kit
   drum-matcher live                              hit a drum, play its twin over MIDI
   drum-matcher kit export my.drumkit --as sfz    write a kit for samplers
-  drum-matcher devices                           list audio devices and MIDI inputs
+  drum-matcher devices                           list audio devices and MIDI ports
 """
 MATCH_EXAMPLES = """examples:
   drum-matcher match tom.wav                     write three files to tom-match/
@@ -40,6 +40,7 @@ LIVE_EXAMPLES = """examples:
   drum-matcher live --pad 3 --kit my.drumkit     a hit sets pad 3 of a kit
   drum-matcher live --mode trigger --block 64    a hit plays the pad at once
   drum-matcher live --kit acoustic --record-midi played.mid
+  drum-matcher live --midi-out                   hits leave as notes, from a port of their own
   drum-matcher live --input usb --json           print one line of JSON per event
 """
 HITS_EXAMPLES = """examples:
@@ -204,6 +205,13 @@ def _add_live(commands) -> argparse.ArgumentParser:
     live.add_argument("--midi-channel", type=int, default=0, metavar="N",
                       help="the only MIDI channel that counts, 1 to 16; default 0: all"
                       )  # fmt: skip
+    live.add_argument("--midi-out", nargs="?", const="", metavar="PORT",
+                      help="send each hit as the note of its pad, from a MIDI port of our own "
+                      "where the system has such, and to PORT: a port's name or a part of it; "
+                      "default: no"
+                      )  # fmt: skip
+    live.add_argument("--no-midi-out", dest="midi_out", action="store_const", const=None,
+                      help="send no notes")  # fmt: skip
     live.add_argument("--kits", type=Path, metavar="FOLDER",
                       help="MIDI programs choose the kits of this folder, in the order of their "
                       "names")  # fmt: skip
@@ -237,8 +245,8 @@ def _add_live(commands) -> argparse.ArgumentParser:
 
 def _add_devices(commands) -> argparse.ArgumentParser:
     devices = commands.add_parser(
-        "devices", help="list audio devices and MIDI inputs",
-        description="List audio devices and MIDI inputs.", **_FORM,
+        "devices", help="list audio devices and MIDI ports",
+        description="List audio devices and MIDI ports.", **_FORM,
     )  # fmt: skip
     devices.add_argument("--levels", action="store_true",
                          help="record for 3 s and print the level of each channel of the input: "

@@ -20,6 +20,7 @@ from PyQt6.QtWidgets import (
 from gui.panels.input import SYSTEM
 from gui.preferences import Preferences
 from gui.theme import CHOICES, TEXT_SCALES
+from matcher.live.midi_names import OWN
 
 WINDOWS = sys.platform == "win32"  # where WASAPI and ASIO are on offer
 N_CHANNELS = 16  # of MIDI
@@ -53,7 +54,12 @@ class PreferencesDialog(QDialog):
             "asio", "Offer devices with ASIO drivers",
             "Turn it off where a driver disturbs the start; sound begins anew",
         )  # fmt: skip
-        self.midi_channel = QComboBox()
+        self.midi_channel, self.midi_out = QComboBox(), QComboBox()
+        self.midi_out.setToolTip(
+            "Each hit leaves as the note of its pad, so that the drum plays any instrument; from "
+            f"our own port, {OWN}, where the system lets programs have ports"
+        )
+        self.midi_out.activated.connect(self._choose_midi_out)
         self.text_scale = QSpinBox()
         self.text_scale.setRange(*TEXT_SCALES)
         self.text_scale.setSingleStep(25)
@@ -90,7 +96,8 @@ class PreferencesDialog(QDialog):
             ("Input", self.input), ("Output", self.output),
             ("Output channels", self.output_channel), ("Block", self.block),
             *((("WASAPI", self.exclusive), ("ASIO", self.asio)) if WINDOWS else ()),
-            ("MIDI inputs", self.midi), ("MIDI channel", self.midi_channel), ("", again),
+            ("MIDI inputs", self.midi), ("MIDI channel", self.midi_channel),
+            ("Hits as MIDI", self.midi_out), ("", again),
             ("Theme", self.theme), ("Text size", self.text_scale),
         ):  # fmt: skip
             form.addRow(text, widget)
@@ -123,6 +130,18 @@ class PreferencesDialog(QDialog):
             self.midi.addItem(item)
         self.midi.blockSignals(False)
 
+    def show_midi_out_ports(self, ports: list[str]) -> None:
+        """Offer these names of ports to send hits to."""
+        self.midi_out.clear()
+        self.midi_out.addItem("not sent", (False, ""))
+        self.midi_out.addItem("from our own port", (True, ""))
+        chosen = self.preferences.midi_out_port
+        for name in dict.fromkeys([*ports, *([chosen] if chosen else [])]):
+            self.midi_out.addItem(f"to {name}", (True, name))
+        wanted = (self.preferences.midi_out, chosen if self.preferences.midi_out else "")
+        data = [self.midi_out.itemData(i) for i in range(self.midi_out.count())]
+        self.midi_out.setCurrentIndex(data.index(wanted))
+
     def show_output_channels(self, n: int) -> None:
         """Offer the pairs of an output of n channels; 0: not known."""
         box, chosen = self.output_channel, self.preferences.output_channel
@@ -143,6 +162,10 @@ class PreferencesDialog(QDialog):
         items = [self.midi.item(i) for i in range(self.midi.count())]
         chosen = [i.text() for i in items if i.checkState() == Qt.CheckState.Checked]
         self._set(midi_in=tuple(chosen))
+
+    def _choose_midi_out(self, index: int) -> None:
+        on, port = self.midi_out.itemData(index)
+        self._set(midi_out=on, midi_out_port=port)
 
     def _set(self, **changes) -> None:
         if "output" in changes:  # another device has other channels

@@ -20,6 +20,7 @@ from matcher.live import (
     detector,
     events,
     frame_clock,
+    hit_notes,
     midi_notes,
     output,
     triggers,
@@ -161,11 +162,24 @@ def process(state, x, out):
     while begin < out.shape[0]:
         end = min(begin + LONGEST_BLOCK, out.shape[0])
         if x.shape[1] > 0:
+            _stamp_input(state, rings)
             capture.take(state.capture, x[begin:end], float(state.time), 1.0)
         _play(state, rings, out[begin:end])
         begin = end
     fence()
     state.blocks += 1
+
+
+@native
+def _stamp_input(state, rings):
+    """Say when the hits of the next frames of the input may leave, in one stream with the output.
+
+    That is when these frames of the output are due: their input came in one block before.
+    """
+    sent, midi = state.capture.sent, state.midi
+    sent.ns, sent.step = frame_clock.ns_of(midi.clock, state.time), 1e9 / midi.clock.sample_rate
+    on_jack = rings[midi_notes.JACK] != 0 and midi.in_frames != 0
+    sent.frame = midi.cycle + midi.cycle_played if on_jack else hit_notes.NO_FRAME
 
 
 @native

@@ -1,12 +1,13 @@
 """The input's side of the audio callbacks: the ring of what was received, and the search for hits.
 
-It knows nothing of pads: hits go out as triggers (matcher.live.triggers), to Python as events.
+It knows nothing of pads: hits go out as triggers (matcher.live.triggers), to Python as events, and
+where they are wanted as MIDI, into a ring of notes (matcher.live.hit_notes).
 """
 
 import numpy as np
 
 from matcher.compiled import native
-from matcher.live import detector, events, triggers
+from matcher.live import detector, events, hit_notes, triggers
 from matcher.live.delay_locked_loop import LOOP, follow, start
 
 INPUT_RING = 2**20  # samples of input that are kept: 22 s at 48 kHz, 5.5 s at 192 kHz
@@ -24,6 +25,7 @@ CAPTURE = np.dtype(
         ("channel", np.int64),  # the one that is searched, from 0
         ("input_gain", np.float64),
         ("detecting", np.int64),  # 1: hits are looked for
+        ("sent", hit_notes.SENT),
         # where it stands
         ("time", np.int64),  # frames since the stream started
         ("frames", LOOP),  # of a stream of its own
@@ -77,6 +79,8 @@ def process(capture, x, now):
     """
     clock = capture.frames
     until = follow(clock, x.shape[0], now)  # the block has just come in
+    sent = capture.sent
+    sent.ns, sent.step, sent.frame = np.int64(until), clock.step, hit_notes.NO_FRAME
     take(capture, x, until - x.shape[0] * clock.step, clock.step)
     capture.longest_block = triggers.longest(capture.longest_block, x.shape[0], clock.step)
     capture.until = until
@@ -88,7 +92,7 @@ def take(capture, x, at, step):
     """Keep the input and look for hits.
 
     Args:
-        capture: record of CAPTURE.
+        capture: record of CAPTURE, whose `sent` says when this block may leave as MIDI.
         x: (frames, channels) float32.
         at, step: stamp of the first frame, and from each frame to the next.
     """
@@ -117,6 +121,7 @@ def take(capture, x, at, step):
                 n += 1
             if kind == detector.ENDED:
                 events.tell(capture, d.onset, events.HIT, -1, round(100 * d.drum), d.peak, 0)
+                hit_notes.put(capture.sent, t, d.peak)
     if began >= 0:
         _raise_peak(capture, began)
     elif capture.scanning and triggers.put(capture, n, triggers.GREW, np.int64(at), d.peak):

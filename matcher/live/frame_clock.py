@@ -53,3 +53,9 @@ def follow(clock, frame, ns, jumped):
 def frame_at(clock, ns):
     """The frame that is due at a time, ns of live.clock."""
     return np.int64(np.round((ns - min(clock.past, clock.present)) * 1e-9 * clock.sample_rate))
+
+
+@native
+def ns_of(clock, frame):
+    """The time at which a frame is due, ns of live.clock."""
+    return min(clock.past, clock.present) + np.int64(frame * (1e9 / clock.sample_rate))

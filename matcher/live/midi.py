@@ -1,8 +1,9 @@
-"""MIDI input: several ports at once, by name, on whatever systems work here; they come and go.
+"""MIDI: several ports at once, by name, on whatever systems work here; they come and go.
 
 JACK's messages are read natively (live.jack_midi), those of other systems through RtMidi
-(live.midi_ports); both end in rings that the audio callback reads (live.midi_notes). What is loaded
-here is loaded when first needed; without it everything else works.
+(live.midi_ports); both end in rings that the audio callback reads (live.midi_notes). Hits go out on
+the same systems (live.midi_output). What is loaded here is loaded when first needed; without it
+everything else works.
 """
 
 import threading
@@ -10,10 +11,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from matcher.live import jack_midi, midi_ports
-from matcher.live.midi_ports import Retry
+from matcher.live.midi_output import Outputs
 from matcher.live.midi_ring import CHANNEL_PRESSURE, NOTE_OFF, NOTE_ON, PROGRAM, Ring
+from matcher.live.open_ports import Retry
 
-NAME = jack_midi.CLIENT
 LOOK_S = 1.0  # s between two looks for ports that came or went
 WAIT_S = 1.0  # s that others wait for a look: opening a port, or a dying server, may hang
 
@@ -31,16 +32,18 @@ class Message(NamedTuple):
 
 
 class Inputs:
-    """All MIDI inputs that are wanted, as they come and go; a thread of its own looks for them.
+    """All MIDI ports that are wanted, as they come and go; a thread of its own looks for them.
 
     Args:
         wanted: names of ports, or parts of names; every port where there is none.
         ring: for what comes from other systems than JACK.
         tell: called with a sentence about what cannot be used; in any thread.
+        outputs: where hits go; closed with the inputs.
     """
 
-    def __init__(self, wanted: tuple[str, ...], ring: Ring, tell: Callable[[str], None]):
-        self._wanted, self._ring, self._tell = wanted, ring, tell
+    def __init__(self, wanted: tuple[str, ...], ring: Ring, tell: Callable[[str], None],
+                 outputs: Outputs):  # fmt: skip
+        self._wanted, self._ring, self._tell, self._outputs = wanted, ring, tell, outputs
         self.jack: jack_midi.Source | None = None
         self._ports: midi_ports.Ports | None = None
         self._retries = {"jack": Retry(), "ports": Retry()}
@@ -90,9 +93,10 @@ class Inputs:
                 self.jack.look()
             elif self._retries["jack"].due:
                 bridged = self._ports is None
-                self.jack = self._start(
-                    "jack", lambda: jack_midi.Source(self._wanted, bridged=bridged)
-                )
+                hits, to = self._outputs.hits, self._outputs.to
+                self.jack = self._start("jack", lambda: jack_midi.Source(
+                    self._wanted, bridged, hits=hits, to=to))  # fmt: skip
+            self._outputs.look(self._ports, self._jack_that_runs())
         finally:
             self._looking.release()
 
@@ -116,13 +120,16 @@ class Inputs:
         self._reasons[name], self._retries[name] = "", Retry()
         return part
 
+    def _jack_that_runs(self) -> jack_midi.Source | None:
+        return self.jack if self.jack is not None and not self.jack.gone else None
+
     def _parts(self) -> list:
-        jack = self.jack if self.jack is not None and not self.jack.gone else None
-        return [part for part in (self._ports, jack) if part is not None]
+        return [part for part in (self._ports, self._jack_that_runs()) if part is not None]
 
     def _run(self) -> None:
         while not self._closing.wait(LOOK_S):
             self.look()
+        self._outputs.close()
         for part in self._parts():
             part.close()
         self._ports = self.jack = None
@@ -146,17 +153,21 @@ def parse(ring: int, port: int, ns: int, data: bytes) -> Message | None:
     return Message(ring, port, ns, kind, channel, number, value)
 
 
-def list_inputs() -> list[str]:
-    """Names of the ports that are there; none is opened. Raises ValueError: there is no MIDI."""
-    names, reasons = [], []
-    try:
-        names += midi_ports.list_ports()
-    except ValueError as error:
-        reasons.append(str(error))
-    try:
-        names += jack_midi.list_ports(bridged=bool(reasons))
-    except ValueError as error:
-        reasons.append(str(error))
+def list_ports() -> tuple[list[str], list[str]]:
+    """Names of the ports that are there, to receive from and to send to; none is opened.
+
+    Raises:
+        ValueError: there is no MIDI.
+    """
+    inputs, outputs, reasons = [], [], []
+    for find in (midi_ports.list_ports, lambda: jack_midi.list_ports(bridged=bool(reasons))):
+        try:
+            found = find()
+        except ValueError as error:
+            reasons.append(str(error))
+        else:
+            inputs += found[0]
+            outputs += found[1]
     if len(reasons) == 2:
         raise ValueError(f"no MIDI ({'; '.join(reasons)})")
-    return names
+    return inputs, outputs

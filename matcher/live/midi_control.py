@@ -1,4 +1,4 @@
-"""MIDI control: notes play pads, controllers turn parameters, both can be learned.
+"""MIDI control: notes play pads, controllers turn parameters, both can be learned; hits go out.
 
 The audio callback acts on notes, pressure, positions and silence by itself (live.midi_notes). Here
 is the rest, which may be late: what was played is reported, parameters are turned.
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from matcher.live import callback as native
 from matcher.live import clock, midi, midi_notes, midi_ports
 from matcher.live.midi_learning import Movements
+from matcher.live.midi_output import Outputs
 from matcher.live.midi_ring import CONTROL, NOTE_ON, PROGRAM, Ring
 from matcher.live.player import Player
 from matcher.live.protocol import (
@@ -35,18 +36,20 @@ CHOOSE = (
 
 
 class MidiControl:
-    """The MIDI inputs and what their messages do.
+    """The MIDI ports, what messages of the inputs do, and where hits go.
 
     Args:
         state: returns the current State.
         say: called with an Event's class, its time or None, and its fields.
         change: called in the same way; also applies the event to the state.
-        player: whose callback plays the notes.
+        player: whose callback plays the notes, and hands over the hits.
     """
 
     def __init__(self, state: Callable[[], State], say: Callable, change: Callable, player: Player):
         self._state, self._say, self._change, self._player = state, say, change, player
         self._inputs: midi.Inputs | None = None
+        self._outputs: Outputs | None = None
+        self._lost = 0  # hits that outputs which are closed now could not send
         self._ring = Ring(midi_ports.SLACK_NS)
         self._jack = None  # the jack_midi.Source that is read
         self._missing = ""  # what was reported as missing
@@ -64,6 +67,16 @@ class MidiControl:
         return self._inputs.there if self._inputs is not None else []
 
     @property
+    def out_there(self) -> list[str]:
+        """Names of the ports that hits could be sent to."""
+        return self._outputs.there if self._outputs is not None else []
+
+    @property
+    def lost(self) -> int:
+        """Hits that could not be sent."""
+        return self._lost + (self._outputs.lost if self._outputs is not None else 0)
+
+    @property
     def position_cc(self) -> int:
         """The controller that sets strike positions; negative if it turns something else."""
         mapped = POSITION_CC in self._state().setup.controllers or self._learning in PARAMETERS
@@ -72,8 +85,10 @@ class MidiControl:
     def step(self) -> None:
         """Act on the messages received since the last step."""
         if self._inputs is None:
-            wanted = self._state().setup.midi_in
-            self._inputs = midi.Inputs(wanted, self._ring, self._tell)
+            setup = self._state().setup
+            hits = self._player.hits if setup.midi_out else None
+            self._outputs = Outputs(setup.midi_out_port, hits, self._tell)
+            self._inputs = midi.Inputs(setup.midi_in, self._ring, self._tell, self._outputs)
             self._follow(midi_notes.PORTS, self._ring)  # of a stream that was open before
         self._report_missing()
         if self._inputs.jack is not self._jack:
@@ -97,8 +112,9 @@ class MidiControl:
         self.leave_stream()
         if self._inputs is not None:
             self._do(self._poll())
+            self._lost = self.lost
             self._inputs.close()
-        self._inputs = self._jack = None
+        self._inputs = self._outputs = self._jack = None
 
     def follow_stream(self) -> None:
         """Have a stream that was opened play what comes in from now on."""

@@ -3,6 +3,9 @@
 import re
 from typing import NamedTuple
 
+NAME = "Drum matcher"  # of our clients
+HITS = "hits"  # of the port from which hits leave
+OWN = f"{NAME}:{HITS}"
 NUMBER = re.compile(r" \d+:\d+$")  # that ALSA gives a port as it comes
 WINDOWS_NUMBER = re.compile(r" \d+$")  # place in Windows' list, which RtMidi appends
 _ORDINAL = re.compile(r" #\d+$")

@@ -6,7 +6,6 @@ ports is swapped. Whoever calls `look` opens and closes ports, which may take lo
 callback is not used: it would take the interpreter's lock in the driver's thread.
 """
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -15,16 +14,15 @@ from typing import NamedTuple
 import numpy as np
 
 from matcher.live import clock, midi_library, midi_ring, rtmidi_library
-from matcher.live.midi_names import NUMBER, WINDOWS_NUMBER, PortNames, is_wanted
+from matcher.live.midi_names import NAME, NUMBER, WINDOWS_NUMBER, PortNames
+from matcher.live.open_ports import OpenPorts, first_that_works, is_ours, let_go
 
-NAME = "Drum matcher"
 POLL_S = 0.0005  # s between two polls
 SLACK_NS = 1_000_000  # ns from a message's stamp until it is in the ring: two polls
 MOST = 512  # messages of one port in a poll: a port that streams leaves time for the others
 ECHO_NS = 20_000_000  # ns within which the same message from another port is an echo
 DRIFT = 1e-4  # by which a driver's clock may run slower than ours
 LATE_NS = 50_000_000  # ns: a message that waited longer tells of a clock that was set
-RETRY_S = (1.0, 30.0)  # s until something that failed is tried again, at first and at most
 VIRTUAL = 0  # number of our own port
 
 
@@ -55,32 +53,14 @@ class StampClock:
         return round(self._elapsed_ns + self._offset_ns)
 
 
-class Retry:
-    """When something that failed is tried again: ever more slowly."""
-
-    def __init__(self):
-        self._wait_s, self._next = RETRY_S[0], 0.0
-        self.first = True  # it has not failed yet
-
-    @property
-    def due(self) -> bool:
-        """Whether it may be tried now."""
-        return time.monotonic() >= self._next
-
-    def failed(self) -> None:
-        """Take note that it failed."""
-        self.first, self._next = False, time.monotonic() + self._wait_s
-        self._wait_s = min(2 * self._wait_s, RETRY_S[1])
-
-
 class _Open(NamedTuple):
     name: str
+    device: object  # an input of the library
     number: int
-    input: object  # of the library
     clock: StampClock
 
 
-class Ports:
+class Ports(OpenPorts):
     """Inputs of the first system beside JACK that starts.
 
     Args:
@@ -96,21 +76,14 @@ class Ports:
 
     def __init__(self, wanted: tuple[str, ...], ring: midi_ring.Ring, tell: Callable[[str], None],
                  library=None, api: str | None = None):  # fmt: skip
-        self.wanted, self._ring, self._tell = wanted, ring, tell
-        self._library = library or midi_library.load()
-        self.api, self._watcher = _first_that_works(self._library, api)
+        self.library, self._ring = library or midi_library.load(), ring
+        self.api, watcher = first_that_works(self.library, api)
         windows = self.api == rtmidi_library.WINDOWS
+        super().__init__(wanted, tell, watcher, windows)
         self.exclusive = windows  # a port that is open here is closed to all other programs
-        self._port_names = PortNames(WINDOWS_NUMBER if windows else NUMBER)
-        self._there: list[str] = []
-        self._open: dict[tuple, _Open] = {}
-        self._retries: dict[tuple, Retry] = {}
-        self._broken: set[tuple] = set()  # ports that could not be polled
-        self._lock = threading.Lock()  # of _open
         self._recent: list[tuple[int, list[int]]] = []  # of other ports than the virtual one
         self._virtual = self._open_virtual()
         self._numbers = iter(range(VIRTUAL + 1, 2**31))
-        self._failed = False  # whether the ports could not be listed
         self._closing = False
         _warm_up()
         self.look()
@@ -120,34 +93,7 @@ class Ports:
     @property
     def names(self) -> list[str]:
         """Ports that are open."""
-        with self._lock:
-            names = [port.name for port in self._open.values()]
-        return [*names, *([NAME] if self._virtual else [])]
-
-    @property
-    def there(self) -> list[str]:
-        """Ports that could be opened, open or not."""
-        return self._there
-
-    def look(self) -> None:
-        """Open wanted ports that have come and close those that have gone."""
-        try:
-            listed = self._port_names.update(self._watcher.names())
-        except ValueError as error:
-            if not self._failed:
-                self._tell(f"MIDI ports cannot be listed ({error})")
-            self._failed = True
-            return
-        self._failed = False
-        others = [port for port in listed if not _is_ours(port.name)]
-        self._there = [port.name for port in others]
-        wanted = {port.key: port for port in others if self._wants(port.name)}
-        self._close_all(self._open.keys() - wanted.keys() | self._broken)
-        self._broken.clear()
-        self._retries = {key: retry for key, retry in self._retries.items() if key in wanted}
-        for port in wanted.values():
-            if port.key not in self._open and self._retries.setdefault(port.key, Retry()).due:
-                self._connect(port)
+        return [*super().names, *([NAME] if self._virtual else [])]
 
     def poll(self) -> None:
         """Put what came in since the last poll into the ring."""
@@ -172,10 +118,9 @@ class Ports:
         """Close every port."""
         self._closing = True
         self._thread.join()
-        self._close_all(set(self._open))
-        _let_go(self._virtual and self._virtual.input)
-        _let_go(self._watcher)
+        let_go(self._virtual and self._virtual.device)
         self._virtual = None
+        super().close()
 
     def _run(self) -> None:
         while not self._closing:
@@ -183,40 +128,22 @@ class Ports:
             self.poll()
 
     def _wants(self, name: str) -> bool:
-        if self.exclusive and not self.wanted:
-            return False
-        return is_wanted(name, self._there, self.wanted)
+        return not (self.exclusive and not self.wanted) and super()._wants(name)
 
-    def _connect(self, port) -> None:
-        new = None
-        try:
-            new = self._library.open(self._library.apis[self.api], NAME)
-            new.connect(port.index, f"from {port.name}"[:60])
-        except ValueError as error:
-            _let_go(new)
-            retry = self._retries[port.key]
-            if retry.first:
-                self._tell(f"MIDI port {port.name} cannot be opened ({error}); another program "
-                           "may hold it, it is tried again")  # fmt: skip
-            retry.failed()
-            return
-        with self._lock:
-            self._open[port.key] = _Open(port.name, next(self._numbers), new, StampClock())
+    def _new(self):
+        return self.library.open(self.library.apis[self.api], NAME)
 
-    def _close_all(self, keys) -> None:
-        with self._lock:  # no poll is at them any more
-            gone = [self._open.pop(key) for key in keys if key in self._open]
-        for port in gone:
-            _let_go(port.input)
+    def _opened(self, name: str, device) -> _Open:
+        return _Open(name, device, next(self._numbers), StampClock())
 
     def _open_virtual(self) -> _Open | None:
-        port = self._library.open(self._library.apis[self.api], NAME)
+        port = self._new()
         try:
             port.connect_virtual("in")
         except ValueError:  # Windows has none
-            _let_go(port)
+            let_go(port)
             return None
-        return _Open(NAME, VIRTUAL, port, StampClock())
+        return _Open(NAME, port, VIRTUAL, StampClock())
 
     def _without_echoes(self, rows: list) -> list:
         """What our own port received, without what another port sent to it as well."""
@@ -236,28 +163,27 @@ class Ports:
         return kept
 
 
-def _let_go(port) -> None:
-    """Close an input, if there is one; one whose device is gone may fail to close."""
-    if port is not None:
-        with contextlib.suppress(ValueError):
-            port.close()
+def list_ports() -> tuple[list[str], list[str]]:
+    """Names of the ports that are there, to receive from and to send to; none is opened.
 
-
-def list_ports() -> list[str]:
-    """Names of the ports that are there; none is opened. Raises ValueError: there is no MIDI."""
-    api, watcher = _first_that_works(midi_library.load())
-    number = WINDOWS_NUMBER if api == rtmidi_library.WINDOWS else NUMBER
-    try:
-        names = [port.name for port in PortNames(number).update(watcher.names())]
-    finally:
-        _let_go(watcher)
-    return [name for name in names if not _is_ours(name)]
+    Raises ValueError: there is no MIDI.
+    """
+    library, both = midi_library.load(), []
+    for kind in (library.open, library.open_output):
+        api, watcher = first_that_works(library, open_client=kind)
+        number = WINDOWS_NUMBER if api == rtmidi_library.WINDOWS else NUMBER
+        try:
+            names = [port.name for port in PortNames(number).update(watcher.names())]
+        finally:
+            let_go(watcher)
+        both.append([name for name in names if not is_ours(name)])
+    return both[0], both[1]
 
 
 def _drain(port: _Open) -> list[tuple[int, int, list[int]]]:
     """Time, port's number and bytes of the messages that a port has received."""
     rows = []
-    while len(rows) < MOST and (received := port.input.message()) is not None:
+    while len(rows) < MOST and (received := port.device.message()) is not None:
         data, since_s = received
         ns = port.clock.stamp(since_s, clock.now_ns())
         if 0 < len(data) <= 3 and 0x80 <= data[0] < 0xF0:  # a message of a channel
@@ -268,21 +194,3 @@ def _drain(port: _Open) -> list[tuple[int, int, list[int]]]:
 def _warm_up() -> None:
     """Load what the first message needs, so that it does not come a third of a second late."""
     midi_ring.put(midi_ring.Ring().state[0], clock.now_ns(), 0, 0, np.zeros(3, np.uint8), 3)
-
-
-def _is_ours(name: str) -> bool:
-    return NAME.lower() in name.lower() or name.startswith("Midi Through")
-
-
-def _first_that_works(library, wanted: str | None = None):
-    """The name of the first system beside JACK that starts, and a client that watches ports."""
-    reasons = []
-    for api, number in library.apis.items():
-        skipped = (rtmidi_library.DUMMY, rtmidi_library.JACK)
-        if api != wanted if wanted is not None else api in skipped:
-            continue
-        try:
-            return api, library.open(number, f"{NAME} ports")
-        except ValueError:
-            reasons.append(f"{api}: cannot be opened")
-    raise ValueError("; ".join(reasons) or "the system has none")

@@ -13,10 +13,11 @@ import soxr
 
 from matcher.kits.kit import N_PADS
 from matcher.live import callback as native
-from matcher.live import capture, detector, programs, voices
+from matcher.live import capture, detector, hit_notes, programs, voices
 from matcher.live.audio import Audio
 from matcher.live.frame_times import FrameTimes
 from matcher.live.load_meter import LoadMeter
+from matcher.live.midi_ring import Ring
 from matcher.live.protocol import Ready, State
 from matcher.live.stream import Streams
 
@@ -36,6 +37,9 @@ class Player:
         closing: called before a stream is closed.
         position_cc: returns the controller that sets strike positions, negative for none.
         began: time.monotonic at the engine's start, from which events' times count.
+
+    Attributes:
+        hits: what is detected, as notes; written while they are to be sent.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class Player:
         self._sent = [-1] * N_PADS  # the command that put a pad's last program
         self._programs_lock = threading.Lock()
         self._commands_lock = threading.Lock()  # the ring takes one writer
+        self.hits = Ring()  # as long as the process: a callback may always write to it
         self._audition = 0  # which of two places was played last
         self._traced = 0  # frames whose trace was given
 
@@ -136,7 +141,7 @@ class Player:
         )  # fmt: skip
 
     def configure(self) -> None:
-        """Apply detection, gains and mode of the set-up to the streams."""
+        """Apply detection, gains, mode and the note of hits to the streams."""
         streams = self._streams  # once: the main thread may close it
         if streams is None:
             return
@@ -149,6 +154,8 @@ class Player:
         c["detecting"] = 1
         if self.records_its_channel:
             c["channel"] = setup.input_channel
+        sent_to = self.hits if setup.midi_out else None
+        hit_notes.configure(c["sent"], sent_to, armed.note, setup.midi_channel)
         r["output_gain"] = 10 ** (setup.output_gain_db / 20)
         r["armed"] = setup.armed if setup.mode == "trigger" else -1
         r["midi"]["position_cc"] = self._position_cc()

@@ -64,6 +64,7 @@ STUCK = 3  # exit status of a process in which PortAudio hangs
 COUNTED_S = 10.0  # s between two events of Counted: a limiter at work counts all the time
 # fields of Setup for which streams are opened anew
 OPENED_ANEW = {"input", "output", "output_channel", "block", "exclusive"}
+MIDI_OPENED_ANEW = {"midi_in", "midi_out", "midi_out_port"}  # and MIDI ports
 
 
 class EngineProcess:
@@ -149,8 +150,12 @@ class EngineProcess:
         """Levels, load, counters and MIDI ports."""
         values = self.player.snapshot()
         if values["running"]:
+            values["dropped"] += self.midi.lost
             self._say_counted(values)
-        ports = {"midi": self.midi.names, "midi_ports": self.midi.there}
+        ports = {
+            "midi": self.midi.names, "midi_ports": self.midi.there,
+            "midi_out_ports": self.midi.out_there,
+        }  # fmt: skip
         return Snapshot(values | ports)
 
     def _say_counted(self, values: dict) -> None:
@@ -184,7 +189,7 @@ class EngineProcess:
         another_channel = "input_channel" in changed and not self.player.records_its_channel
         if OPENED_ANEW & set(changed) or another_channel:
             self._rescan()
-        elif "midi_in" in changed:
+        elif MIDI_OPENED_ANEW & set(changed):
             self.midi.rescan()
 
     def _take(self, message) -> bool:
@@ -198,7 +203,7 @@ class EngineProcess:
                     self.player.put_pad(i, program=another_sound)
             if before.kit.notes != after.kit.notes:
                 self.midi.map_notes()
-            if before.setup is not after.setup:
+            if before.setup is not after.setup or before.kit.notes != after.kit.notes:
                 self.player.configure()
         return after is not before
 

@@ -46,6 +46,8 @@ class Setup:
     output: str | int | None = None
     midi_in: tuple[str, ...] = ()  # names of ports or parts of them; empty: all ports
     midi_channel: int = 0  # the only one that counts, 1 to 16; 0: all
+    midi_out: bool = False  # send each hit as a note
+    midi_out_port: str = ""  # name of a port, or a part of it, to which as well as from our own
     input_channel: int = 0  # the one of the input that is recorded, from 0
     output_channel: int = 0  # the left one of the two that are played to, from 0
     block: int = 0  # frames; 0: chosen by the driver
@@ -373,7 +375,7 @@ class Counted(Event):
 
     kind = "counted"
     drop_outs: int  # blocks that came too late
-    dropped: int  # reports of hits and strikes that were lost
+    dropped: int  # reports of hits and strikes, and hits to be sent as notes, that were lost
     bad_samples: int  # of the input or the voices that were no number, and taken as silence
     clipped: int  # samples of the input above what is recorded, after its gain
     limited: int  # samples of the output that the limiter turned down

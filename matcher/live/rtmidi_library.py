@@ -30,13 +30,17 @@ class RtMidi:
         with told():
             return Input(self._rtmidi.MidiIn(api, name=client, queue_size_limit=WAITING))
 
+    def open_output(self, api: int, client: str) -> "Output":
+        """A client that sends, as `open`. Raises ValueError."""
+        with told():
+            return Output(self._rtmidi.MidiOut(api, name=client))
 
-class Input:
-    """An input of python-rtmidi. What fails is a ValueError."""
+
+class _Client:
+    """What inputs and outputs of python-rtmidi have in common. What fails is a ValueError."""
 
     def __init__(self, port):
         self._port = port
-        port.ignore_types(sysex=True, timing=True, active_sense=True)
 
     def names(self) -> list[str]:
         """The system's ports."""
@@ -44,14 +48,27 @@ class Input:
             return self._port.get_ports()
 
     def connect(self, index: int, name: str) -> None:
-        """Receive from the port at a place of `names`; name: of our end."""
+        """Connect with the port at a place of `names`; name: of our end."""
         with told():
             self._port.open_port(index, name=name)
 
     def connect_virtual(self, name: str) -> None:
-        """Receive from a port of our own, to which others connect; Windows has none."""
+        """Have a port of our own, to which others connect; Windows has none."""
         with told():
             self._port.open_virtual_port(name)
+
+    def close(self) -> None:
+        """Let go of it."""
+        with told():
+            self._port.delete()
+
+
+class Input(_Client):
+    """An input."""
+
+    def __init__(self, port):
+        super().__init__(port)
+        port.ignore_types(sysex=True, timing=True, active_sense=True)
 
     def message(self) -> tuple[list[int], float | None] | None:
         """The next message: its bytes, and s since the one before by the driver's clock."""
@@ -60,10 +77,14 @@ class Input:
         except Exception as error:
             raise sentence(error) from error
 
-    def close(self) -> None:
-        """Let go of it."""
+
+class Output(_Client):
+    """An output."""
+
+    def send(self, message: tuple[int, int, int]) -> None:
+        """Send the three bytes of a message at once."""
         with told():
-            self._port.delete()
+            self._port.send_message(message)
 
 
 @contextmanager

@@ -131,6 +131,7 @@ class Cables:
         self.midi = self.client.midi_outports.register("midi")
         self.period, self.xruns, self.feedback = self.client.blocksize, 0, 0.0
         self._frames, self._at, self._done = 0, 0, threading.Event()
+        self.places: dict[int, int] = {}  # JACK's frame of each period -> frame of the last play
         self._loop = np.zeros(self.period, np.float32)
         self.client.set_process_callback(self._process)
         self.client.set_xrun_callback(self._count)
@@ -152,6 +153,7 @@ class Cables:
         if first >= self._frames:
             self._done.set()
             return
+        self.places[self.client.last_frame_time] = first  # its count jumps where a period was late
         heard = self._sound[first:last]
         mic[: len(heard)] += heard
         k = min(n, self._frames - first)
@@ -162,7 +164,7 @@ class Cables:
             self.midi.write_midi_event(max(0, frame - first), message)
         self._at = last
 
-    def wire(self, seconds: float = 10.0) -> None:
+    def wire(self, seconds: float = 60.0) -> None:
         """Plug in; MIDI the app finds by itself."""
         end = time.monotonic() + seconds
         while True:
@@ -187,6 +189,7 @@ class Cables:
         frames = last + round(tail_s * SAMPLE_RATE)
         self._sound, self._notes = sound, sorted(notes)
         self._recorded = np.zeros((frames, 2), np.float32)
+        self.places = {}
         self._done.clear()
         self._at, self._frames = 0, frames
         assert self._done.wait(3 * frames / SAMPLE_RATE + 20), "the JACK graph stands still"

@@ -12,6 +12,7 @@ def test_what_is_saved_is_loaded():
     kept = Preferences(
         theme="light", text_scale=150, input="Mic", midi_in=("LPD8",), block=64, master_db=-3.5,
         input_channel=3, output_channel=2, exclusive=True, asio=False,
+        midi_out=True, midi_out_port="Synth",
         controllers={"20": "tau"}, detection={"mask_ms": 30.0}, recent=("/a.drumkit",),
     )  # fmt: skip
     preferences.save(kept)
@@ -33,9 +34,10 @@ def test_what_is_not_allowed_is_left_at_its_default(home):
 def test_a_setup_drops_what_the_engine_does_not_take():
     odd = Preferences(
         detection={"mask_ms": 500.0, "sensitivity": 0.3, "drums_only": "no", "loudness": 1},
-        controllers={"300": "tau"}, master_db=-3.0,
+        controllers={"300": "tau"}, master_db=-3.0, midi_out=True, midi_out_port="Synth",
     )  # fmt: skip
     setup = odd.setup()
+    assert (setup.midi_out, setup.midi_out_port) == (True, "Synth")
     assert setup.settings.mask_ms == 20.0
     assert setup.settings.sensitivity == 0.3
     assert setup.settings.drums_only is False
@@ -67,6 +69,23 @@ def test_the_dialog(qtbot):
     assert got[-1].block == 16
     dialog.midi.item(1).setCheckState(Qt.CheckState.Checked)
     assert got[-1].midi_in == ("Keys",)
+
+
+def test_the_dialog_offers_ports_for_hits(qtbot):
+    dialog, got = PreferencesDialog(Preferences()), []
+    qtbot.addWidget(dialog)
+    dialog.changed.connect(got.append)
+    dialog.show_midi_out_ports(["Synth"])
+    texts = [dialog.midi_out.itemText(i) for i in range(dialog.midi_out.count())]
+    assert texts == ["not sent", "from our own port", "to Synth"]
+    assert dialog.midi_out.currentIndex() == 0
+    for index, wanted in ((2, (True, "Synth")), (1, (True, "")), (0, (False, ""))):
+        dialog.midi_out.activated.emit(index)
+        assert (got[-1].midi_out, got[-1].midi_out_port) == wanted
+    gone = PreferencesDialog(Preferences(midi_out=True, midi_out_port="Gone"))
+    qtbot.addWidget(gone)
+    gone.show_midi_out_ports([])
+    assert gone.midi_out.currentText() == "to Gone"  # it may come back
 
 
 def test_the_dialog_offers_pairs_of_outputs(qtbot):

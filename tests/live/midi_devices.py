@@ -23,20 +23,32 @@ class System:
         self.broken = False  # whether the list of ports cannot be had
         self.attempts: list[str] = []  # to open a port
         self.inputs: list[Input] = []  # that are open
+        self.outputs: list[Output] = []
 
     def open(self, api: int, client: str) -> "Input":
         return Input(self)
+
+    def open_output(self, api: int, client: str) -> "Output":
+        return Output(self)
+
+    def output(self, port: str) -> "Output":
+        """The open output of a port, the newest of equal ones."""
+        return [o for o in self.outputs if o.port == port][-1]
 
     def input(self, port: str) -> "Input":
         """The open input of a port, the newest of equal ones."""
         return [i for i in self.inputs if i.port == port][-1]
 
 
-class Input:
-    """An input of a System; `send` is what a device does."""
+class Client:
+    """What inputs and outputs of a System have in common."""
 
     def __init__(self, system: System):
-        self._system, self.port, self.waiting, self.fails = system, None, deque(), False
+        self._system, self.port, self.fails = system, None, False
+
+    @property
+    def _all(self) -> list:
+        return self._system.inputs if isinstance(self, Input) else self._system.outputs
 
     def names(self) -> list[str]:
         if self._system.broken:
@@ -49,13 +61,25 @@ class Input:
         if port in self._system.busy:
             raise ValueError("it is in use")
         self.port, self.index = port, index
-        self._system.inputs.append(self)
+        self._all.append(self)
 
     def connect_virtual(self, name: str) -> None:
         if not self._system.virtual:
             raise ValueError("there are none")
         self.port = "virtual"
-        self._system.inputs.append(self)
+        self._all.append(self)
+
+    def close(self) -> None:
+        if self in self._all:
+            self._all.remove(self)
+
+
+class Input(Client):
+    """An input; `send` is what a device does."""
+
+    def __init__(self, system: System):
+        super().__init__(system)
+        self.waiting = deque()
 
     def send(self, *data: int, since_s: float | None = None) -> None:
         self.waiting.append((list(data), since_s))
@@ -65,9 +89,18 @@ class Input:
             raise ValueError("the device is gone")
         return self.waiting.popleft() if self.waiting else None
 
-    def close(self) -> None:
-        if self in self._system.inputs:
-            self._system.inputs.remove(self)
+
+class Output(Client):
+    """An output, and what a device received from it, with the times, ns of live.clock."""
+
+    def __init__(self, system: System):
+        super().__init__(system)
+        self.received: list[tuple[int, tuple[int, ...]]] = []
+
+    def send(self, message: tuple[int, ...]) -> None:
+        if self.fails:
+            raise ValueError("the device is gone")
+        self.received.append((clock.now_ns(), message))
 
 
 class Schedule(System):

@@ -14,7 +14,8 @@ from matcher.live import jack_midi
 def make_source(may_close: threading.Event) -> jack_midi.Source:
     """A source whose client takes until `may_close` to close."""
     source = jack_midi.Source.__new__(jack_midi.Source)
-    source.state = np.zeros(1, jack_midi.MESSAGES)
+    source._both = np.zeros(1, jack_midi.JACK)
+    source.state = source._both["messages"]
     source._client = 1
     source._jack = SimpleNamespace(jack_client_close=lambda client: may_close.wait(10))
     return source

@@ -7,6 +7,7 @@ from matcher.kits.kit import Kit, Pad
 from matcher.live import callback as native
 from matcher.live import frame_clock, jack_midi, midi, midi_library, programs, rtmidi_library
 from matcher.live.midi_control import CHOOSE, MidiControl
+from matcher.live.midi_ring import Ring
 from matcher.live.protocol import (
     MORE_NOTES,
     NOTE,
@@ -34,6 +35,7 @@ class Player:
 
     def __init__(self):
         self.running, self.plays_on_jack = False, False
+        self.hits = Ring()
 
     def open(self):
         self.state = native.make_state(RATE, 0, 2)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from matcher.live import clock, midi_ports, midi_ring, rtmidi_library
-from matcher.live.midi_ports import NAME, Ports, Retry, StampClock
+from matcher.live.midi_names import NAME
+from matcher.live.midi_ports import Ports, StampClock
 from matcher.live.midi_ring import Ring
+from matcher.live.open_ports import Retry
 from tests.live.midi_devices import System
 
 NOTE = (0x99, 38, 100)

@@ -197,3 +197,15 @@ def test_a_stream_that_closes_while_a_drum_is_put_on_its_pad(process):
         assert process.put_answer(answer(1, 0.1))
     assert [event.hit for event in events(process, Answered)] == [1]
     assert tau(process) == 0.1
+
+
+def test_hits_leave_by_the_note_that_the_armed_pad_has_now(process, monkeypatch):
+    notes, opened = [], []
+    monkeypatch.setattr(
+        process.player, "configure", lambda: notes.append(process.state.kit.pads[0].note)
+    )
+    monkeypatch.setattr(process.midi, "rescan", lambda: opened.append(process.state.setup.midi_out))
+    process.obey(ChangeSetup(1, {"midi_out": True}))
+    assert opened == [True]
+    process.obey(EditPads(2, {0: {"note": 60}}))
+    assert notes[-1] == 60

@@ -1,0 +1,172 @@
+"""Hits as MIDI notes: the ring that the input's callback fills, and which message is due when.
+
+A hit leaves once its velocity is known, one block after its place in the block in which it was
+found, so that no delay varies with that place. Whoever sends (jack_midi in JACK's cycles, by its
+frames; midi_output in a thread, by the monotonic clock) has a record of SENDER and reads the ring
+by itself.
+"""
+
+import numpy as np
+from numba import carray
+
+from matcher.compiled import fence, native
+from matcher.live import midi_ring
+from matcher.live.midi_ring import NOTE_OFF, NOTE_ON, SIZE, UNKNOWN, Ring
+from matcher.midi_file import CHANNEL, LENGTH_S
+
+NO_FRAME = -1  # frame of what was not found on JACK's clock
+N_NOTES = 128
+NO_MESSAGE = 0  # status where nothing is due
+
+SENT = np.dtype(  # in capture.CAPTURE: where hits go, and as what
+    [
+        ("ring", np.int64),  # address of a midi_ring.MESSAGES that stays; 0: nowhere
+        ("status", np.int64),  # of note on, with the channel
+        ("note", np.int64),
+        # when the first sample of this block may leave: one block after it came in
+        ("ns", np.int64),  # of live.clock
+        ("step", np.float64),  # ns from each sample to the next
+        ("frame", np.int64),  # of JACK's clock, or NO_FRAME
+    ],
+    align=True,
+)
+SENDER = np.dtype(
+    [
+        ("ring", np.int64),  # address of a midi_ring.MESSAGES
+        ("read", np.int64),  # hits read
+        ("lost", np.int64),  # hits that were overwritten, or for which the port had no room
+        ("in_frames", np.int64),  # 1: its clock is JACK's
+        ("per_s", np.float64),  # units of its clock in a second: frames, or ns
+        ("now", np.int64),  # of its clock
+        ("delay", np.int64),  # units by which all is sent later than it may leave
+        ("ending", np.int64),  # 1: no hit is sent any more, and every note ends
+        # of each note: the status that ends it, 0 while it does not sound; and when
+        ("off", np.int64, N_NOTES),
+        ("off_at", np.int64, N_NOTES),
+        ("n_sounding", np.int64),
+    ],
+    align=True,
+)
+
+
+def start(sender, ring: Ring, sample_rate: float | None = None) -> None:
+    """Have a sender send the hits that come from now on.
+
+    Args:
+        sender: record of SENDER, all 0.
+        ring: has to stay.
+        sample_rate: of the JACK server whose frames it counts in, Hz; None: it counts in ns.
+    """
+    sender["in_frames"], sender["per_s"] = sample_rate is not None, sample_rate or 1e9
+    sender["ring"], sender["read"] = ring.state.ctypes.data, ring.state["count"][0]
+
+
+def configure(sent, ring: Ring | None, note: int, midi_channel: int) -> None:
+    """Say where hits go.
+
+    Args:
+        sent: record of SENT.
+        ring: has to stay; None: hits go nowhere.
+        note: of the pad that they are for.
+        midi_channel: 1 to 16; 0: that of drums.
+    """
+    channel = midi_channel - 1 if midi_channel > 0 else CHANNEL
+    sent["status"], sent["note"] = NOTE_ON | channel, note
+    sent["ring"] = ring.state.ctypes.data if ring is not None else 0
+
+
+@native
+def put(sent, offset, peak):
+    """Hand a hit to whoever sends; called in the input's callback.
+
+    Args:
+        sent: record of SENT.
+        offset: in the block, of the sample at which it was known.
+        peak: of full scale.
+    """
+    if sent.ring == 0:
+        return
+    messages = carray(midi_ring.messages_at(sent.ring), 1)[0]
+    data = (sent.status, sent.note, min(max(np.int64(round(127 * peak)), 1), 127))
+    frame = sent.frame + offset if sent.frame != NO_FRAME else NO_FRAME
+    midi_ring.put(messages, sent.ns + np.int64(offset * sent.step), frame, UNKNOWN, data, 3)
+
+
+@native
+def follow_frames(sender, frame):
+    """Set the clock of a sender to a frame of JACK's, which counts in 32 bits."""
+    sender.now += _between(sender.now, frame)
+
+
+@native
+def next_message(sender, now_ns, end):
+    """Take the next message that is due before a time; a note ends before it begins again.
+
+    Args:
+        sender: record of SENDER, whose `now` is set.
+        now_ns: `now` by live.clock.
+        end: of the sender's clock.
+
+    Returns:
+        When it is due, not before `now`, and its three bytes; NO_MESSAGE as the first of them where
+        there is none.
+    """
+    ends, at_end = _first_end(sender, end)
+    messages = carray(midi_ring.messages_at(sender.ring), 1)[0]
+    overwritten = max(0, messages.count - SIZE - sender.read)
+    sender.lost += overwritten
+    sender.read += overwritten
+    if sender.ending == 0 and sender.read != messages.count:
+        fence()
+        row = messages.rows[sender.read % SIZE]
+        at, note = _due(sender, row, now_ns), np.int64(row.data[1] & 0x7F)
+        if at < at_end:
+            if sender.off[note] != 0:
+                return at, _end_note(sender, note), note, 0
+            sender.read += 1
+            status = np.int64(row.data[0])
+            sender.off[note] = NOTE_OFF | (status & 0x0F)
+            sender.off_at[note] = at + np.int64(LENGTH_S * sender.per_s)
+            sender.n_sounding += 1
+            return at, status, note, np.int64(row.data[2])
+    if ends >= 0:
+        return at_end, _end_note(sender, ends), ends, 0
+    return end, NO_MESSAGE, 0, 0
+
+
+@native
+def _due(sender, row, now_ns):
+    """When a hit leaves, by the sender's clock."""
+    if row.frame != NO_FRAME and sender.in_frames != 0:
+        at = sender.now + _between(sender.now, row.frame)
+    else:
+        at = sender.now + np.int64(np.round((row.ns - now_ns) * 1e-9 * sender.per_s))
+    return max(sender.now, at + sender.delay)
+
+
+@native
+def _between(before, frame):
+    """Frames from one of JACK's to another, of which only 32 bits count."""
+    since = (frame - before) & 0xFFFFFFFF
+    return since - ((since >> 31) << 32)
+
+
+@native
+def _first_end(sender, end):
+    """The note that ends first before a time, and when; below 0 and `end` where there is none."""
+    note, first = -1, end
+    if sender.n_sounding > 0:
+        for i in range(N_NOTES):
+            at = sender.now if sender.ending else max(sender.now, sender.off_at[i])
+            if sender.off[i] != 0 and at < first:
+                note, first = i, at
+    return note, first
+
+
+@native
+def _end_note(sender, note):
+    """End a note; the status that says so."""
+    status = sender.off[note]
+    sender.off[note] = 0
+    sender.n_sounding -= 1
+    return status
