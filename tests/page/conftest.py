@@ -1,7 +1,7 @@
 import pytest
 
-from matcher.page.export import save
 from matcher.packs.options import PackOptions
+from matcher.page.export import save
 from tests.plugin.conftest import make_kit
 
 

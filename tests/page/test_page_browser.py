@@ -137,9 +137,7 @@ def test_a_finger_plays_louder_further_down(browser, page_file, kit):
     same(out, of_app(kit, rate, (0x90, 38, velocities[0])), "finger")
 
 
-def test_the_mouse_strikes_from_the_middle_to_the_rim_where_that_is_ticked(
-    browser, page_file, kit
-):
+def test_the_mouse_strikes_from_the_middle_to_the_rim_where_that_is_ticked(browser, page_file, kit):
     def click(page):
         page.get_by_role("checkbox").check()
         box = page.get_by_role("button", name=re.compile("^Pad 1,")).bounding_box()
@@ -234,8 +232,8 @@ def test_knobs_turn_by_keys_mouse_and_wheel_and_are_kept_in_the_address(browser,
 
 
 def test_an_address_that_is_wrong_does_no_harm(browser, page_file, kit):
-    page = opened(browser, page_file,
-                  "#1.tau=999&2.tau=soon&99.tau=1&1.none=2&7.tau=1&master=40&=&tau&2.pan=-0.25")  # fmt: skip
+    wrong = "#1.tau=999&2.tau=soon&99.tau=1&1.none=2&7.tau=1&master=40&=&tau&2.pan=-0.25"
+    page = opened(browser, page_file, wrong)
     assert knob(page, "Decay").get_attribute("aria-valuetext") == "3 s"
     assert page.get_by_role("slider", name="Master").get_attribute("aria-valuetext") == "+6.0 dB"
     page.get_by_role("button", name=re.compile("^Pad 2,")).click()

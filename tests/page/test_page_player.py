@@ -49,7 +49,7 @@ def test_it_sounds_as_the_instrument_does(kit, tmp_path, rate):
 def test_values_are_written_as_in_the_window():
     source = (player.FILES / "values.js").read_text()
     values = {
-        name: [row.from_share(share) for share in np.linspace(0, 1, 201)]
+        name: [row.from_share(share) for share in (0, 1, *np.random.default_rng(1).random(200))]
         for name, row in PARAMETERS.items()
     }
     script = f"{source}\nconst v = {json.dumps(values)};\n" + (
@@ -58,8 +58,7 @@ def test_values_are_written_as_in_the_window():
     )
     words = json.loads(in_node(script))
     for name, row in PARAMETERS.items():
-        expected = [row.format(value).replace("-0.00", "+0.00") for value in values[name]]
-        assert words[name] == expected, name
+        assert words[name] == [row.format(value) for value in values[name]], name
 
 
 @needs_node

@@ -6,8 +6,8 @@ const LOW_DB = -60; // dB: the meter's lowest level
 const FALL_DB = 36; // dB a second the meter falls
 const GROUPS = [
   ["The drum", ["omega", "tau", "p", "D", "alpha"]],
-  ["The stroke", ["x1", "x2", "mallet_hz", "tension", "attack_mix", "as_recorded"]],
-  ["The pad", ["gain_db", "pan", "tune"]],
+  ["The stroke", ["x1", "x2", "mallet_hz", "tension", "attack_mix"]],
+  ["The pad", ["as_recorded", "gain_db", "pan", "tune"]],
 ];
 
 const $ = (id) => document.getElementById(id);
@@ -48,7 +48,7 @@ class Page {
       group.className = "group";
       group.setAttribute("role", "group");
       group.setAttribute("aria-label", title);
-      group.append(...this.knobs.filter((knob) => names.includes(knob.row.name)).map((knob) => knob.box));
+      group.append(...names.map((name) => this.knobs.find((knob) => knob.row.name === name).box));
       const head = document.createElement("h3");
       head.textContent = title;
       $("knobs").append(head, group);
