@@ -101,9 +101,11 @@ class Knob {
     does();
   }
 
+  // Of the knob that was chosen alone: over all others the wheel scrolls the page
   wheel(event) {
+    if (document.activeElement !== this.dial) return;
     event.preventDefault();
-    this.turn(-Math.sign(event.deltaY) * STEP * (event.shiftKey ? FINE : 1));
+    this.turn(-Math.sign(event.deltaY || event.deltaX) * STEP * (event.shiftKey ? FINE : 1));
   }
 
   grab(event) {
@@ -128,8 +130,10 @@ class Knob {
     line.inputMode = "decimal";
     line.setAttribute("aria-label", `${this.row.label} ${this.row.unit}`.trim());
     line.value = significant(this.value * this.row.scale, 5);
+    let ended = false; // a line that is taken away is left as well
     const end = (taken) => {
-      if (!line.isConnected) return;
+      if (ended) return;
+      ended = true;
       line.replaceWith(this.text);
       if (taken !== null) this.take(taken);
     };
@@ -142,6 +146,7 @@ class Knob {
       this.dial.focus();
     });
     this.text.replaceWith(line);
+    line.focus();
     line.select();
   }
 }
