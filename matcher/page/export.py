@@ -80,7 +80,7 @@ def _knob(name: str) -> dict:
     unit, scale = bake.shown(name)
     return {
         "name": name, "key": row.key, "label": row.label, "help": row.help, "symbol": row.symbol,
-        "unit": unit, "scale": scale, "low": row.low, "high": row.high, "log": row.scale == "log",
+        "unit": unit, "scale": scale, "kept_scale": row.display_scale, "low": row.low, "high": row.high, "log": row.scale == "log",
         "step": row.step,
     }  # fmt: skip
 

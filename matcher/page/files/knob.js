@@ -23,7 +23,7 @@ class Knob {
     this.box = document.createElement("div");
     this.box.className = "knob";
     this.box.innerHTML =
-      `<span class="label"></span><div class="dial" role="slider" tabindex="0"><svg viewBox="0 0 40 40" aria-hidden="true">` +
+      `<span class="label" aria-hidden="true"></span><div class="dial" role="slider" tabindex="0"><svg viewBox="0 0 40 40" aria-hidden="true">` +
       `<path class="scale" d="${arc(0, 1)}"/><path class="part"/><path class="mark"/><path class="hand"/></svg></div>` +
       `<button type="button" class="value" tabindex="-1"></button>`;
     [this.label, this.dial, this.text] = this.box.children;

@@ -30,6 +30,7 @@ class Pads {
     button.addEventListener("pointerdown", (event) => this.touch(event, i));
     button.addEventListener("contextmenu", (event) => event.preventDefault());
     button.addEventListener("keydown", (event) => this.key(event, i));
+    button.addEventListener("keyup", (event) => event.key === " " && event.preventDefault());
     // a screen reader's own click: the pointer's has played already
     button.addEventListener("click", (event) => event.detail === 0 && this.strike(i, KEY_VELOCITY));
     return button;
@@ -37,7 +38,6 @@ class Pads {
 
   touch(event, i) {
     if (event.button !== 0) return;
-    event.currentTarget.releasePointerCapture?.(event.pointerId);
     const box = event.currentTarget.getBoundingClientRect();
     const down = clamp((event.clientY - box.top) / box.height, 0, 1);
     const force = event.pointerType === "pen" && event.pressure > 0 ? event.pressure : down;

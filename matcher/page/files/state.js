@@ -36,7 +36,7 @@ class State {
       const knob = this.data.knobs.findIndex((row) => row.key === name);
       if (knob < 0 || !this.data.pads[pad - 1]?.filled) continue;
       const row = this.data.knobs[knob];
-      this.values[this.at(pad - 1, knob)] = clamp(number / row.scale, row.low, row.high);
+      this.values[this.at(pad - 1, knob)] = clamp(number / row.kept_scale, row.low, row.high);
     }
   }
 
@@ -61,7 +61,7 @@ class State {
       this.data.knobs.forEach((row, knob) => {
         const value = this.value(pad, knob);
         if (value === this.home[this.at(pad, knob)]) return;
-        parts.push(`${pad + 1}.${row.key}=${+(value * row.scale).toPrecision(DIGITS)}`);
+        parts.push(`${pad + 1}.${row.key}=${+(value * row.kept_scale).toPrecision(DIGITS)}`);
       }),
     );
     if (this.masterDb !== FIRST_MASTER_DB) parts.push(`master=${this.masterDb}`);

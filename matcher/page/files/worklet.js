@@ -1,6 +1,7 @@
 // In the audio thread: the compiled player, then the master level, the limiter and the meter.
 const KNEE = 0.8; // of full scale, above which the limiter works, as in the app
 const GLIDE_S = 0.005; // s in which most of a new master level is reached: no click
+const MOST_FRAMES = 2048; // that the player renders at once: matcher/live/noise.py, BLOCK
 const TELL_FRAMES = 1024; // frames between two reports of the level
 
 class Kit extends AudioWorkletProcessor {
@@ -10,8 +11,8 @@ class Kit extends AudioWorkletProcessor {
     this.player = new WebAssembly.Instance(new WebAssembly.Module(player), {}).exports;
     this.player._initialize();
     this.player.start(sampleRate);
-    this.left = new Float32Array(this.player.memory.buffer, this.player.left(), 128);
-    this.right = new Float32Array(this.player.memory.buffer, this.player.right(), 128);
+    this.left = new Float32Array(this.player.memory.buffer, this.player.left(), MOST_FRAMES);
+    this.right = new Float32Array(this.player.memory.buffer, this.player.right(), MOST_FRAMES);
     this.message = new Uint8Array(this.player.memory.buffer, this.player.message(), 3);
     this.queue = []; // what is to be done, by frame
     this.gain = this.master = master;
@@ -70,10 +71,11 @@ class Kit extends AudioWorkletProcessor {
     }
   }
 
-  // As it is up to KNEE, then curved to stay below 1: matcher.live.output
+  // As it is up to KNEE, then curved to stay below 1; what is no number is silence: matcher.live.output
   limit(x) {
     const size = Math.abs(x);
     if (size <= KNEE) return x;
+    if (!(size < Infinity)) return 0;
     this.limited = true;
     return Math.sign(x) * (KNEE + (1 - KNEE) * Math.tanh((size - KNEE) / (1 - KNEE)));
   }
