@@ -80,8 +80,9 @@ def _knob(name: str) -> dict:
     unit, scale = bake.shown(name)
     return {
         "name": name, "key": row.key, "label": row.label, "help": row.help, "symbol": row.symbol,
-        "unit": unit, "scale": scale, "kept_scale": row.display_scale, "low": row.low, "high": row.high, "log": row.scale == "log",
-        "step": row.step,
+        "unit": unit, "scale": scale,  # as it is shown
+        "kept_scale": row.display_scale,  # of the address, in the units of `kit set`
+        "low": row.low, "high": row.high, "log": row.scale == "log", "step": row.step,
     }  # fmt: skip
 
 
