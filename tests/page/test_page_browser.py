@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gui import theme
+from gui.panels.bar import MASTER_DB as MASTER_RANGE
 from gui.panels.pad_button import KEY_VELOCITY, KEYS, SOFTEST
 from matcher.live import output
 from matcher.page.player import FILES
@@ -23,6 +24,12 @@ PORT = """
 globalThis.port = { name: "LPD8", state: "connected" };
 navigator.requestMIDIAccess = async () => ({ inputs: new Map([["1", port]]) });
 """
+# Keeps what goes to the player
+SPY = """page.then(({ sound }) => {
+  globalThis.sent = [];
+  const midi = sound.midi.bind(sound);
+  sound.midi = (...data) => { sent.push(data); midi(...data); };
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -140,23 +147,14 @@ def test_a_finger_plays_louder_further_down(browser, page_file, kit):
 
 
 def test_the_mouse_strikes_from_the_middle_to_the_rim_where_that_is_ticked(browser, page_file, kit):
-    def click(page):
-        page.get_by_role("checkbox").check()
-        box = page.get_by_role("button", name=re.compile("^Pad 1,")).bounding_box()
-        page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + box["height"] / 2)
-        page.messages = page.evaluate("page.then((page) => globalThis.sent)")
-
-    spy = """page.then(({ sound }) => {
-      globalThis.sent = [];
-      const midi = sound.midi.bind(sound);
-      sound.midi = (...data) => { sent.push(data); midi(...data); };
-    })"""
     page = opened(browser, page_file)
-    page.evaluate(spy)
+    page.evaluate(SPY)
     record(page)
-    click(page)
+    page.get_by_role("checkbox").check()
+    box = page.get_by_role("button", name=re.compile("^Pad 1,")).bounding_box()
+    page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + box["height"] / 2)
     out = recorded(page, 100)
-    aim, note = page.messages
+    aim, note = page.evaluate("sent")
     rate = page.evaluate("page.then((page) => page.sound.context.sampleRate)")
     closed(page)
     assert aim[:2] == [0xBF, 16] and abs(aim[2] - 64) <= 2
@@ -177,6 +175,19 @@ def test_midi_plays(browser, page_file, kit):
     same(out, of_app(kit, rate, (0xB0, 16, 90), (0x90, 37, 96)), "MIDI")
     page.evaluate(send, [0xB0, 123, 0])
     page.wait_for_function("() => document.getElementById('level').textContent === 'silent'")
+    closed(page)
+
+
+def test_silence_by_key_and_button_and_an_empty_pad_plays_nothing(browser, page_file):
+    page = opened(browser, page_file)
+    page.evaluate(SPY)
+    page.keyboard.press("1")
+    page.get_by_role("button", name=re.compile("^Pad 13,")).click()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Silence").click()
+    page.get_by_role("checkbox").check()
+    page.get_by_role("checkbox").uncheck()  # the pointer aims no more
+    assert page.evaluate("sent") == [[0xB0, 120, 0], [0xB0, 120, 0], [0xBF, 121, 0]]
     closed(page)
 
 
@@ -249,6 +260,9 @@ def test_an_address_that_is_wrong_does_no_harm(browser, page_file, kit):
 def test_everything_has_a_name_and_is_reached_by_keys(browser, page_file, kit):
     page = opened(browser, page_file)
     tree = page.locator("body").aria_snapshot()
+    master = page.get_by_role("slider", name="Master")
+    ends = tuple(float(master.get_attribute(name)) for name in ("min", "max"))
+    assert ends == tuple(page.evaluate("MASTER_DB")) == MASTER_RANGE
     for role in ("button", "slider", "checkbox", "meter", "group", "textbox"):
         assert not re.search(rf"^\s*- {role}:?$", tree, re.MULTILINE), tree
     for i, pad in enumerate(kit.pads):

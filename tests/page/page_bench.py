@@ -1,4 +1,4 @@
-"""python -m tests.page.bench: what the player of a page costs in node, and how large pages are."""
+"""python -m tests.page.page_bench: what the player of a page costs in node, and how large pages are."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ from matcher.plugin import bake
 from matcher.plugin.layout import KNOBS
 from tests.plugin.bench import kit_of
 
-SCRIPT = Path(__file__).parent / "bench.mjs"
+SCRIPT = Path(__file__).parent / "page_bench.mjs"
 DEMO = Path(__file__).parents[2] / "gui" / "demo.drumkit"
 
 
