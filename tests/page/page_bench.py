@@ -1,4 +1,4 @@
-"""python -m tests.page.page_bench: what the player of a page costs in node, and how large pages are."""
+"""python -m tests.page.page_bench: what a page's player costs in node, and how large pages are."""
 
 import json
 import subprocess
