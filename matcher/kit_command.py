@@ -25,6 +25,7 @@ EXAMPLES = f"""examples:
   drum-matcher kit set my.drumkit 1 tau 0.4 gain_db -3
   drum-matcher kit set my.drumkit kit name "My kit"
   drum-matcher kit export my.drumkit --as sfz         write my-sfz/, for samplers
+  drum-matcher kit export my.drumkit --as page        write my.html, which plays it in a browser
   drum-matcher kit export my.drumkit --as plugin      install it as LV2, CLAP and VST3
 
 kits that come with the app: {", ".join(STARTERS)}
@@ -132,8 +133,9 @@ def _add_export(parser) -> None:
                         help=f"{formats}; {PLUGIN}: an instrument for hosts of LV2, CLAP and "
                         "VST3, with the knobs of each drum")  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, metavar="FOLDER",
-                        help="existing folder to write into; default: this one, for a plugin "
-                        "where this computer's hosts look")  # fmt: skip
+                        help="existing folder to write into, or the .html or .h2drumkit file; "
+                        "default: this folder, for a plugin where this computer's hosts "
+                        "look")  # fmt: skip
     parser.add_argument("--api", nargs="+", choices=APIS,
                         help="interfaces of a plugin; default all")  # fmt: skip
     parser.add_argument("--platform", choices=PLATFORMS,

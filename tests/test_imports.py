@@ -51,6 +51,7 @@ PACKAGES = {  # of matcher: the others that each may import
     "packs": {"physics", "kits", "live"},
     "takes": {"physics", "matching", "kits", "live"},
     "plugin": {"physics", "kits"},
+    "page": {"physics", "kits", "packs", "plugin"},
 }
 # modules of matcher that all but physics may use
 EVERYWHERE = {"compiled", "recording", "midi_file", "checks"}

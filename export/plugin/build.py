@@ -59,16 +59,28 @@ def build(targets=tuple(emit.TARGETS)) -> dict[str, bytes]:
     Raises:
         ValueError: if the player needs functions that are not in libm, or it cannot be linked.
     """
-    texts, templates = [_compile(name) for name in emit.ENTRIES], {}
+    texts, templates = entry_texts(), {}
     for name in targets:
         target = emit.TARGETS[name]
-        code, needed = emit.emit(texts, target)
-        templates[f"{name}.{target.suffix}"] = _link(code, target)
-        if python := [
-            function for function in needed if function.startswith(("Py", "NRT", "numba"))
-        ]:
-            raise ValueError(f"the player calls {', '.join(python)}, allowed is libm alone")
+        templates[f"{name}.{target.suffix}"] = _link(player_object(texts, target), target)
     return templates
+
+
+def entry_texts() -> list[str]:
+    """The LLVM texts of all entries, the same for every target."""
+    return [_compile(name) for name in emit.ENTRIES]
+
+
+def player_object(texts: list[str], target: emit.Target) -> bytes:
+    """The player's object file, from `entry_texts`.
+
+    Raises:
+        ValueError: if it needs functions that are not in libm.
+    """
+    code, needed = emit.emit(texts, target)
+    if python := [name for name in needed if name.startswith(("Py", "NRT", "numba"))]:
+        raise ValueError(f"the player calls {', '.join(python)}, allowed is libm alone")
+    return code
 
 
 def _compile(name: str) -> str:

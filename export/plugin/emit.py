@@ -35,6 +35,7 @@ class Target(NamedTuple):
     cpu: str  # the least that it runs on
     zig: str  # zig's name of it: the oldest C library or system it runs on
     suffix: str
+    features: str = ""  # of the processor, beside those of `cpu`
 
 
 TARGETS = {
@@ -101,7 +102,7 @@ def emit(texts: list[str], target: Target) -> tuple[bytes, list[str]]:
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     machine = llvm.Target.from_triple(target.triple).create_target_machine(
-        cpu=target.cpu, opt=3, reloc="pic", codemodel="default", jit=False
+        cpu=target.cpu, features=target.features, opt=3, reloc="pic", codemodel="default", jit=False
     )
     module = None
     for text in texts:

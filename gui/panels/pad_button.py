@@ -9,7 +9,7 @@ from PyQt6.QtWidgets import QAbstractButton, QSizePolicy
 from gui.controls import as_text, em
 from gui.theme import now
 from matcher.kits.kit import FIRST_NOTE, Pad
-from matcher.physics.theta import NOTES
+from matcher.physics.theta import midi_note_name
 
 COLUMNS = 4  # as on most pad controllers
 KEYS = "ZXCVASDFQWER1234"  # on the computer's keyboard, from the pad at the bottom left
@@ -17,11 +17,6 @@ SMALLEST = 48  # px, least side of a pad: what a finger hits
 FLASH_S = 0.25  # s a pad stays lit when it was played
 SOFTEST = 0.25  # velocity of a click at the top edge
 KEY_VELOCITY = 0.8  # velocity of a key, which knows no dynamics
-
-
-def midi_note_name(note: int) -> str:
-    """A MIDI note as musicians write it; 60 is C4."""
-    return f"{NOTES[note % 12]}{note // 12 - 1}"
 
 
 class PadButton(QAbstractButton):

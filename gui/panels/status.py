@@ -13,9 +13,9 @@ from PyQt6.QtWidgets import (
 )
 
 from gui.controls import em, label, panel_in
-from gui.panels.pad_button import midi_note_name
 from matcher.live.protocol import ControllerMoved, DeviceChanged, NotePlayed, Ready
 from matcher.live.report import counted, turned
+from matcher.physics.theta import midi_note_name
 
 N_MESSAGES = 64  # MIDI messages in the monitor: as many as the engine keeps
 

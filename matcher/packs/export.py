@@ -18,7 +18,7 @@ def export(
     Args:
         kit: the kit.
         format_name: key of FORMATS.
-        folder: to write into.
+        folder: to write into, or what `target` takes.
         name: of what is written; by default the kit's.
         options: of the sounds.
         progress: told after each sound how many of how many are rendered.
@@ -35,5 +35,11 @@ def export(
 
 
 def target(format_name: str, folder: Path, name: str) -> Path:
-    """The file or folder that `export` writes."""
-    return Path(folder) / f"{file_name(name, 'kit')}{FORMATS[format_name].suffix}"
+    """The file or folder that `export` writes.
+
+    folder: to write into, or the file itself, if it ends as those of the format do.
+    """
+    folder, suffix = Path(folder), FORMATS[format_name].suffix
+    if folder.suffix == suffix and not folder.is_dir():
+        return folder
+    return folder / f"{file_name(name, 'kit')}{suffix}"

@@ -5,7 +5,8 @@ To add one: a module with the function below, and a row here.
     def save(kit: Kit, path: Path, options: PackOptions, progress: Progress) -> Written
 
 It writes the kit to a file or a folder of this path, whole or not at all, tells `progress` how many
-sounds of how many are done, and raises ValueError or OSError in one sentence.
+sounds of how many are done, and raises ValueError or OSError in one sentence. The module may be of
+another package: rows name it, and import nothing.
 """
 
 from typing import NamedTuple
@@ -21,6 +22,10 @@ class Format(NamedTuple):
 
 
 FORMATS = {
+    "page": Format(
+        "Web page", "one page that plays the kit in a browser, with its knobs", ".html",
+        "matcher.page.export",
+    ),
     "sfz": Format(
         "SFZ", "sounds and a map of them that many samplers read", "-sfz", "matcher.packs.sfz"
     ),
@@ -28,4 +33,4 @@ FORMATS = {
         "Hydrogen", "a kit of the drum machine Hydrogen", ".h2drumkit", "matcher.packs.hydrogen"
     ),
     "wav": Format("WAV files", "a file for each strike", "-wav", "matcher.packs.wav_files"),
-}
+}  # fmt: skip

@@ -21,11 +21,14 @@ class Written:
     """What an export wrote."""
 
     path: Path  # the file, or the folder
-    n_sounds: int
+    n_sounds: int  # 0 where it plays the drums themselves
     n_bytes: int
+    licence: str = ""  # what is to be said of it, if anything
 
     def __str__(self) -> str:
-        return f"{self.path} is written: {self.n_sounds} sounds, {self.n_bytes / 1e6:.1f} MB"
+        sounds = f"{self.n_sounds} sounds, " if self.n_sounds else ""
+        said = f"{self.path} is written: {sounds}{self.n_bytes / 1e6:.1f} MB"
+        return f"{said}; {self.licence}" if self.licence else said
 
 
 def pad_name(kit: Kit, pad: int) -> str:

@@ -74,6 +74,11 @@ PRESETS = {preset.name: preset for preset in (PAPER, LIVE)}
 NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
+def midi_note_name(note: int) -> str:
+    """A MIDI note as musicians write it; 60 is C4."""
+    return f"{NOTES[note % 12]}{note // 12 - 1}"
+
+
 def note_name(hz: float) -> str:
     """The nearest note of equal temperament at A4 = 440 Hz, and the deviation from it in cents."""
     number = 69 + 12 * np.log2(hz / 440)

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from matcher.packs.export import export
+from matcher.packs.export import export, target
 from matcher.packs.options import PackOptions
 from tests.packs.players import BAR_S, choke_db, compare_strikes, h2cli, lasting
 
@@ -77,3 +77,11 @@ def test_hydrogen_plays_each_strike_as_the_app(kit, play):
 def test_hydrogen_chokes(play):
     assert choke_db(play, (3, 4)) < -20
     assert choke_db(play, (3, 0)) == pytest.approx(0, abs=0.1)
+
+
+def test_the_file_may_be_named_itself(tmp_path):
+    assert target("hydrogen", tmp_path / "mine.h2drumkit", "x") == tmp_path / "mine.h2drumkit"
+    assert target("hydrogen", tmp_path, "mine") == tmp_path / "mine.h2drumkit"
+    (tmp_path / "old.h2drumkit").mkdir()
+    inside = target("hydrogen", tmp_path / "old.h2drumkit", "x")
+    assert inside == tmp_path / "old.h2drumkit" / "x.h2drumkit"

@@ -79,5 +79,5 @@ def test_progress_counts_to_the_end(kit, tmp_path):
 
 
 def test_a_format_that_does_not_exist(kit, tmp_path):
-    with pytest.raises(ValueError, match="allowed is one of: sfz"):
+    with pytest.raises(ValueError, match="allowed is one of: page, sfz"):
         export(kit, "mp3", tmp_path)
