@@ -11,16 +11,19 @@ import threading
 from functools import cache
 
 import numpy as np
-from numba import carray, cfunc, from_dtype, types
-from numba.extending import intrinsic
 
-from matcher.live.clock import make_clock
+from matcher.compiled import c_function, carray, intrinsic
+from matcher.live.clock import make_clock, system_functions
 from matcher.live.midi_names import is_wanted
 from matcher.live.midi_ring import MESSAGES, UNKNOWN, Ring, put
 from matcher.live.quiet_libraries import quiet_libraries
 
 CLIENT = "Drum matcher"
 MIDI_TYPE = b"8 bit raw midi"
+CALLED = (  # by the process callback
+    "jack_port_get_buffer", "jack_midi_get_event_count", "jack_midi_event_get",
+    "jack_last_frame_time",
+)  # fmt: skip
 NO_START_SERVER, IS_INPUT, IS_OUTPUT = 1, 1, 2  # from JACK's headers
 CLOSE_S = 1.0  # s after which closing goes on alone: JACK may hang when its server has died
 BRIDGES = ("a2j", "Midi-Bridge", "alsa_")  # clients that show the system's own ports once more
@@ -164,6 +167,8 @@ def library():
 
 @intrinsic
 def _bytes_at(typing_context, address):
+    from numba import types
+
     result = types.CPointer(types.uint8)
 
     def emit(context, builder, signature, arguments):
@@ -175,12 +180,21 @@ def _bytes_at(typing_context, address):
 @cache
 def _callbacks():
     """JACK's process and shutdown callbacks, compiled once; user data is one MESSAGES."""
-    jack = library()
-    get_buffer, n_events = jack.jack_port_get_buffer, jack.jack_midi_get_event_count
-    get_event, last_frame = jack.jack_midi_event_get, jack.jack_last_frame_time
-    pointer, now_ns = types.CPointer(from_dtype(MESSAGES)), make_clock()
+    return (
+        c_function(_make_process, _process_signature, _called),
+        c_function(_make_shut_down, _shut_down_signature),
+    )
 
-    @cfunc(types.int32(types.uint32, pointer))
+
+def _called() -> dict:
+    """What `process` calls of JACK and of the system, by name."""
+    return system_functions() | {name: getattr(library(), name) for name in CALLED}
+
+
+def _make_process():
+    get_buffer, n_events, get_event, last_frame = (getattr(library(), name) for name in CALLED)
+    now_ns = make_clock()
+
     def process(n, data):
         m = carray(data, 1)[0]
         m.period = n
@@ -197,8 +211,23 @@ def _callbacks():
                 put(m, ns, began + offset, UNKNOWN, data, length)
         return 0
 
-    @cfunc(types.void(pointer))
+    return process
+
+
+def _process_signature():
+    from numba import from_dtype, types
+
+    return types.int32(types.uint32, types.CPointer(from_dtype(MESSAGES)))
+
+
+def _make_shut_down():
     def shut_down(data):
         carray(data, 1)[0].gone = 1
 
-    return process, shut_down
+    return shut_down
+
+
+def _shut_down_signature():
+    from numba import from_dtype, types
+
+    return types.void(types.CPointer(from_dtype(MESSAGES)))
