@@ -11,7 +11,7 @@ from matcher.compiled import Native, compile_c, name_of
 from matcher.kits.kit import Pad, for_pad
 from matcher.live import callback, detector, events, midi_ring, programs, quiet_libraries, voices
 from matcher.live.detector import Settings
-from matcher.matching import encoder, refine
+from matcher.matching import encoder, onset, refine
 from matcher.matching.hear import Clip, hear
 from matcher.physics import attack, drum, ftm, modal
 from matcher.physics.drum import Drum
@@ -23,7 +23,11 @@ pytestmark = [
     pytest.mark.slow,  # compiles everything
     pytest.mark.skipif(library.place.opened() is None, reason="no library for this platform"),
 ]
-LARGEST_DB = -100.0  # dB: other processors add in other orders, in single precision
+LARGEST_DB = -100.0  # dB: sums in another order, in single precision
+# dB, where pitch follows the energy of the modes: rounding of that adds up in their phases. So much
+# differs as well what Numba makes for processors with vectors of 32 and of 64 bytes.
+GLIDING_DB = -80.0
+GLIDING = ("matcher.physics.body.add",)
 RATE = 48000
 
 
@@ -49,7 +53,8 @@ def residual_db(expected, got, before=None) -> float:
     if not np.array_equal(expected[~both], got[~both], equal_nan=True):
         return np.inf
     if before is not None:
-        both &= (expected != before) | (got != before)
+        with np.errstate(invalid="ignore"):  # room to work in may hold anything
+            both &= (expected != before) | (got != before)
     wide = np.result_type(expected, np.float64)
     expected, got = expected[both].astype(wide), got[both].astype(wide)
     apart, energy = np.sum(np.abs(expected - got) ** 2), np.sum(np.abs(expected) ** 2)
@@ -96,6 +101,7 @@ def match() -> Drum:
     recording = Recording(DATA / "tom_low.flac")
     x = recording.read(0, recording.sample_rate)
     heard = hear(Clip(x, recording.sample_rate, 0.9, True), encoder.Encoder())
+    assert onset.find_hits(onset.measure([x], recording.sample_rate), recording.sample_rate)
     *_, last = refine.refine(heard.x, heard.drum)
     modal.render_modes(ftm.modes(TOM), RATE, 4096)
     return for_pad(last.drum)
@@ -130,7 +136,7 @@ def test_each_function_gives_what_numba_gives(compared):
     for name, (apart, count) in sorted(compared.items()):
         print(f"{name}: {apart:.0f} dB in {count} calls")
     for name, (apart, _) in compared.items():
-        assert apart <= LARGEST_DB, f"{name}: {apart:.0f} dB"
+        assert apart <= (GLIDING_DB if name in GLIDING else LARGEST_DB), f"{name}: {apart:.0f} dB"
 
 
 PARAMETERS = (
