@@ -32,6 +32,7 @@ ONLY_IN = {  # package: the folders or files that may import it
     "cma": ("training/cma_search.py",),
     "tomli_w": ("matcher/kits/kit_file.py",),
     "mido": ("matcher/midi_file.py",),
+    "platformdirs": ("matcher/library/place.py", "training/dataset.py"),
     "sounddevice": ("matcher/live/devices.py",),
     "rtmidi": ("matcher/live/rtmidi_library.py",),
     "pygame": ("matcher/live/portmidi_library.py",),
@@ -52,6 +53,7 @@ PACKAGES = {  # of matcher: the others that each may import
     "takes": {"physics", "matching", "kits", "live"},
     "plugin": {"physics", "kits"},
     "page": {"physics", "kits", "packs", "plugin"},
+    "library": set(),
 }
 # modules of matcher that all but physics may use
 EVERYWHERE = {"compiled", "recording", "midi_file", "checks"}

@@ -15,6 +15,7 @@ from numba import njit
 from threadpoolctl import threadpool_limits
 
 import matcher
+from matcher import library
 from matcher.compiled import native as compiled
 from matcher.kits.kit import for_pad
 from matcher.live import callback as native
@@ -135,7 +136,7 @@ def _machine() -> str:
             break
     python = platform.python_version()
     system = f"{platform.system()}, Python {python}, Drum matcher {matcher.__version__}"
-    return f"{processor}, {os.cpu_count()} cores, {system}"
+    return f"{processor}, {os.cpu_count()} cores, {system}, {library.described()}"
 
 
 def _read(path: str) -> str:

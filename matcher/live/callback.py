@@ -8,15 +8,14 @@ Where input and output are one device, one callback does both. Where they are tw
 which touches its own part of STATE; only triggers cross (matcher.live.triggers).
 """
 
-import ctypes
 from functools import cache
 
 import numpy as np
-from numba import carray, cfunc, from_dtype, types
 
-from matcher.compiled import fence, native
+from matcher.compiled import c_function, carray, fence, native
 from matcher.live import (
     capture,
+    clock,
     detector,
     events,
     frame_clock,
@@ -26,7 +25,7 @@ from matcher.live import (
     triggers,
     voices,
 )
-from matcher.live.clock import make_clock, make_thread_number
+from matcher.live.clock import make_clock, make_thread_number, system_functions
 from matcher.live.delay_locked_loop import LOOP, start
 from matcher.live.denormals import BITS, control, set_control
 from matcher.live.events import EVENTS, QUEUE, REFUSED, STRUCK, Event, tell
@@ -318,9 +317,12 @@ def make_callback():
 
     Its `address` is the C function.
     """
+    return c_function(_make_output, _signature, system_functions)
+
+
+def _make_output():
     now_ns, thread_number = make_clock(), make_thread_number()
 
-    @cfunc(types.int32(*_parameters()))
     def callback(inputs, outputs, n, time_info, flags, data):
         state = carray(data, 1)[0]
         began = now_ns(state.clock)
@@ -349,9 +351,12 @@ def make_callback():
 @cache
 def make_input_callback():
     """PortAudio's callback of a stream that only records, as `make_callback`."""
+    return c_function(_make_input, _signature, system_functions)
+
+
+def _make_input():
     now_ns, thread_number = make_clock(), make_thread_number()
 
-    @cfunc(types.int32(*_parameters()))
     def callback(inputs, outputs, n, time_info, flags, data):
         c = carray(data, 1)[0].capture
         began = now_ns(c.clock)
@@ -371,8 +376,10 @@ def make_input_callback():
     return callback
 
 
-def _parameters() -> tuple:
-    """Types of PaStreamCallback's parameters; its frame count and flags are C unsigned long."""
-    c_long = types.uint64 if ctypes.sizeof(ctypes.c_ulong) == 8 else types.uint32
-    floats = types.CPointer(types.float32)
-    return floats, floats, c_long, types.voidptr, c_long, types.CPointer(from_dtype(STATE))
+def _signature():
+    """Of PaStreamCallback; its frame count and flags are C unsigned long: 32 bits on Windows."""
+    from numba import from_dtype, types
+
+    c_long = types.uint32 if clock.SYSTEM == "win32" else types.uint64
+    floats, data = types.CPointer(types.float32), types.CPointer(from_dtype(STATE))
+    return types.int32(floats, floats, c_long, types.voidptr, c_long, data)

@@ -6,18 +6,25 @@ one thread, and is given back as it was.
 
 import platform
 
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
+from matcher.compiled import intrinsic
 
 X86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
 ARM64 = platform.machine().lower() in ("aarch64", "arm64")
-BITS = 0x8040 if X86 else 1 << 24  # flush results and operands: FTZ and DAZ of MXCSR; FZ of FPCR
+
+
+def bits() -> int:
+    """What flushes results and operands: FTZ and DAZ of MXCSR; FZ of FPCR."""
+    return 0x8040 if X86 else 1 << 24
+
+
+BITS = bits()
 
 
 @intrinsic
 def control(typing_context):
     """The floating-point control register of this thread, uint64; 0 where it is not known."""
+    from llvmlite import ir
+    from numba import types
 
     def emit(context, builder, signature, arguments):
         word = ir.IntType(64)
@@ -35,6 +42,8 @@ def control(typing_context):
 @intrinsic
 def set_control(typing_context, value):
     """Set the floating-point control register of this thread to a value of `control`."""
+    from llvmlite import ir
+    from numba import types
 
     def emit(context, builder, signature, arguments):
         if X86:
@@ -49,10 +58,14 @@ def set_control(typing_context, value):
 
 
 def _bytes(builder, place):
+    from llvmlite import ir
+
     return builder.bitcast(place, ir.IntType(8).as_pointer())
 
 
 def _call(builder, name: str, result, arguments):
+    from llvmlite import ir
+
     kind = ir.FunctionType(result, [argument.type for argument in arguments])
     function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
     return builder.call(function, arguments)

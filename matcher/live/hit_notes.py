@@ -7,16 +7,14 @@ by itself.
 """
 
 import numpy as np
-from numba import carray
 
-from matcher.compiled import fence, native
+from matcher.compiled import carray, fence, native
 from matcher.live import midi_ring
 from matcher.live.midi_ring import NOTE_OFF, NOTE_ON, SIZE, UNKNOWN, Ring
 from matcher.midi_file import CHANNEL, LENGTH_S
 
 NO_FRAME = -1  # frame of what was not found on JACK's clock
 N_NOTES = 128
-NO_MESSAGE = 0  # status where nothing is due
 
 SENT = np.dtype(  # in capture.CAPTURE: where hits go, and as what
     [
@@ -44,6 +42,8 @@ SENDER = np.dtype(
         ("off", np.int64, N_NOTES),
         ("off_at", np.int64, N_NOTES),
         ("n_sounding", np.int64),
+        ("at", np.int64),  # of the message that next_message took: when it is due, not before `now`
+        ("bytes", np.uint8, 3),  # and what it says
     ],
     align=True,
 )
@@ -108,8 +108,7 @@ def next_message(sender, now_ns, end):
         end: of the sender's clock.
 
     Returns:
-        When it is due, not before `now`, and its three bytes; NO_MESSAGE as the first of them where
-        there is none.
+        Whether there was one; `at` and `bytes` of the sender are its own then.
     """
     ends, at_end = _first_end(sender, end)
     messages = carray(midi_ring.messages_at(sender.ring), 1)[0]
@@ -122,16 +121,19 @@ def next_message(sender, now_ns, end):
         at, note = _due(sender, row, now_ns), np.int64(row.data[1] & 0x7F)
         if at < at_end:
             if sender.off[note] != 0:
-                return at, _end_note(sender, note), note, 0
+                _end_note(sender, note, at)
+                return True
             sender.read += 1
             status = np.int64(row.data[0])
             sender.off[note] = NOTE_OFF | (status & 0x0F)
             sender.off_at[note] = at + np.int64(LENGTH_S * sender.per_s)
             sender.n_sounding += 1
-            return at, status, note, np.int64(row.data[2])
+            _set_message(sender, at, status, note, np.int64(row.data[2]))
+            return True
     if ends >= 0:
-        return at_end, _end_note(sender, ends), ends, 0
-    return end, NO_MESSAGE, 0, 0
+        _end_note(sender, ends, at_end)
+        return True
+    return False
 
 
 @native
@@ -164,9 +166,14 @@ def _first_end(sender, end):
 
 
 @native
-def _end_note(sender, note):
-    """End a note; the status that says so."""
-    status = sender.off[note]
+def _end_note(sender, note, at):
+    """Take the message that ends a note."""
+    _set_message(sender, at, sender.off[note], note, 0)
     sender.off[note] = 0
     sender.n_sounding -= 1
-    return status
+
+
+@native
+def _set_message(sender, at, status, note, velocity):
+    sender.at = at
+    sender.bytes[0], sender.bytes[1], sender.bytes[2] = status, note, velocity

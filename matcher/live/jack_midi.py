@@ -12,16 +12,19 @@ import time
 from functools import cache
 
 import numpy as np
-from numba import carray, cfunc, from_dtype, njit, types
-from numba.extending import intrinsic
 
+from matcher.compiled import c_function, carray, intrinsic
 from matcher.live import hit_notes
-from matcher.live.clock import make_clock
+from matcher.live.clock import make_clock, system_functions
 from matcher.live.jack_library import library
 from matcher.live.midi_names import HITS, NAME, OWN, is_wanted
 from matcher.live.midi_ring import MESSAGES, UNKNOWN, Ring, put
 
 MIDI_TYPE = b"8 bit raw midi"
+CALLED = (  # by the process callback
+    "jack_port_get_buffer", "jack_midi_get_event_count", "jack_midi_event_get",
+    "jack_last_frame_time", "jack_midi_clear_buffer", "jack_midi_event_write",
+)  # fmt: skip
 NO_START_SERVER, IS_INPUT, IS_OUTPUT = 1, 1, 2  # from JACK's headers
 TURN_S = 0.001  # s between two looks at the notes that end
 CLOSE_S = 1.0  # s after which closing goes on alone: JACK may hang when its server has died
@@ -33,7 +36,6 @@ JACK = np.dtype(  # what the callbacks work on
         ("messages", MESSAGES),
         ("hits", np.int64),  # address of the output's port; 0: there is none
         ("sender", hit_notes.SENDER),
-        ("bytes", np.uint8, 3),  # of the message that is sent
     ],
     align=True,
 )
@@ -180,6 +182,8 @@ def list_ports(bridged: bool) -> tuple[list[str], list[str]]:
 
 @intrinsic
 def _bytes_at(typing_context, address):
+    from numba import types
+
     result = types.CPointer(types.uint8)
 
     def emit(context, builder, signature, arguments):
@@ -191,13 +195,22 @@ def _bytes_at(typing_context, address):
 @cache
 def _callbacks():
     """JACK's process and shutdown callbacks, compiled once; user data is one JACK."""
-    jack = library()
-    send = _make_send(jack)
+    return (
+        c_function(_make_process, _process_signature, _called),
+        c_function(_make_shut_down, _shut_down_signature),
+    )
+
+
+def _called() -> dict:
+    """What `process` calls of JACK and of the system, by name."""
+    return system_functions() | {name: getattr(library(), name) for name in CALLED}
+
+
+def _make_process():
+    jack, now_ns, send = library(), make_clock(), _make_send()
     get_buffer, n_events = jack.jack_port_get_buffer, jack.jack_midi_get_event_count
     get_event, last_frame = jack.jack_midi_event_get, jack.jack_last_frame_time
-    pointer, now_ns = types.CPointer(from_dtype(JACK)), make_clock()
 
-    @cfunc(types.int32(types.uint32, pointer))
     def process(n, data):
         both = carray(data, 1)[0]
         m = both.messages
@@ -217,15 +230,33 @@ def _callbacks():
             send(both, n, began, began_ns)
         return 0
 
-    @cfunc(types.void(pointer))
+    return process
+
+
+def _process_signature():
+    from numba import from_dtype, types
+
+    return types.int32(types.uint32, types.CPointer(from_dtype(JACK)))
+
+
+def _make_shut_down():
     def shut_down(data):
         carray(data, 1)[0].messages.gone = 1
 
-    return process, shut_down
+    return shut_down
 
 
-def _make_send(jack):
+def _shut_down_signature():
+    from numba import from_dtype, types
+
+    return types.void(types.CPointer(from_dtype(JACK)))
+
+
+def _make_send():
     """A compiled function: the hits that are due in a cycle of n frames into the output's port."""
+    from numba import njit
+
+    jack = library()
     get_buffer, clear = jack.jack_port_get_buffer, jack.jack_midi_clear_buffer
     write = jack.jack_midi_event_write
 
@@ -235,13 +266,7 @@ def _make_send(jack):
         clear(buffer)
         hit_notes.follow_frames(sender, began)
         sender.delay = n
-        while True:
-            at, status, note, velocity = hit_notes.next_message(
-                sender, began_ns, sender.now + np.int64(n)
-            )
-            if status == hit_notes.NO_MESSAGE:
-                break
-            both.bytes[0], both.bytes[1], both.bytes[2] = status, note, velocity
-            sender.lost += write(buffer, at - sender.now, both.bytes.ctypes, 3) != 0
+        while hit_notes.next_message(sender, began_ns, sender.now + np.int64(n)):
+            sender.lost += write(buffer, sender.at - sender.now, sender.bytes.ctypes, 3) != 0
 
     return send

@@ -8,11 +8,8 @@ it was polled is audible. Everything else of a message is Python's (live.midi_co
 import time
 
 import numpy as np
-from llvmlite import ir
-from numba import carray, types
-from numba.extending import intrinsic
 
-from matcher.compiled import fence, memory_fence, native
+from matcher.compiled import carray, fence, intrinsic, memory_fence, native
 from matcher.kits.kit import N_PADS
 from matcher.live import frame_clock, midi_ring
 from matcher.live.midi_ring import CHANNEL_PRESSURE, CONTROL, KEY_PRESSURE, NOTE_ON, SIZE
@@ -92,6 +89,8 @@ def detach(record, index: int) -> None:
 @intrinsic
 def _cycle_of(typing_context, function, client):
     """jack_last_frame_time, given by address, of a client: the frame at which this cycle began."""
+    from llvmlite import ir
+    from numba import types
 
     def emit(context, builder, signature, arguments):
         pointer = ir.IntType(8).as_pointer()

@@ -82,11 +82,8 @@ class OutPorts(OpenPorts):
             return
         now = clock.now_ns()
         sender["now"] = now
-        while True:
-            _, *message = hit_notes.next_message(sender, now, now + 1)
-            if message[0] == hit_notes.NO_MESSAGE:
-                return
-            self._send_to_all(tuple(message))
+        while hit_notes.next_message(sender, now, now + 1):
+            self._send_to_all(tuple(sender["bytes"].tolist()))
 
     def close(self) -> None:
         """End the notes that sound, and close every port."""

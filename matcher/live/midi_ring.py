@@ -4,10 +4,8 @@ Each message has the time at which it came in, and on JACK its frame.
 """
 
 import numpy as np
-from numba import from_dtype, types
-from numba.extending import intrinsic
 
-from matcher.compiled import fence, memory_fence, native
+from matcher.compiled import fence, intrinsic, memory_fence, native
 
 SIZE = 4096  # messages that stay in the ring: seconds of the densest stream a cable carries
 UNKNOWN = -1  # port of a message whose port is not known
@@ -66,6 +64,8 @@ class Ring:
 @intrinsic
 def messages_at(typing_context, address):
     """Address of a record of MESSAGES -> pointer to it, in compiled code."""
+    from numba import from_dtype, types
+
     result = types.CPointer(from_dtype(MESSAGES))
 
     def emit(context, builder, signature, arguments):

@@ -7,18 +7,26 @@ import ctypes
 import ctypes.util
 from functools import cache
 
-from numba import cfunc, types
+from matcher.compiled import c_function
 
 
 @cache
-def _nothing():
+def nothing():
     """A C function that takes any arguments and does nothing."""
+    return c_function(_make_nothing, _signature)
 
-    @cfunc(types.void(types.voidptr))
+
+def _make_nothing():
     def nothing(text):
         pass
 
     return nothing
+
+
+def _signature():
+    from numba import types
+
+    return types.void(types.voidptr)
 
 
 @cache
@@ -34,4 +42,4 @@ def quiet_libraries() -> None:
             continue
         library = ctypes.CDLL(path)
         for function in functions:
-            getattr(library, function)(ctypes.c_void_p(_nothing().address))
+            getattr(library, function)(ctypes.c_void_p(nothing().address))

@@ -127,10 +127,10 @@ class LogCqt:
     def _pooling(self, size: int, length: int) -> np.ndarray:
         """Matrix (size, n_frames) from samples of a periodic band-limited signal to frame means."""
         q = np.arange(size // 2 + 1)[:, None]  # harmonics of the window
-        turn = 2j * np.pi * q / length
-        a, b = self.edges[:-1], self.edges[1:]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean = (np.exp(turn * b) - np.exp(turn * a)) / (turn * (b - a))  # (harmonics, frames)
+        turn = 2 * np.pi * q / length
+        at_edges = np.cos(turn * self.edges) + 1j * np.sin(turn * self.edges)
+        with np.errstate(invalid="ignore", divide="ignore"):  # (harmonics, frames)
+            mean = np.diff(at_edges) / (1j * turn * np.diff(self.edges))
         mean[0] = 1
         mean[size // 2] = 0  # the Nyquist harmonic has no sign
         return scipy.fft.irfft(mean.conj(), size, axis=0).astype(np.float32)

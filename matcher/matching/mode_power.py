@@ -40,7 +40,10 @@ def mode_power(drum_: Drum, cqt: LogCqt, n_frames: int) -> np.ndarray:
         rises = np.minimum(drum_.tension * energy, modal.HIGHEST_RISE)
     out = np.zeros((cqt.n_bins, n_frames))
     hz = modes.omega / (2 * np.pi)
-    _add_modes(modes.gain**2, hz, modes.sigma, pull, rises, edges, cqt.f_min, width, out)
+    _add_modes(
+        modes.gain**2, hz, modes.sigma, pull, rises, edges, cqt.f_min, width,
+        np.zeros(cqt.n_bins), out,
+    )  # fmt: skip
     return out
 
 
@@ -51,16 +54,15 @@ def _frames_and_bins(cqt: LogCqt) -> tuple[np.ndarray, float]:
 
 
 @native(fastmath=True)
-def _add_modes(power, hz, sigma, pull, rises, edges, f_min, width, out):
+def _add_modes(power, hz, sigma, pull, rises, edges, f_min, width, gauss, out):
     """Add the mean power of decaying, gliding modes to `out`, in place.
 
     power, hz, sigma, pull: (modes,) at the onset, Hz at rest, decay rate 1/s, share of each rise.
     rises: (frames,) of the fundamental's squared frequency, over its rest.
     edges: (frames + 1,) s; f_min: Hz of the lowest bin; width: sigma of bins over their centre.
-    out: (bins, frames).
+    gauss: (bins,), room to work in. out: (bins, frames).
     """
     floor = SILENT * np.sum(power)
-    gauss = np.zeros(out.shape[0])
     for k in range(len(power)):
         before, low, high, f_of_gauss = 1.0, 0, 0, -1.0
         for j in range(out.shape[1]):

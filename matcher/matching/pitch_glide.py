@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
-from scipy.interpolate import CubicSpline
 
 RISES = (0.01, 0.02, 0.04, 0.08, 0.15, 0.25, 0.4, 0.6, 0.8)  # of the squared frequency
 SECONDS = (0.02, 0.045, 0.1, 0.22, 0.4)  # s
@@ -49,6 +48,8 @@ def unglided(x: np.ndarray, sample_rate: float, glide: Glide) -> np.ndarray:
     """x (samples,) as it would be without the glide: its time runs as the phase of its tones."""
     if glide.rise == 0:
         return x.astype(float)
+    from scipy.interpolate import CubicSpline  # takes long to load, and few sounds glide
+
     turns = _turns(len(x), sample_rate, glide)
     return CubicSpline(turns, x)(np.arange(0, turns[-1]))
 

@@ -42,7 +42,8 @@ class Sinusoids:
         self._weights, self._rotation, self._n = weights, rotation, max(len(x), silent_until)
         inner = products @ np.exp(np.arange(BLOCK)[:, None] * rotation)  # (blocks, sines)
         starts = np.array(STARTS[: len(weights)])
-        sums = _sums_from(inner, np.exp(BLOCK * rotation), starts)  # (windows, sines)
+        sums = np.zeros((len(starts), len(hz)), np.complex128)  # (windows, sines)
+        _sums_from(inner, np.exp(BLOCK * rotation), starts, np.zeros(len(hz), np.complex128), sums)
         c = weights @ sums
         # products with Re z^n and -Im z^n, as Re(a z^n) = Re a Re z^n - Im a Im z^n
         self.correlation = np.stack([c.real, -c.imag], axis=1)  # (sines, 2)
@@ -53,7 +54,9 @@ class Sinusoids:
         starts = np.array(STARTS[: self.n_windows]) * BLOCK
         begin = np.exp(starts[:, None] * self._rotation)  # (windows, sines)
         end = np.exp(self._n * self._rotation)
-        return _gram(np.exp(self._rotation), begin, end, self._weights)
+        gram = np.empty((len(end), 2, len(end), 2))
+        _gram(np.exp(self._rotation), begin, end, self._weights, gram)
+        return gram
 
     def amplitudes(self, chosen: list[int], from_zero: float = 0.0) -> np.ndarray:
         """The amplitudes of some sines that explain most.
@@ -77,7 +80,9 @@ class Sinusoids:
 
     def gains(self, chosen: list[int], amplitudes: np.ndarray) -> np.ndarray:
         """What each sine alone would explain of what the chosen ones leave, (sines,)."""
-        return _gains(self.gram, self.correlation, np.array(chosen, np.int64), amplitudes)
+        out = np.empty(len(self.correlation))
+        _gains(self.gram, self.correlation, np.array(chosen, np.int64), amplitudes, out)
+        return out
 
     def explained(self, chosen: list[int], amplitudes: np.ndarray) -> float:
         """Share of the energy that the chosen sines explain, the mean over the windows."""
@@ -98,11 +103,12 @@ def _windows(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @native(fastmath=True)
-def _sums_from(inner, step, starts):
-    """Sums of inner[b] step^b over b >= start, for each start: (starts, sines)."""
+def _sums_from(inner, step, starts, total, out):
+    """Set out (starts, sines) to sums of inner[b] step^b over b >= start, for each start.
+
+    total: (sines,) zeros, room to work in.
+    """
     n_blocks, n_sines = inner.shape
-    out = np.zeros((len(starts), n_sines), np.complex128)
-    total = np.zeros(n_sines, np.complex128)
     after = n_blocks  # Horner's rule, from the last block backwards
     for w in range(len(starts) - 1, -1, -1):
         for b in range(after - 1, starts[w] - 1, -1):
@@ -110,15 +116,19 @@ def _sums_from(inner, step, starts):
                 total[j] = inner[b, j] + step[j] * total[j]
         after = min(after, starts[w])
         for j in range(n_sines):
-            out[w, j] = total[j] * step[j] ** starts[w]
-    return out
+            power = 1.0 + 0.0j
+            for _ in range(starts[w]):
+                power *= step[j]
+            out[w, j] = total[j] * power
 
 
 @native(fastmath=True)
-def _gram(z, begin, end, weights):
-    """See Sinusoids.gram. z, end: (sines,) at one sample, at the last; begin: (windows, sines)."""
+def _gram(z, begin, end, weights, gram):
+    """Set gram (sines, 2, sines, 2), as Sinusoids.gram has it.
+
+    z, end: (sines,) at one sample, at the last; begin: (windows, sines).
+    """
     n = len(z)
-    gram = np.empty((n, 2, n, 2))
     whole = np.sum(weights)
     for i in range(n):
         for j in range(i, n):
@@ -133,13 +143,11 @@ def _gram(z, begin, end, weights):
             gram[i, 1, j, 1] = gram[j, 1, i, 1] = (q.real - p.real) / 2
             gram[i, 0, j, 1] = gram[j, 1, i, 0] = (q.imag - p.imag) / 2
             gram[i, 1, j, 0] = gram[j, 0, i, 1] = -(p.imag + q.imag) / 2
-    return gram
 
 
 @native(fastmath=True)
-def _gains(gram, correlation, chosen, amplitudes):
-    """See Sinusoids.gains."""
-    out = np.empty(len(correlation))
+def _gains(gram, correlation, chosen, amplitudes, out):
+    """Set out (sines,) to Sinusoids.gains."""
     for i in range(len(out)):
         a, b = correlation[i, 0], correlation[i, 1]
         for s in range(len(chosen)):
@@ -149,4 +157,3 @@ def _gains(gram, correlation, chosen, amplitudes):
         aa, bb, ab = gram[i, 0, i, 0], gram[i, 1, i, 1], gram[i, 0, i, 1]
         energy = bb * a * a - 2 * ab * a * b + aa * b * b
         out[i] = energy / max(aa * bb - ab * ab, SMALLEST)
-    return out

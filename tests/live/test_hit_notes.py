@@ -32,9 +32,9 @@ class Sender:
         hit_notes.follow_frames(self.record, self.began % WRAP)
         self.record["delay"] = n
         end, sent = self.record["now"] + n, []
-        while (message := hit_notes.next_message(self.record, now_ns, end))[1]:
-            at, *data = message
-            sent.append((self.began + int(at) - int(self.record["now"]) - self.first, *data))
+        while hit_notes.next_message(self.record, now_ns, end):
+            at = self.began + int(self.record["at"]) - int(self.record["now"]) - self.first
+            sent.append((at, *self.record["bytes"].tolist()))
         self.began += n
         return sent
 
@@ -107,7 +107,7 @@ def test_only_hits_from_now_on_are_sent():
     put(ring.state[0], 0, 0, UNKNOWN, (ON, NOTE, 1), 3)
     record = np.zeros(1, hit_notes.SENDER)[0]
     hit_notes.start(record, ring)
-    assert hit_notes.next_message(record, 0, 10**12)[1] == hit_notes.NO_MESSAGE
+    assert not hit_notes.next_message(record, 0, 10**12)
 
 
 def test_a_note_ends_on_the_channel_on_which_it_began():

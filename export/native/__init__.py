@@ -1,0 +1,1 @@
+"""The compiled library (matcher.library), made from the functions that Python calls."""
