@@ -50,7 +50,7 @@ PACKAGES = {  # of matcher: the others that each may import
     "live": {"physics", "matching", "kits"},
     "packs": {"physics", "kits", "live"},
     "takes": {"physics", "matching", "kits", "live"},
-    "plugin": {"physics", "kits"},
+    "plugin": {"physics", "matching", "kits", "live"},
 }
 # modules of matcher that all but physics may use
 EVERYWHERE = {"compiled", "recording", "midi_file", "checks"}
