@@ -51,7 +51,7 @@ PACKAGES = {  # of matcher: the others that each may import
     "live": {"physics", "matching", "kits"},
     "packs": {"physics", "kits", "live"},
     "takes": {"physics", "matching", "kits", "live"},
-    "plugin": {"physics", "kits"},
+    "plugin": {"physics", "matching", "kits", "live"},
     "page": {"physics", "kits", "packs", "plugin"},
     "library": set(),
 }

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import lzma
 import shutil
 import subprocess
 import sys
@@ -12,9 +13,10 @@ from pathlib import Path
 from export.plugin import emit
 from export.plugin.noise import ROOM
 from export.plugin.player import HIGHEST_RATE, PLAYER
+from export.plugin.replacer import REPLACER
 from matcher.live.noise import BLOCK
 from matcher.plugin import layout
-from matcher.plugin.bake import RECORD
+from matcher.plugin.bake import PACKED, RECORD
 from matcher.plugin.layout import BAKED, KIT, KNOB
 from matcher.recording import save_atomically
 
@@ -31,7 +33,7 @@ def versions() -> dict[str, str]:
 
 
 def layout_header() -> str:
-    """layout.h: the sizes of the records that C and Python share, and the player's functions."""
+    """layout.h: the sizes of the records that C and Python share, and the compiled functions."""
     numbers = {
         "N_PADS": layout.N_PADS, "N_KNOBS": layout.N_KNOBS, "STRIDE": layout.STRIDE,
         "VERSION": layout.VERSION, "NAME_BYTES": layout.NAME_BYTES,
@@ -40,9 +42,14 @@ def layout_header() -> str:
         "BAKED_BYTES": BAKED.itemsize, "BAKED_KIT_AT": BAKED.fields["kit"][1],
         "KIT_BYTES": KIT.itemsize, "KIT_FILLED_AT": KIT.fields["filled"][1],
         "PLAYER_BYTES": PLAYER.itemsize, "KIT_AT": PLAYER.fields["kit"][1],
+        "N_SETTINGS": layout.N_SETTINGS, "N_WEIGHTS": layout.N_WEIGHTS,
+        "SETTINGS_AT": BAKED.fields["settings"][1], "REPLACER_BYTES": REPLACER.itemsize,
         "ROOM_BYTES": ROOM.itemsize, "BLOCK": BLOCK, "HIGHEST_RATE": HIGHEST_RATE,
     }  # fmt: skip
     lines = [f"#define {name} {value}" for name, value in numbers.items()]
+    lines += [
+        f"#define SET_{setting.name.upper()} {i}" for i, setting in enumerate(layout.SETTINGS)
+    ]
     lines.append(f'#define MARK "{layout.MARK.decode()}"')
     return "\n".join(lines) + "\n" + emit.declarations()
 
@@ -68,7 +75,9 @@ def build(targets=tuple(emit.TARGETS)) -> dict[str, bytes]:
 
 def entry_texts() -> list[str]:
     """The LLVM texts of all entries, the same for every target."""
-    return [_compile(name) for name in emit.ENTRIES]
+    command = [sys.executable, "-m", "export.plugin.emit"]  # this process may have used Numba
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
 
 
 def player_object(texts: list[str], target: emit.Target) -> bytes:
@@ -81,12 +90,6 @@ def player_object(texts: list[str], target: emit.Target) -> bytes:
     if python := [name for name in needed if name.startswith(("Py", "NRT", "numba"))]:
         raise ValueError(f"the player calls {', '.join(python)}, allowed is libm alone")
     return code
-
-
-def _compile(name: str) -> str:
-    """The LLVM text of one entry, from a process of its own."""
-    command = [sys.executable, "-m", "export.plugin.emit", name]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def _link(code: bytes, target: emit.Target) -> bytes:
@@ -108,11 +111,12 @@ def _link(code: bytes, target: emit.Target) -> bytes:
 
 
 def save(templates: dict[str, bytes], folder: Path) -> None:
-    """Write templates and their record, beside those of other targets that are there."""
+    """Write templates, packed, and their record, beside those of other targets that are there."""
     record = folder / RECORD
     files = json.loads(record.read_text())["files"] if record.exists() else {}
     for name, code in templates.items():
-        save_atomically(folder / name, lambda file, code=code: file.write(code))
+        packed = lzma.compress(code, preset=9 | lzma.PRESET_EXTREME)
+        save_atomically(folder / f"{name}{PACKED}", lambda file, packed=packed: file.write(packed))
         files[name] = hashlib.sha256(code).hexdigest()
     text = json.dumps({"built_with": versions(), "files": dict(sorted(files.items()))}, indent=2)
     save_atomically(record, lambda file: file.write(f"{text}\n".encode()))

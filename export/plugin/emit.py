@@ -5,6 +5,8 @@ around it; here they are linked into one module, optimised, and emitted for the 
 """
 
 import atexit
+import json
+import multiprocessing
 import os
 import re
 import shutil
@@ -50,7 +52,8 @@ TARGETS = {
 def compile_entry(name: str) -> str:
     """The LLVM text of one of ENTRIES and all it calls, the same whatever the target.
 
-    Each is compiled in a process of its own: Numba numbers what it compiles, and names it so.
+    Each is compiled in a process that compiled nothing before: Numba numbers what it compiles, and
+    names it so.
     """
     warnings.simplefilter("ignore", NumbaWarning)  # what is not optimised cannot be cached
     for other in ENTRIES:  # called by name: nothing is run here, but Numba looks for them
@@ -64,6 +67,12 @@ def compile_entry(name: str) -> str:
     module.link_in(llvm.parse_assembly(head + wrapper))
     _keep_only(module, (name,))
     return str(module)
+
+
+def compile_all() -> list[str]:
+    """The LLVM texts of all ENTRIES, each from a copy of this process."""
+    with multiprocessing.get_context("fork").Pool(1, maxtasksperchild=1) as pool:
+        return pool.map(compile_entry, ENTRIES, chunksize=1)
 
 
 def _llvm_type(kind) -> str:
@@ -135,4 +144,4 @@ def declarations() -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(compile_entry(sys.argv[1]))
+    json.dump(compile_all(), sys.stdout)

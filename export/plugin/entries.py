@@ -1,13 +1,15 @@
-"""The player's functions as C calls them: each with the address of a record of PLAYER."""
+"""The functions of player and replacer as C calls them, with the addresses of their records."""
 
 from numba import carray, from_dtype, types
 
-from export.plugin import noise, player
+from export.plugin import noise, player, replacer
 from export.plugin.player import POINTER
+from export.plugin.replacer import BYTES, FLOATS
 from matcher.live import voices
+from matcher.plugin.layout import N_WEIGHTS
 
 ROOM = types.CPointer(from_dtype(noise.ROOM))
-FLOATS, BYTES = types.CPointer(types.float32), types.CPointer(types.uint8)
+REPLACER = types.CPointer(from_dtype(replacer.REPLACER))
 I64, F64, VOID = types.int64, types.float64, types.void
 
 
@@ -68,6 +70,50 @@ def _sounding(record):
     return voices.n_sounding(carray(record, 1)[0].pool)
 
 
+def _hit(record, pad, velocity):
+    player.strike(carray(record, 1)[0], pad, velocity, -1)
+
+
+def _latency(sample_rate):
+    return replacer.latency(sample_rate)
+
+
+def _start_replacer(record, sample_rate, weights):
+    replacer.start(carray(record, 1)[0], sample_rate, carray(weights, N_WEIGHTS))
+
+
+def _set(record, setting, value):
+    replacer.set_value(carray(record, 1)[0], setting, value)
+
+
+def _delay_midi(record, data, length):
+    r, given = carray(record, 1)[0], carray(data, 3)
+    row = replacer.delay(r, replacer.MIDI)
+    for i in range(min(length, 3)):
+        row.data[i] = given[i]
+    row.length = length
+
+
+def _delay_strike(record, note, channel, velocity):
+    row = replacer.delay(carray(record, 1)[0], replacer.STRIKE)
+    row.note, row.channel, row.velocity = note, channel, velocity
+
+
+def _delay_choke(record, note):
+    replacer.delay(carray(record, 1)[0], replacer.CHOKE).note = note
+
+
+def _end_replacer(record, player_record):
+    replacer.end(carray(record, 1)[0], player_record)
+
+
+def _replace(record, player_record, in_left, in_right, left, right, n):
+    replacer.render(
+        carray(record, 1)[0], player_record, carray(in_left, n), carray(in_right, n),
+        carray(left, n), carray(right, n),
+    )  # fmt: skip
+
+
 ENTRIES = {  # name in C: function, signature
     "player_start": (_start, VOID(POINTER, F64, ROOM)),
     "player_load": (_load, VOID(POINTER)),
@@ -80,6 +126,18 @@ ENTRIES = {  # name in C: function, signature
     "player_silence": (_silence, VOID(POINTER)),
     "player_render": (_render, VOID(POINTER, FLOATS, FLOATS, I64)),
     "player_sounding": (_sounding, I64(POINTER)),
+    "player_hit": (_hit, VOID(POINTER, I64, F64)),
+    "replacer_latency": (_latency, I64(F64)),
+    "replacer_start": (_start_replacer, VOID(REPLACER, F64, FLOATS)),
+    "replacer_set": (_set, VOID(REPLACER, I64, F64)),
+    "replacer_midi": (_delay_midi, VOID(REPLACER, BYTES, I64)),
+    "replacer_strike": (_delay_strike, VOID(REPLACER, I64, I64, F64)),
+    "replacer_choke": (_delay_choke, VOID(REPLACER, I64)),
+    "replacer_end": (_end_replacer, VOID(REPLACER, POINTER)),
+    "replacer_render": (
+        _replace,
+        VOID(REPLACER, POINTER, FLOATS, FLOATS, FLOATS, FLOATS, I64),
+    ),
 }
-C_TYPES = {POINTER: "void *", ROOM: "void *", FLOATS: "float *", BYTES: "const uint8_t *",
-           I64: "int64_t", F64: "double", VOID: "void"}  # fmt: skip
+C_TYPES = {POINTER: "void *", ROOM: "void *", REPLACER: "void *", FLOATS: "float *",
+           BYTES: "const uint8_t *", I64: "int64_t", F64: "double", VOID: "void"}  # fmt: skip

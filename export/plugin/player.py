@@ -89,20 +89,26 @@ def _pointer(typing_context, record):
     return POINTER(record), emit
 
 
-@intrinsic
-def _floats_at(typing_context, address):
-    """The float32 numbers at an address."""
+def pointer_to(kind):
+    """A function, in compiled code: an address -> a pointer to numbers of a kind."""
 
-    def emit(context, builder, signature, arguments):
-        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+    @intrinsic
+    def at(typing_context, address):
+        def emit(context, builder, signature, arguments):
+            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 
-    return types.CPointer(types.float32)(types.uintp), emit
+        return types.CPointer(kind)(types.uintp), emit
+
+    return at
+
+
+floats_at = pointer_to(types.float32)
 
 
 @native
 def rows(x, n_rows, n):
     """The beginning of x (numbers,) as (n_rows, n)."""
-    return carray(_floats_at(x.ctypes.data), (n_rows, n))
+    return carray(floats_at(x.ctypes.data), (n_rows, n))
 
 
 @native

@@ -119,22 +119,49 @@ def configure(detector, settings: Settings, sample_rate: float, decay_s: float =
         sample_rate: Hz.
         decay_s: decay time of the drum that is struck, s; 0: unknown.
     """
-    peak = 10 ** (settings.threshold_db / 20)
-    detector["lowest_peak"] = peak
-    detector["logit"] = LOGITS[0] + settings.sensitivity * (LOGITS[1] - LOGITS[0])
-    detector["drum_logit"] = DRUM_LOGIT if settings.drums_only else -np.inf
-    detector["cancel"] = settings.cancel
-    detector["leak"] = 10 ** (settings.leak_db / 10)
-    detector["scan"] = max(1, round(settings.scan_ms / 1e3 * sample_rate))
-    judged = max(settings.scan_ms / 1e3, DRUM_S if settings.drums_only else 0.0)
-    detector["judged"] = max(1, round(judged * sample_rate))
-    detector["mask"] = round(settings.mask_ms / 1e3 * sample_rate)
-    detector["recent"] = min(HISTORY - 1, round(RECENT_S * sample_rate))
-    detector["frame"] = round(sample_rate / strokes.FRAMES_PER_S)
-    detector["a_level"] = 1 - np.exp(-1 / (LEVEL_S * sample_rate))
-    detector["a_held"] = 1 - np.exp(-1 / (ATTACK_S * sample_rate))
-    detector["hold"] = np.exp(-2 / (max(HOLD_S, decay_s) * sample_rate))
-    strokes.configure(detector["strokes"], sample_rate, peak**2 / 2)  # of a sine
+    values = (float(getattr(settings, name)) for name in Settings.RANGES)  # one type: compiled once
+    set_up(detector, *values, settings.drums_only, float(sample_rate), float(decay_s))
+    strokes.set_weights(detector["strokes"])
+
+
+@native
+def set_up(
+    d, threshold_db, sensitivity, scan_ms, mask_ms, cancel, leak_db, drums_only, sample_rate,
+    decay_s,
+):  # fmt: skip
+    """The compiled core of `configure`, without the weights of the network."""
+    peak = 10 ** (threshold_db / 20)
+    d.lowest_peak = peak
+    d.logit = LOGITS[0] + sensitivity * (LOGITS[1] - LOGITS[0])
+    d.drum_logit = DRUM_LOGIT if drums_only else -np.inf
+    d.cancel = cancel
+    d.leak = 10 ** (leak_db / 10)
+    d.scan = max(1, round(scan_ms / 1e3 * sample_rate))
+    d.judged = _judged(scan_ms, drums_only, sample_rate)
+    d.mask = round(mask_ms / 1e3 * sample_rate)
+    d.recent = min(HISTORY - 1, round(RECENT_S * sample_rate))
+    d.frame = _frame(sample_rate)
+    d.a_level = 1 - np.exp(-1 / (LEVEL_S * sample_rate))
+    d.a_held = 1 - np.exp(-1 / (ATTACK_S * sample_rate))
+    d.hold = np.exp(-2 / (max(HOLD_S, decay_s) * sample_rate))
+    strokes.set_up(d.strokes, sample_rate, peak**2 / 2)  # of a sine
+
+
+@native
+def known_within(scan_ms, drums_only, sample_rate):
+    """Samples after its onset within which every hit is known, and its peak."""
+    return (STEEP_FRAMES + 1) * _frame(sample_rate) + _judged(scan_ms, drums_only, sample_rate)
+
+
+@native
+def _frame(sample_rate):
+    return round(sample_rate / strokes.FRAMES_PER_S)
+
+
+@native
+def _judged(scan_ms, drums_only, sample_rate):
+    """Samples after a hit began, at which it is known whether it is one."""
+    return max(1, round(max(scan_ms / 1e3, DRUM_S if drums_only else 0.0) * sample_rate))
 
 
 @native

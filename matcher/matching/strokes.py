@@ -92,17 +92,28 @@ def configure(strokes, sample_rate: float, threshold: float, values=None) -> Non
         threshold: power of the quietest stroke that matters.
         values: of WEIGHTS, by name; None: the shipped ones.
     """
-    strokes["rate"] = round(sample_rate)
-    strokes["floor"] = FLOOR * threshold
-    strokes["dc"] = np.exp(-2 * np.pi * DC_HZ / sample_rate)
-    edge = 1 - np.exp(-2 * np.pi * np.array(EDGES_HZ) / sample_rate)
-    strokes["edge"] = edge
-    strokes["lower_edge"] = np.concatenate([[0], edge[:-1]])
-    strokes["release"] = np.exp(-1 / (np.array(RELEASE_S) * FRAMES_PER_S))
-    strokes["rise"] = 1 - np.exp(-1 / (RISE_S * FRAMES_PER_S))
-    strokes["fall"] = 1 - np.exp(-1 / (FALL_S * FRAMES_PER_S))
+    set_up(strokes, float(sample_rate), float(threshold))
+    set_weights(strokes, values)
+
+
+def set_weights(strokes, values=None) -> None:
+    """Put weights of the network into a record of STROKES; values as in `configure`."""
     for name, value in (values or shipped_weights()).items():
         strokes[name] = value
+
+
+@native
+def set_up(s, sample_rate, threshold):
+    """The compiled core of `configure`, without the weights."""
+    s.rate = round(sample_rate)
+    s.floor = FLOOR * threshold
+    s.dc = np.exp(-2 * np.pi * DC_HZ / sample_rate)
+    for k in range(N_BANDS):
+        s.edge[k] = 1 - np.exp(-2 * np.pi * EDGES_HZ[k] / sample_rate)
+        s.lower_edge[k] = s.edge[k - 1] if k > 0 else 0.0
+        s.release[k] = np.exp(-1 / (RELEASE_S[k] * FRAMES_PER_S))
+    s.rise = 1 - np.exp(-1 / (RISE_S * FRAMES_PER_S))
+    s.fall = 1 - np.exp(-1 / (FALL_S * FRAMES_PER_S))
 
 
 def make_strokes(sample_rate: float, threshold: float, values=None) -> np.ndarray:

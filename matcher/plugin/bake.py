@@ -2,38 +2,46 @@
 
 import hashlib
 import json
+import lzma
 import uuid
 from importlib import resources
 
 import numpy as np
 
 from matcher.kits.kit import CURVES, N_PADS, Kit, Pad
+from matcher.matching import strokes
 from matcher.physics import bank
 from matcher.physics.drum import DRUM_PARAMETERS, Drum
 from matcher.physics.parameters import PARAMETERS
 from matcher.physics.theta import Theta
 from matcher.plugin import macho
-from matcher.plugin.layout import BAKED, KIT, KNOBS, MARK, VERSION
+from matcher.plugin.layout import BAKED, IDENTIFIED, KIT, KNOBS, MARK, SETTINGS, VERSION
 from matcher.plugin.places import PLATFORMS
 
 TEMPLATES = resources.files("matcher.plugin") / "templates"
 RECORD = "templates.json"  # what they were built with, and their checksums
+PACKED = ".xz"  # suffix of a template as it ships
+NONE_OF_OURS = "it is no plugin of Drum matcher, or is cut off"
 # as knobs are shown: share of what is stored, and unit
 PERCENT = ("attack_mix", "as_recorded")
 UNITS = {"semitones": "st"}
 
 
 def template(name: str) -> bytes:
-    """A compiled template as it ships.
+    """A compiled template, unpacked.
 
     Raises:
         ValueError: if it is missing or damaged, or was made for another layout.
     """
     try:
         expected = json.loads((TEMPLATES / RECORD).read_text())["files"][name]
-        code = (TEMPLATES / name).read_bytes()
+        packed = (TEMPLATES / f"{name}{PACKED}").read_bytes()
     except (OSError, KeyError, ValueError):
         raise ValueError(f"the plugin's template {name} is missing; install anew") from None
+    try:
+        code = lzma.decompress(packed)
+    except lzma.LZMAError:
+        code = b""
     if hashlib.sha256(code).hexdigest() != expected:
         raise ValueError(f"the plugin's template {name} is damaged; install anew")
     found = np.frombuffer(code, BAKED, 1, find(code))[0]
@@ -53,13 +61,22 @@ def find(code: bytes) -> int:
     """
     at = code.find(MARK)
     if at < 0 or len(code) - at < BAKED.itemsize:
-        raise ValueError("it is no plugin of Drum matcher, or is cut off")
+        raise ValueError(NONE_OF_OURS)
     return at
 
 
 def identity_of(code: bytes) -> uuid.UUID:
-    """The identity of an exported plugin, given its binary; raises what `find` does."""
-    return uuid.UUID(bytes=np.frombuffer(code, BAKED, 1, find(code))[0]["uid"].tobytes())
+    """The identity of an exported plugin, of this layout or an older one, given its binary.
+
+    Raises:
+        ValueError: if it is no plugin of ours, or is cut off.
+    """
+    at = code.find(MARK)
+    if at >= 0 and len(code) - at >= IDENTIFIED.itemsize:
+        begin = np.frombuffer(code, IDENTIFIED, 1, at)[0]
+        if len(code) - at >= begin["size"]:
+            return uuid.UUID(bytes=begin["uid"].tobytes())
+    raise ValueError(NONE_OF_OURS)
 
 
 def bake(kit: Kit, identity: uuid.UUID, platform: str) -> bytes:
@@ -100,8 +117,22 @@ def to_record(kit: Kit, identity: uuid.UUID) -> np.ndarray:
         row["unit"], row["scale"] = shown(name)
         row["low"], row["high"] = parameter.low, parameter.high
         row["is_log"] = parameter.scale == "log"
+    for row, setting in zip(record["settings"], SETTINGS):
+        row["name"], row["unit"] = setting.label.encode(), setting.unit.encode()
+        for key in ("low", "high", "scale", "steps"):
+            row[key] = getattr(setting, key)
+    record["initial"] = list(initial_settings(kit).values())
     record["kit"] = kit_record(kit)
+    weights = strokes.shipped_weights()
+    record["strokes"] = np.concatenate([weights[name].ravel() for name in strokes.WEIGHTS])
     return record
+
+
+def initial_settings(kit: Kit) -> dict[str, float]:
+    """The replacer as a kit is exported: off, with the first drum on its pad."""
+    values = {setting.name: setting.default for setting in SETTINGS}
+    drums = [i for i in range(N_PADS) if kit.pads[i].drum is not None]
+    return values | ({"pad": drums[0] + 1.0} if drums else {})
 
 
 def shown(name: str) -> tuple[str, float]:

@@ -6,6 +6,8 @@ from matcher.kits.kit import N_PADS, Kit
 from matcher.live import callback, midi_notes, programs, voices
 from matcher.live.midi_ring import MESSAGE
 
+HIT = -1  # stands where a message has its first byte: then come a pad, and a hit's velocity
+
 
 class App:
     """The voices of the instrument with a kit on them, and its MIDI, in blocks as a host's."""
@@ -29,8 +31,11 @@ class App:
             programs.write_program(record, drum, attack_mix, self.sample_rate, as_recorded)
             voices.set_program(self.pool, i, slot)
 
-    def send(self, *data: int) -> None:
-        """Do at once what a MIDI message says."""
+    def send(self, *data) -> None:
+        """Do at once what a MIDI message says, or a hit of the input."""
+        if data[0] == HIT:
+            voices.strike_at(self.pool, *data[1:], -1.0)
+            return
         message = np.zeros(1, MESSAGE)[0]
         message["data"][: len(data)], message["length"] = data, len(data)
         what, pad, _, velocity, source = midi_notes.follow(self.midi, message, 0)
@@ -43,7 +48,7 @@ class App:
             voices.silence(self.pool, max(1, int(voices.STEAL_S * self.sample_rate)))
 
     def play(self, n: int, block: int, messages=()) -> np.ndarray:
-        """Play n frames in blocks -> (2, n). messages: (frame, bytes)."""
+        """Play n frames in blocks -> (2, n). messages: (frame, bytes or HIT, ...)."""
         out, messages, k = np.zeros((2, n), np.float32), sorted(messages), 0
         for start in range(0, n, block):
             for at in range(start, min(start + block, n), voices.BLOCK):

@@ -1,4 +1,5 @@
-"""A CLAP host in ctypes, as far as the tests need one: notes, MIDI, parameters and the state."""
+"""A CLAP host in ctypes, as far as the tests need one: input, notes, MIDI, parameters, latency and
+the state."""
 
 import ctypes as c
 from pathlib import Path
@@ -122,7 +123,7 @@ class Block(c.Structure):
         ("time", c.c_int64),
         ("frames", U32),
         ("transport", POINTER),
-        ("inputs", POINTER),
+        ("inputs", c.POINTER(Buffer)),
         ("outputs", c.POINTER(Buffer)),
         ("n_inputs", U32),
         ("n_outputs", U32),
@@ -155,6 +156,24 @@ class Info(c.Structure):
     ]
 
 
+class Host(c.Structure):
+    _fields_ = [
+        ("version", Version),
+        ("data", POINTER),
+        *((name, TEXT) for name in ("name", "vendor", "url", "host_version")),
+        ("extension", function(POINTER, POINTER, TEXT)),
+        *((name, function(None, POINTER)) for name in ("restart", "process", "callback")),
+    ]
+
+
+class HostLatency(c.Structure):
+    _fields_ = [("changed", function(None, POINTER))]
+
+
+class Latency(c.Structure):
+    _fields_ = [("get", function(U32, POINTER))]
+
+
 WRITE, READ = (function(c.c_int64, POINTER, POINTER, c.c_uint64) for _ in range(2))
 
 
@@ -183,10 +202,21 @@ def value(time: int, number: int, share: float) -> Value:
     return Value(header, number, None, -1, -1, -1, -1, share)
 
 
+def _rows(x: np.ndarray):
+    """Pointers to the rows of x (channels, frames) float32, C-contiguous in each row."""
+    at = [row.ctypes.data_as(c.POINTER(c.c_float)) for row in x]
+    return (c.POINTER(c.c_float) * len(at))(*at)
+
+
 class Plugin:
-    """An instance of the plugin of a CLAP file, active at a sample rate."""
+    """An instance of the plugin of a CLAP file, active at a sample rate.
+
+    `asked` is how often it asked to be made active anew, `told` the latencies that it told of.
+    """
 
     def __init__(self, path: Path, sample_rate: float = 48000):
+        self.asked, self.told = 0, []
+        self.host = self._make_host()
         self.entry = Entry.in_dll(c.CDLL(str(path)), "clap_entry")
         assert self.entry.init(str(path).encode())
         address = self.entry.get_factory(b"clap.plugin-factory")
@@ -195,12 +225,36 @@ class Plugin:
         described = factory.describe(address, 0).contents
         self.id, self.name = described.id.decode(), described.name.decode()
         self.description = described.description.decode()
-        self.address = factory.create(address, None, described.id)
+        self.address = factory.create(address, c.addressof(self.host), described.id)
         self.table = c.cast(self.address, c.POINTER(PluginTable)).contents
         assert self.table.init(self.address)
         self.parameters = self._extension(b"clap.params", Parameters)
         self.sample_rate, self.active = sample_rate, False
         self.restart()
+
+    def _make_host(self) -> Host:
+        def restart(host):
+            self.asked += 1
+
+        def changed(host):
+            self.told.append(self.latency)
+
+        kind = dict(Host._fields_)
+        self.host_latency = HostLatency(dict(HostLatency._fields_)["changed"](changed))
+
+        def extension(host, name):
+            return c.addressof(self.host_latency) if name == b"clap.latency" else None
+
+        return Host(
+            Version(1, 2, 0), None, b"tests", b"", b"", b"1", kind["extension"](extension),
+            kind["restart"](restart), kind["process"](lambda host: None),
+            kind["callback"](lambda host: None),
+        )  # fmt: skip
+
+    @property
+    def latency(self) -> int:
+        """The latency that it reports, in frames."""
+        return self._extension(b"clap.latency", Latency).get(self.address)
 
     def _extension(self, name: bytes, kind):
         return c.cast(self.table.extension(self.address, name), c.POINTER(kind)).contents
@@ -216,19 +270,24 @@ class Plugin:
             self.table.deactivate(self.address)
         self.table.destroy(self.address)
 
-    def process(self, out: np.ndarray, events=()) -> int:
-        """Fill out (2, frames) float32, C-contiguous in each row."""
+    def process(self, out: np.ndarray, events=(), given: np.ndarray | None = None) -> int:
+        """Fill out (2, frames) float32, C-contiguous in each row; given: the input, likewise."""
         keep = [SIZE(lambda context: len(events)), GET(lambda context, i: c.addressof(events[i]))]
-        given = Events(None, *keep)
-        rows = (c.POINTER(c.c_float) * 2)(
-            *(row.ctypes.data_as(c.POINTER(c.c_float)) for row in out)
-        )
-        buffer = Buffer(rows, None, 2, 0, 0)
-        block = Block(0, out.shape[1], None, None, c.pointer(buffer), 0, 1, c.pointer(given), None)
+        listed = Events(None, *keep)
+        buffer, inputs = Buffer(_rows(out), None, 2, 0, 0), None
+        if given is not None:
+            inputs = c.pointer(Buffer(_rows(given), None, len(given), 0, 0))
+        block = Block(
+            0, out.shape[1], None, inputs, c.pointer(buffer), given is not None, 1,
+            c.pointer(listed), None,
+        )  # fmt: skip
         return self.table.process(self.address, c.addressof(block))
 
-    def play(self, n: int, block: int, events=()) -> np.ndarray:
-        """Play n frames in blocks -> (2, n); the events' times count from here."""
+    def play(self, n: int, block: int, events=(), given: np.ndarray | None = None) -> np.ndarray:
+        """Play n frames in blocks -> (2, n); the events' times count from here.
+
+        given: (channels, n), the input.
+        """
         out, events = np.zeros((2, n), np.float32), sorted(events, key=lambda e: e.header.time)
         k = 0
         for at in range(0, n, block):
@@ -237,7 +296,8 @@ class Plugin:
                 events[k].header.time -= at
                 now.append(events[k])
                 k += 1
-            assert self.process(out[:, at:end], now) != ERROR
+            part = None if given is None else given[:, at:end]
+            assert self.process(out[:, at:end], now, part) != ERROR
         return out
 
     def infos(self) -> list[Info]:

@@ -9,7 +9,7 @@ import pytest
 from matcher.kits.kit import N_PADS
 from matcher.physics.parameters import PARAMETERS
 from matcher.plugin import bake
-from matcher.plugin.layout import KNOBS, STRIDE
+from matcher.plugin.layout import KNOBS, SETTINGS, STRIDE
 from tests.plugin import clap_host as host
 from tests.plugin.app import App, residual_db
 from tests.plugin.clap_host import Plugin
@@ -114,6 +114,11 @@ def test_it_says_what_it_is(plugin, kit):
 
 def test_each_knob_of_each_drum_has_its_name_and_value(plugin, kit):
     infos = {info.id: info for info in plugin.infos()}
+    assert len({info.name for info in infos.values()}) == len(infos)
+    for i, setting in enumerate(SETTINGS):
+        info = infos.pop(STRIDE * N_PADS + i)
+        assert info.name.decode() == f"Replacer {setting.label}"
+        assert plugin.get(info.id) == info.value
     drums = [i for i in range(N_PADS) if kit.pads[i].drum is not None]
     assert set(infos) == {STRIDE * i + k for i in drums for k in range(len(KNOBS))}
     for number, info in infos.items():
@@ -123,7 +128,6 @@ def test_each_knob_of_each_drum_has_its_name_and_value(plugin, kit):
         assert info.module.decode() == label
         assert info.value == pytest.approx(PARAMETERS[name].to_share(pad.value(name)), abs=1e-12)
         assert plugin.get(number) == info.value
-    assert len({info.name for info in infos.values()}) == len(infos)
     assert plugin.text(0, infos[0].value) == "80 Hz"
     assert plugin.text(KNOBS.index("attack_mix"), 0.5) == "50 %"
 
@@ -213,7 +217,7 @@ def test_a_wrong_state_is_refused_and_nothing_is_lost(plugin):
 
 def test_knobs_that_no_pad_has_and_values_that_are_none_are_ignored(plugin):
     state = plugin.save()
-    numbers = (len(KNOBS), STRIDE * 14, STRIDE * N_PADS, 2**32 - 1)
+    numbers = (len(KNOBS), STRIDE * 14, STRIDE * N_PADS + len(SETTINGS), 2**32 - 1)
     plugin.play(64, 64, [host.value(0, number, 0.5) for number in numbers])
     plugin.play(64, 64, [host.value(0, 0, np.nan), host.note(0, 200, 100), host.note(1, -1, 100)])
     assert plugin.save() == state

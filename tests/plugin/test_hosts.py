@@ -10,7 +10,7 @@ import pytest
 from matcher.kits.kit import N_PADS
 from matcher.physics.parameters import PARAMETERS
 from matcher.plugin.export import export_plugin
-from matcher.plugin.layout import KNOBS
+from matcher.plugin.layout import KNOBS, SETTINGS
 from tests.plugin.app import App, residual_db
 from tests.plugin.conftest import IDENTITY, runs_here
 from tests.plugin.test_clap import SAME_DB, performance
@@ -35,15 +35,19 @@ class Hosted:
         self.plugin = minihost.Plugin(str(path), sample_rate=rate, max_block_size=block)
         self.block = block
 
-    def play(self, n: int, messages=(), changes=()) -> np.ndarray:
-        """Play n frames -> (2, n). messages: (frame, bytes); changes: (frame, index, 0 to 1)."""
+    def play(self, n: int, messages=(), changes=(), given=None) -> np.ndarray:
+        """Play n frames -> (2, n).
+
+        messages: (frame, bytes); changes: (frame, index, 0 to 1); given: (2, n), the input.
+        """
         out = np.zeros((2, n), np.float32)
+        given = np.zeros_like(out) if given is None else given
         for at in range(0, n, self.block):
             end = min(at + self.block, n)
             midi = [(f - at, *d, *(0,) * (3 - len(d))) for f, d in messages if at <= f < end]
             turned = [(f - at, i, x) for f, i, x in changes if at <= f < end]
             part = np.zeros((2, end - at), np.float32)
-            self.plugin.process_auto(np.zeros_like(part), part, midi, turned)
+            self.plugin.process_auto(given[:, at:end].copy(), part, midi, turned)
             out[:, at:end] = part
         return out
 
@@ -79,7 +83,9 @@ def test_knobs_are_there_turn_and_are_saved(folder, kit, api):
         for name in KNOBS
     ]
     assert sorted(names[: len(expected)]) == sorted(expected)  # hosts of LV2 order the groups
-    assert len(names) <= len(expected) + HIDDEN + 1  # hosts add one to bypass it
+    # hosts add one to bypass it
+    assert len(names) <= len(expected) + len(SETTINGS) + HIDDEN + 1
+    assert {f"Replacer {setting.label}" for setting in SETTINGS} <= set(names)
     index = names.index("Kick Pitch")
     before = hosted.play(24000, [(0, (0x90, 36, 100))])
     hosted.plugin.set_param(index, 0.5)

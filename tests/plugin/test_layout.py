@@ -1,6 +1,6 @@
 from matcher.kits.kit import PAD_PARAMETERS
 from matcher.physics.drum import DRUM_PARAMETERS
-from matcher.plugin.layout import KIT, KNOBS, N_KNOBS, STRIDE
+from matcher.plugin.layout import KIT, KNOBS, N_KNOBS, SETTINGS, STRIDE
 
 
 def test_every_parameter_of_a_pad_is_a_knob():
@@ -15,3 +15,11 @@ def test_knobs_keep_their_places():
         "attack_mix", "as_recorded", "tune", "gain_db", "pan",
     )  # fmt: skip
     assert KIT.fields["knobs"][1] == 0  # C code finds them there
+
+
+def test_settings_of_the_replacer_keep_their_places():
+    assert tuple(setting.name for setting in SETTINGS)[:7] == (
+        "on", "pad", "gain_db", "threshold_db", "sensitivity", "mask_ms", "through",
+    )  # fmt: skip
+    for setting in SETTINGS:
+        assert setting.low <= setting.default <= setting.high

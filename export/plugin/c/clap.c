@@ -1,106 +1,54 @@
-/* CLAP 1.2, as far as it is used: clap/plugin.h, events.h and the extensions params, state,
- * audio-ports and note-ports. A knob's value is its place along its scale, 0 to 1. */
+/* A kit as CLAP. A knob's value is its place along its scale, 0 to 1; a choice's is its number, from 0. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "plugin.h"
+#include "clap.h"
 
-enum { NOTE_ON = 0, NOTE_CHOKE = 2, PARAM_VALUE = 5, MIDI = 10 };             /* events */
-enum { ERROR = 0, CONTINUE = 1, SLEEP = 4 };                                  /* of process */
-enum { AUTOMATABLE = 1 << 5, MAIN_PORT = 1, DIALECT_CLAP = 1, DIALECT_MIDI = 2 };
-
-typedef struct { uint32_t major, minor, revision; } clap_version;
-typedef struct {
-  clap_version version;
-  const char *id, *name, *vendor, *url, *manual, *support, *plugin_version, *description;
-  const char *const *features;
-} clap_descriptor;
-typedef struct { uint32_t size, time; uint16_t space, type; uint32_t flags; } clap_header;
-typedef struct { clap_header header; int32_t id; int16_t port, channel, key; double velocity; } clap_note;
-typedef struct {
-  clap_header header;
-  uint32_t id;
-  void *cookie;
-  int32_t note;
-  int16_t port, channel, key;
-  double value;
-} clap_value;
-typedef struct { clap_header header; uint16_t port; uint8_t data[3]; } clap_midi;
-typedef struct clap_events {
-  void *context;
-  uint32_t (*size)(const struct clap_events *);
-  const clap_header *(*get)(const struct clap_events *, uint32_t);
-} clap_events;
-typedef struct { float **data32; double **data64; uint32_t channels, latency; uint64_t constant; } clap_buffer;
-typedef struct {
-  int64_t time;
-  uint32_t frames;
-  const void *transport;
-  const clap_buffer *in;
-  clap_buffer *out;
-  uint32_t n_in, n_out;
-  const clap_events *events;
-  const void *out_events;
-} clap_process;
-typedef struct clap_plugin {
-  const clap_descriptor *descriptor;
-  void *data;
-  bool (*init)(const struct clap_plugin *);
-  void (*destroy)(const struct clap_plugin *);
-  bool (*activate)(const struct clap_plugin *, double, uint32_t, uint32_t);
-  void (*deactivate)(const struct clap_plugin *);
-  bool (*start)(const struct clap_plugin *);
-  void (*stop)(const struct clap_plugin *);
-  void (*reset)(const struct clap_plugin *);
-  int32_t (*process)(const struct clap_plugin *, const clap_process *);
-  const void *(*extension)(const struct clap_plugin *, const char *);
-  void (*on_main_thread)(const struct clap_plugin *);
-} clap_plugin;
-typedef struct {
-  uint32_t id, flags;
-  void *cookie;
-  char name[256], module[1024];
-  double low, high, value;
-} clap_param;
-typedef struct { uint32_t id; char name[256]; uint32_t flags, channels; const char *type; uint32_t pair; } clap_audio_port;
-typedef struct { uint32_t id, dialects, preferred; char name[256]; } clap_note_port;
-typedef struct clap_ostream { void *context; int64_t (*write)(const struct clap_ostream *, const void *, uint64_t); } clap_ostream;
-typedef struct clap_istream { void *context; int64_t (*read)(const struct clap_istream *, void *, uint64_t); } clap_istream;
-
-static struct plugin *of(const clap_plugin *c) { return c->data; }
+static struct clap *instance(const clap_plugin *c) { return c->data; }
+static struct plugin *of(const clap_plugin *c) { return instance(c)->plugin; }
 static bool yes(const clap_plugin *c) { return (void)c, true; }
 static void nothing(const clap_plugin *c) { (void)c; }
 
 static void destroy(const clap_plugin *c) {
   plugin_end(of(c));
-  free((void *)c);
+  free(c->data), free((void *)c);
 }
 
 static bool activate(const clap_plugin *c, double rate, uint32_t least, uint32_t most) {
   (void)least, (void)most;
-  return plugin_begin(of(c), rate);
+  if (!plugin_begin(of(c), rate)) return false;
+  clap_latency_begins(instance(c));
+  return true;
 }
 
 static void reset(const clap_plugin *c) {
-  if (of(c)->player) player_silence(of(c)->player);
+  if (of(c)->player) plugin_silence(of(c));
 }
 
+static double most(uint32_t id) { return knob_of(id)->steps ? (double)knob_of(id)->steps : 1; }
+
 static void take_value(struct plugin *p, const clap_value *e) {
-  if (is_parameter(e->id)) plugin_set(p, e->id, from_share(e->id, e->value));
+  if (is_parameter(e->id)) plugin_set(p, e->id, from_share(e->id, e->value / most(e->id)));
 }
 
 static void take_midi(struct plugin *p, const uint8_t *data) { /* its length is not given */
   bool is_short = (data[0] & 0xE0) == 0xC0; /* programs and pressure of a channel */
-  player_midi(p->player, data, is_short ? 2 : 3);
+  plugin_midi(p, data, is_short ? 2 : 3);
 }
 
 static void take_event(struct plugin *p, const clap_header *header) {
   const clap_note *note = (const void *)header;
   if (header->type == PARAM_VALUE) take_value(p, (const void *)header), plugin_follow(p);
   else if (header->type == MIDI) take_midi(p, ((const clap_midi *)header)->data);
-  else if (header->type == NOTE_ON && note->key >= 0) player_strike(p->player, note->key, note->channel, note->velocity);
-  else if (header->type == NOTE_CHOKE && note->key >= 0) player_choke(p->player, note->key);
+  else if (header->type == NOTE_ON && note->key >= 0) plugin_strike(p, note->key, note->channel, note->velocity);
+  else if (header->type == NOTE_CHOKE && note->key >= 0) plugin_choke(p, note->key);
+}
+
+static void take_input(struct plugin *p, const clap_process *block) {
+  const clap_buffer *in = block->in;
+  bool given = in && block->n_in >= 1 && in->channels >= 1 && in->data32 && in->data32[0];
+  plugin_input(p, given ? in->data32[0] : NULL, given && in->channels > 1 ? in->data32[1] : NULL);
 }
 
 static int32_t process(const clap_plugin *c, const clap_process *block) {
@@ -109,6 +57,7 @@ static int32_t process(const clap_plugin *c, const clap_process *block) {
   uint64_t before = begin_block();
   float *left = block->out[0].data32[0], *right = block->out[0].data32[1];
   uint32_t at = 0, n = block->events ? block->events->size(block->events) : 0;
+  take_input(p, block);
   plugin_follow(p);
   for (uint32_t i = 0; i < n; i++) {
     const clap_header *header = block->events->get(block->events, i);
@@ -122,7 +71,8 @@ static int32_t process(const clap_plugin *c, const clap_process *block) {
   }
   plugin_render(p, left, right, at, block->frames);
   end_block(before);
-  return player_sounding(p->player) ? CONTINUE : SLEEP;
+  clap_latency_follow(instance(c));
+  return plugin_is_quiet(p) ? SLEEP : CONTINUE;
 }
 
 static uint32_t count(const clap_plugin *c) { return (void)c, (uint32_t)count_parameters(); }
@@ -132,31 +82,30 @@ static bool info(const clap_plugin *c, uint32_t index, clap_param *out) {
   (void)c;
   if (!id_of_parameter((int32_t)index, &id)) return false;
   memset(out, 0, sizeof *out);
-  out->id = id, out->flags = AUTOMATABLE, out->high = 1, out->value = to_share(id, initial_value(id));
+  out->id = id, out->flags = AUTOMATABLE | (knob_of(id)->steps ? STEPPED : 0);
+  out->high = most(id), out->value = most(id) * to_share(id, initial_value(id));
   name_parameter(id, out->name, sizeof out->name);
-  snprintf(out->module, sizeof out->module, "%s", KIT->pads[id / STRIDE]);
+  name_group(id, out->module, sizeof out->module);
   return true;
 }
 
 static bool get(const clap_plugin *c, uint32_t id, double *value) {
   if (!is_parameter(id)) return false;
-  *value = to_share(id, plugin_get(of(c), id));
+  *value = most(id) * to_share(id, plugin_get(of(c), id));
   return true;
 }
 
-static bool to_text(const clap_plugin *c, uint32_t id, double share, char *out, uint32_t size) {
+static bool to_text(const clap_plugin *c, uint32_t id, double value, char *out, uint32_t size) {
   (void)c;
   if (!is_parameter(id)) return false;
-  print_value(id, from_share(id, share), out, size);
+  print_value(id, from_share(id, value / most(id)), true, out, size);
   return true;
 }
 
-static bool from_text(const clap_plugin *c, uint32_t id, const char *text, double *share) {
-  char *end;
+static bool from_text(const clap_plugin *c, uint32_t id, const char *text, double *value) {
   (void)c;
-  double value = strtod(text, &end);
-  if (!is_parameter(id) || end == text) return false;
-  *share = to_share(id, value / knob_of(id)->scale);
+  if (!is_parameter(id) || !read_value(id, text, value)) return false;
+  *value = most(id) * to_share(id, *value);
   return true;
 }
 
@@ -166,13 +115,15 @@ static void flush(const clap_plugin *c, const clap_events *in, const void *out) 
     const clap_header *header = in->get(in, i);
     if (header->space == 0 && header->type == PARAM_VALUE) take_value(of(c), (const void *)header);
   }
+  clap_latency_follow(instance(c));
 }
 
-static uint32_t count_audio(const clap_plugin *c, bool in) { return (void)c, !in; }
+static uint32_t count_audio(const clap_plugin *c, bool in) { return (void)c, (void)in, 1; }
 static bool describe_audio(const clap_plugin *c, uint32_t index, bool in, clap_audio_port *out) {
   (void)c;
-  if (in || index) return false;
+  if (index) return false;
   *out = (clap_audio_port){0, "Drums", MAIN_PORT, 2, "stereo", UINT32_MAX};
+  if (in) *out = (clap_audio_port){1, "Hits", 0, 2, "stereo", UINT32_MAX};
   return true;
 }
 
@@ -205,11 +156,14 @@ static bool load(const clap_plugin *c, const clap_istream *stream) {
   struct state state;
   if (size > sizeof state) return false;
   memcpy(&state, bytes, size);
-  return plugin_load(of(c), &state, size);
+  bool fits = plugin_load(of(c), &state, size);
+  clap_latency_follow(instance(c));
+  return fits;
 }
 
 static const void *extension(const clap_plugin *c, const char *id) {
   static const struct { void *functions[6]; } params = {{count, info, get, to_text, from_text, flush}};
+  static const struct { uint32_t (*get)(const clap_plugin *); } latency = {clap_latency};
   static const struct { void *functions[2]; } audio = {{count_audio, describe_audio}};
   static const struct { void *functions[2]; } notes = {{count_notes, describe_notes}}, state = {{save, load}};
   (void)c;
@@ -217,6 +171,7 @@ static const void *extension(const clap_plugin *c, const char *id) {
   if (!strcmp(id, "clap.audio-ports")) return &audio;
   if (!strcmp(id, "clap.note-ports")) return &notes;
   if (!strcmp(id, "clap.state")) return &state;
+  if (!strcmp(id, "clap.latency")) return &latency;
   return NULL;
 }
 
@@ -227,15 +182,17 @@ static uint32_t count_plugins(const void *factory) { return (void)factory, 1; }
 static const clap_descriptor *describe(const void *factory, uint32_t index) { return (void)factory, index ? NULL : &descriptor; }
 
 static const clap_plugin *create(const void *factory, const void *host, const char *id) {
-  (void)factory, (void)host;
+  (void)factory;
   if (strcmp(id, KIT->uri)) return NULL;
   clap_plugin *c = calloc(1, sizeof *c);
+  struct clap *x = calloc(1, sizeof *x);
   struct plugin *p = plugin_make();
-  if (!c || !p) {
-    free(c), free(p);
+  if (!c || !x || !p) {
+    free(c), free(x), free(p);
     return NULL;
   }
-  *c = (clap_plugin){&descriptor, p, yes, destroy, activate, nothing, yes, nothing, reset, process, extension, nothing};
+  x->plugin = p, x->host = host;
+  *c = (clap_plugin){&descriptor, x, yes, destroy, activate, nothing, yes, nothing, reset, process, extension, nothing};
   return c;
 }
 

@@ -5,7 +5,7 @@
 
 #include "plugin.h"
 
-enum { MIDI_IN, LEFT, RIGHT, FIRST_CONTROL };
+enum { MIDI_IN, LEFT, RIGHT, IN_LEFT, IN_RIGHT, LATENCY, FIRST_CONTROL }; /* as matcher/plugin/lv2.py has them */
 
 typedef struct { const char *uri; void *data; } lv2_feature;
 typedef struct { void *handle; uint32_t (*map)(void *, const char *); } lv2_map;
@@ -27,9 +27,10 @@ struct lv2 {
   struct plugin *plugin;
   uint32_t midi; /* the host's number of MidiEvent */
   const lv2_sequence *in;
-  float *out[2];
-  const float *controls[N_PADS * N_KNOBS];
-  float before[N_PADS * N_KNOBS];
+  float *out[2], *latency;
+  const float *input[2];
+  const float *controls[MOST_PARAMETERS];
+  float before[MOST_PARAMETERS];
 };
 
 static void cleanup(void *handle) {
@@ -58,11 +59,13 @@ static void *instantiate(const void *descriptor, double rate, const char *bundle
 static void connect_port(void *handle, uint32_t port, void *data) {
   struct lv2 *x = handle;
   if (port == MIDI_IN) x->in = data;
-  else if (port < FIRST_CONTROL) x->out[port - LEFT] = data;
-  else if (port - FIRST_CONTROL < N_PADS * N_KNOBS) x->controls[port - FIRST_CONTROL] = data;
+  else if (port == LEFT || port == RIGHT) x->out[port - LEFT] = data;
+  else if (port == IN_LEFT || port == IN_RIGHT) x->input[port - IN_LEFT] = data;
+  else if (port == LATENCY) x->latency = data;
+  else if (port - FIRST_CONTROL < MOST_PARAMETERS) x->controls[port - FIRST_CONTROL] = data;
 }
 
-static void activate(void *handle) { player_silence(((struct lv2 *)handle)->plugin->player); }
+static void activate(void *handle) { plugin_silence(((struct lv2 *)handle)->plugin); }
 
 static void take_controls(struct lv2 *x) {
   uint32_t id;
@@ -77,7 +80,9 @@ static void take_controls(struct lv2 *x) {
 static void run(void *handle, uint32_t n) {
   struct lv2 *x = handle;
   uint64_t before = begin_block();
+  plugin_input(x->plugin, x->input[0] ? x->input[0] : x->input[1], x->input[1]);
   take_controls(x);
+  if (x->latency) *x->latency = (float)latency_at(x->plugin, x->plugin->rate);
   uint32_t at = 0, end = x->in ? sizeof(lv2_atom) + x->in->atom.size : 0;
   for (uint32_t o = sizeof(lv2_sequence); o + sizeof(lv2_event) <= end;) {
     const lv2_event *event = (const void *)((const char *)x->in + o);
@@ -86,7 +91,7 @@ static void run(void *handle, uint32_t n) {
     plugin_render(x->plugin, x->out[0], x->out[1], at, due);
     at = due;
     if (event->body.type == x->midi && event->body.size <= 3)
-      player_midi(x->plugin->player, (const uint8_t *)(event + 1), event->body.size);
+      plugin_midi(x->plugin, (const uint8_t *)(event + 1), event->body.size);
     o += (uint32_t)((sizeof(lv2_event) + event->body.size + 7) & ~(size_t)7);
   }
   plugin_render(x->plugin, x->out[0], x->out[1], at, n);

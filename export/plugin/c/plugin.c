@@ -2,7 +2,6 @@
 #include "plugin.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,114 +13,61 @@ __attribute__((used, section("dm_kit")))
 #endif
 volatile struct baked baked_kit = {.mark = MARK, .version = VERSION, .size = BAKED_BYTES};
 
-int32_t count_parameters(void) {
-  int32_t count = 0;
-  for (int pad = 0; pad < N_PADS; pad++) count += KIT->kit.filled[pad] ? N_KNOBS : 0;
-  return count;
-}
-
-bool id_of_parameter(int32_t index, uint32_t *id) {
-  for (uint32_t pad = 0; index >= 0 && pad < N_PADS; pad++) {
-    if (!KIT->kit.filled[pad]) continue;
-    if (index < N_KNOBS) {
-      *id = STRIDE * pad + (uint32_t)index;
-      return true;
-    }
-    index -= N_KNOBS;
-  }
-  return false;
-}
-
-bool is_parameter(uint32_t id) {
-  return id / STRIDE < N_PADS && id % STRIDE < N_KNOBS && KIT->kit.filled[id / STRIDE];
-}
-
-void name_parameter(uint32_t id, char *out, size_t size) {
-  snprintf(out, size, "%s %s", KIT->pads[id / STRIDE], knob_of(id)->name);
-}
-
-const struct knob *knob_of(uint32_t id) { return &KIT->knobs[id % STRIDE]; }
-
-static double clamp(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
-
-double from_share(uint32_t id, double share) {
-  const struct knob *k = knob_of(id);
-  share = clamp(share, 0, 1);
-  double value = k->is_log ? k->low * pow(k->high / k->low, share) : k->low + share * (k->high - k->low);
-  return clamp(value, k->low, k->high);
-}
-
-double to_share(uint32_t id, double value) {
-  const struct knob *k = knob_of(id);
-  value = clamp(value, k->low, k->high);
-  return k->is_log ? log(value / k->low) / log(k->high / k->low) : (value - k->low) / (k->high - k->low);
-}
-
-void print_value(uint32_t id, double value, char *out, size_t size) {
-  snprintf(out, size, "%.4g %s", value * knob_of(id)->scale, knob_of(id)->unit);
-}
-
-double initial_value(uint32_t id) { return KIT->kit.knobs[id / STRIDE][id % STRIDE]; }
-
 struct plugin *plugin_make(void) {
   struct plugin *p = calloc(1, sizeof *p);
-  for (int pad = 0; p && pad < N_PADS; pad++)
-    for (int knob = 0; knob < N_KNOBS; knob++) p->wanted[pad][knob] = KIT->kit.knobs[pad][knob];
+  uint32_t id;
+  for (int32_t i = 0; p && id_of_parameter(i, &id); i++) p->wanted[id] = initial_value(id);
   return p;
 }
 
 bool plugin_begin(struct plugin *p, double rate) {
   if (!(rate >= LEAST_RATE && rate <= HIGHEST_RATE)) return false;
-  void *player = calloc(1, PLAYER_BYTES), *room = malloc(ROOM_BYTES);
-  if (player && room) {
+  void *player = calloc(1, PLAYER_BYTES), *replacer = calloc(1, REPLACER_BYTES), *room = malloc(ROOM_BYTES);
+  bool fits = player && replacer && room;
+  if (fits) {
     player_start(player, rate, room);
     memcpy((char *)player + KIT_AT, KIT->kit.bytes, KIT_BYTES);
-    free(p->player);
-    p->player = player, p->rate = rate;
-    for (int pad = 0; pad < N_PADS; pad++)
-      for (int knob = 0; knob < N_KNOBS; knob++) {
-        p->playing[pad][knob] = p->wanted[pad][knob];
-        player_turn(player, pad, knob, p->playing[pad][knob]);
-      }
+    free(p->player), free(p->replacer);
+    p->player = player, p->replacer = replacer, p->rate = rate;
+    uint32_t id;
+    for (int32_t i = 0; id_of_parameter(i, &id); i++) {
+      p->playing[id] = p->wanted[id];
+      if (id < SETTING) player_turn(player, id / STRIDE, id % STRIDE, p->playing[id]);
+    }
     player_load(player);
+    replacer_begin(p);
   } else {
-    free(player);
+    free(player), free(replacer);
   }
   free(room);
-  return player && room;
+  return fits;
 }
 
 void plugin_end(struct plugin *p) {
-  free(p->player);
+  free(p->player), free(p->replacer);
   free(p);
 }
 
-double plugin_get(struct plugin *p, uint32_t id) { return p->wanted[id / STRIDE][id % STRIDE]; }
+double plugin_get(struct plugin *p, uint32_t id) { return p->wanted[id]; }
 
 void plugin_set(struct plugin *p, uint32_t id, double value) {
   if (!is_parameter(id) || !isfinite(value)) return;
-  p->wanted[id / STRIDE][id % STRIDE] = clamp(value, knob_of(id)->low, knob_of(id)->high);
+  double low = knob_of(id)->low, high = knob_of(id)->high;
+  if (knob_of(id)->steps) value = from_share(id, to_share(id, value));
+  p->wanted[id] = value < low ? low : value > high ? high : value;
   p->turned = true;
 }
 
 void plugin_follow(struct plugin *p) {
   if (!p->player || !atomic_exchange(&p->turned, false)) return;
-  for (int pad = 0; pad < N_PADS; pad++)
-    for (int knob = 0; knob < N_KNOBS; knob++) {
-      double value = p->wanted[pad][knob];
-      if (value == p->playing[pad][knob]) continue;
-      p->playing[pad][knob] = value;
-      player_turn(p->player, pad, knob, value);
-    }
-}
-
-void plugin_render(struct plugin *p, float *left, float *right, uint32_t from, uint32_t to) {
-  while (from < to) {
-    uint32_t end = (from / BLOCK + 1) * BLOCK;
-    if (end > to) end = to;
-    player_render(p->player, left + from, right + from, end - from);
-    from = end;
+  uint32_t id;
+  for (int32_t i = 0; id_of_parameter(i, &id) && id < SETTING; i++) {
+    double value = p->wanted[id];
+    if (value == p->playing[id]) continue;
+    p->playing[id] = value;
+    player_turn(p->player, id / STRIDE, id % STRIDE, value);
   }
+  replacer_follow(p);
 }
 
 #if defined(__x86_64__)
@@ -164,6 +110,8 @@ bool plugin_load(struct plugin *p, const struct state *state, size_t size) {
   if (size != offsetof(struct state, rows) + state->count * sizeof state->rows[0]) return false;
   for (uint32_t i = 0; i < state->count; i++)
     if (!isfinite(state->rows[i].value)) return false;
+  for (uint32_t i = 0; i < N_SETTINGS; i++) /* a state of before the replacer has none */
+    plugin_set(p, SETTING + i, initial_value(SETTING + i));
   for (uint32_t i = 0; i < state->count; i++) plugin_set(p, state->rows[i].id, state->rows[i].value);
   return true;
 }

@@ -1,4 +1,4 @@
-/* What the three plugin interfaces share: the kit in the binary, its knobs, and the player. */
+/* What the three plugin interfaces share: the kit in the binary, its knobs, player and replacer. */
 #pragma once
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -21,7 +21,7 @@
 struct knob { /* as KNOB of layout.py */
   char name[KNOB_NAME_BYTES], unit[KNOB_UNIT_BYTES];
   double low, high, scale;
-  int64_t is_log;
+  int64_t is_log, steps;
 };
 
 struct baked { /* as BAKED of layout.py; an export overwrites it in the file */
@@ -39,30 +39,41 @@ struct baked { /* as BAKED of layout.py; an export overwrites it in the file */
     };
     double alignment;
   } kit;
+  struct knob settings[N_SETTINGS]; /* of the replacer */
+  double initial[N_SETTINGS];
+  float strokes[N_WEIGHTS];
 };
 _Static_assert(sizeof(struct baked) == BAKED_BYTES, "BAKED of layout.py");
+_Static_assert(offsetof(struct baked, settings) == SETTINGS_AT, "BAKED of layout.py");
 _Static_assert(offsetof(struct baked, kit) == BAKED_KIT_AT, "BAKED of layout.py");
 
 extern volatile struct baked baked_kit;
 #define KIT ((const struct baked *)&baked_kit)
 
+/* Parameters: STRIDE * pad + knob, of the pads that have a drum, then SETTING + place. */
+#define SETTING (STRIDE * N_PADS)
+#define MOST_PARAMETERS (N_PADS * N_KNOBS + N_SETTINGS)
+
 struct plugin {
-  void *player; /* NULL while it is not active */
+  void *player, *replacer; /* NULL while it is not active */
   double rate;
-  _Atomic double wanted[N_PADS][N_KNOBS]; /* natural units, as the host last set them */
-  double playing[N_PADS][N_KNOBS];        /* as the player has them */
+  _Atomic double wanted[SETTING + N_SETTINGS]; /* natural units, as the host last set them */
+  double playing[SETTING + N_SETTINGS];        /* as player and replacer have them */
   atomic_bool turned;
+  const float *in[2]; /* the input of this block */
+  _Atomic uint32_t reported; /* latency that the host was told of */
 };
 
-/* Parameters: id STRIDE * pad + knob, of the pads that have a drum. */
 int32_t count_parameters(void);
 bool id_of_parameter(int32_t index, uint32_t *id);
 bool is_parameter(uint32_t id);
 void name_parameter(uint32_t id, char *out, size_t size);
+void name_group(uint32_t id, char *out, size_t size); /* the pad, or the replacer */
 const struct knob *knob_of(uint32_t id);
 double from_share(uint32_t id, double share); /* 0 to 1 along its scale -> natural units */
 double to_share(uint32_t id, double value);
-void print_value(uint32_t id, double value, char *out, size_t size);
+void print_value(uint32_t id, double value, bool with_unit, char *out, size_t size);
+bool read_value(uint32_t id, const char *text, double *value);
 double initial_value(uint32_t id); /* as the kit was exported */
 
 struct plugin *plugin_make(void);
@@ -75,7 +86,19 @@ void plugin_set(struct plugin *plugin, uint32_t id, double value); /* from any t
 uint64_t begin_block(void);
 void end_block(uint64_t before);
 void plugin_follow(struct plugin *plugin); /* turns the knobs that were set */
+void plugin_input(struct plugin *plugin, const float *left, const float *right); /* NULL: none */
+void plugin_strike(struct plugin *plugin, int64_t note, int64_t channel, double velocity);
+void plugin_choke(struct plugin *plugin, int64_t note);
+void plugin_midi(struct plugin *plugin, const uint8_t *data, int64_t length);
+void plugin_silence(struct plugin *plugin);
 void plugin_render(struct plugin *plugin, float *left, float *right, uint32_t from, uint32_t to);
+bool plugin_is_quiet(struct plugin *plugin); /* nothing sounds, and no input can change that */
+
+/* The replacer: see export/plugin/replacer.py. */
+bool is_replacing(const struct plugin *plugin);
+uint32_t latency_at(struct plugin *plugin, double rate); /* samples, as its switch was set */
+void replacer_begin(struct plugin *plugin); /* from the beginning, with the settings as playing */
+void replacer_follow(struct plugin *plugin); /* turns the settings that were set */
 
 /* The state: what a host saves of a session. */
 #define STATE_MARK "DMSTATE1"
@@ -83,7 +106,7 @@ struct state {
   char mark[8];
   uint32_t count, reserved;
   uint8_t uid[16]; /* of the kit */
-  struct { uint32_t id, reserved; double value; } rows[N_PADS * N_KNOBS];
+  struct { uint32_t id, reserved; double value; } rows[MOST_PARAMETERS];
 };
 size_t plugin_save(struct plugin *plugin, struct state *state); /* its size in bytes */
 bool plugin_load(struct plugin *plugin, const struct state *state, size_t size);

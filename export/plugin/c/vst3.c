@@ -44,6 +44,7 @@ static result query(struct vst *x, const uint8_t *uid, void **out) {
 static uint32_t release(struct vst *x) {
   int left = --x->references;
   if (left == 0) {
+    vst_set_handler(&x->controller, NULL);
     plugin_end(x->plugin);
     free(x);
   }
@@ -65,21 +66,7 @@ static result missing(void *h, void *a) { return (void)h, (void)a, NOT_IMPLEMENT
 
 /* component */
 static result set_mode(void *h, int32_t mode) { return (void)h, (void)mode, NOT_IMPLEMENTED; }
-static int32_t count_buses(void *h, int32_t media, int32_t direction) {
-  (void)h;
-  return (media == AUDIO && direction == OUTPUT) || (media == EVENTS && direction == INPUT);
-}
-static result describe_bus(void *h, int32_t media, int32_t direction, int32_t index, bus *out) {
-  if (index || !count_buses(h, media, direction)) return WRONG;
-  memset(out, 0, sizeof *out);
-  out->media = media, out->direction = direction, out->channels = media == EVENTS ? 16 : 2, out->flags = DEFAULT_ACTIVE;
-  widen(out->name, 128, media == EVENTS ? "Pads" : "Drums");
-  return OK;
-}
 static result routing(void *h, void *in, void *out) { return (void)h, (void)in, (void)out, NOT_IMPLEMENTED; }
-static result activate_bus(void *h, int32_t media, int32_t direction, int32_t index, uint8_t on) {
-  return (void)on, index || !count_buses(h, media, direction) ? WRONG : OK;
-}
 static result set_active(void *h, uint8_t on) {
   struct vst *x = OF(component, h);
   x->first = true;
@@ -95,7 +82,9 @@ static result set_state(void *h, struct stream *stream) {
   struct state state;
   if (size > sizeof state) return FAILED;
   memcpy(&state, bytes, size);
-  return plugin_load(OF(component, h)->plugin, &state, size) ? OK : FAILED;
+  bool fits = plugin_load(OF(component, h)->plugin, &state, size);
+  vst_latency_follow(OF(component, h));
+  return fits ? OK : FAILED;
 }
 static result get_state(void *h, struct stream *stream) {
   struct state state;
@@ -104,17 +93,7 @@ static result get_state(void *h, struct stream *stream) {
 }
 
 /* processor */
-static result set_arrangement(void *h, uint64_t *in, int32_t n_in, uint64_t *out, int32_t n_out) {
-  return (void)h, (void)in, n_in == 0 && n_out == 1 && *out == STEREO ? OK : FAILED;
-}
-static result get_arrangement(void *h, int32_t direction, int32_t index, uint64_t *out) {
-  (void)h;
-  if (direction != OUTPUT || index) return WRONG;
-  *out = STEREO;
-  return OK;
-}
 static result can_process(void *h, int32_t size) { return (void)h, size == SAMPLE_32 ? OK : FAILED; }
-static uint32_t latency(void *h) { return (void)h, 0; }
 static uint32_t tail(void *h) { return (void)h, UINT32_MAX; }
 static result set_processing(void *h, uint8_t on) { return (void)h, (void)on, OK; }
 static result set_up(void *h, setup *s) {
@@ -139,27 +118,27 @@ static result describe(void *h, int32_t index, parameter *out) {
   memset(out, 0, sizeof *out);
   if (!id_of_parameter(index, &id)) return describe_controller(index - count_parameters(), out);
   name_parameter(id, name, sizeof name);
-  out->id = id, out->flags = CAN_AUTOMATE, out->value = to_share(id, initial_value(id));
+  out->id = id, out->flags = CAN_AUTOMATE, out->steps = (int32_t)knob_of(id)->steps, out->value = to_share(id, initial_value(id));
   widen(out->title, 128, name), widen(out->brief, 128, knob_of(id)->name), widen(out->units, 128, knob_of(id)->unit);
   return OK;
 }
 static result to_text(void *h, uint32_t id, double share, uint16_t *out) {
-  char text[64];
+  char text[NAME_BYTES + 8];
   (void)h;
   if (!is_parameter(id)) return WRONG;
-  snprintf(text, sizeof text, "%.4g", from_share(id, share) * knob_of(id)->scale);
+  print_value(id, from_share(id, share), false, text, sizeof text);
   widen(out, 128, text);
   return OK;
 }
 static result from_text(void *h, uint32_t id, uint16_t *in, double *share) {
-  char text[64], *end;
+  char text[64];
+  double value;
   int n = 0;
   (void)h;
   for (; n < 63 && in[n]; n++) text[n] = in[n] < 128 ? (char)in[n] : '?';
   text[n] = 0;
-  double value = strtod(text, &end);
-  if (!is_parameter(id) || end == text) return FAILED;
-  *share = to_share(id, value / knob_of(id)->scale);
+  if (!is_parameter(id) || !read_value(id, text, &value)) return FAILED;
+  *share = to_share(id, value);
   return OK;
 }
 static double to_plain(void *h, uint32_t id, double share) {
@@ -173,6 +152,7 @@ static double get(void *h, uint32_t id) {
 }
 static result set(void *h, uint32_t id, double share) { /* one that comes back as it was given stays to the last bit */
   if (is_parameter(id) && fabs(share - get(h, id)) > 1e-9) plugin_set(OF(controller, h)->plugin, id, from_share(id, share));
+  vst_latency_follow(OF(controller, h));
   return OK;
 }
 static void *view(void *h, const char *name) { return (void)h, (void)name, NULL; }
@@ -189,12 +169,12 @@ static result assignment(void *h, int32_t index, int16_t channel, int16_t number
 }
 
 #define BEGIN(m) (void *)m##_query, (void *)m##_reference, (void *)m##_release
-static const void *const component_table[] = {BEGIN(component), fine, done, missing, set_mode, count_buses, describe_bus,
-                                              routing, activate_bus, set_active, set_state, get_state};
-static const void *const processor_table[] = {BEGIN(processor), set_arrangement, get_arrangement, can_process, latency,
+static const void *const component_table[] = {BEGIN(component), fine, done, missing, set_mode, vst_count_buses, vst_describe_bus,
+                                              routing, vst_activate_bus, set_active, set_state, get_state};
+static const void *const processor_table[] = {BEGIN(processor), vst_set_arrangement, vst_get_arrangement, can_process, vst_latency,
                                               set_up, set_processing, vst_process, tail};
 static const void *const controller_table[] = {BEGIN(controller), fine, done, fine, fine, fine, count, describe, to_text,
-                                               from_text, to_plain, from_plain, get, set, fine, view};
+                                               from_text, to_plain, from_plain, get, set, vst_set_handler, view};
 static const void *const mapping_table[] = {BEGIN(mapping), assignment};
 
 /* factory */
@@ -246,7 +226,7 @@ static result create(void *h, const uint8_t *uid, const uint8_t *interface, void
     return FAILED;
   }
   x->component = component_table, x->processor = processor_table, x->controller = controller_table, x->mapping = mapping_table;
-  x->rate = 48000, x->references = 1;
+  x->rate = 48000, x->input = STEREO, x->references = 1;
   result found = query(x, interface, out);
   release(x);
   return found;

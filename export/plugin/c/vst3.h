@@ -36,9 +36,9 @@ static const uint8_t PROCESSOR[16] = UID(0x42043F99u, 0xB7DA453Cu, 0xA569E79Du, 
 static const uint8_t CONTROLLER[16] = UID(0xDCD7BBE3u, 0x7742448Du, 0xA874AACCu, 0x979C759Eu);
 static const uint8_t MIDI_MAPPING[16] = UID(0xDF0FF9F7u, 0x49B74669u, 0xB63AB732u, 0x7ADBF5E5u);
 
-enum { AUDIO = 0, EVENTS = 1, INPUT = 0, OUTPUT = 1, STEREO = 3, SAMPLE_32 = 0 };
+enum { AUDIO = 0, EVENTS = 1, INPUT = 0, OUTPUT = 1, MONO = 1 << 19, STEREO = 3, SAMPLE_32 = 0 };
 enum { NOTE_ON = 0, POLY_PRESSURE = 3, AFTERTOUCH = 128 };
-enum { CAN_AUTOMATE = 1, IS_HIDDEN = 1 << 4, DEFAULT_ACTIVE = 1, UNICODE = 1 << 4, MANY = 0x7fffffff };
+enum { CAN_AUTOMATE = 1, IS_HIDDEN = 1 << 4, DEFAULT_ACTIVE = 1, AUXILIARY = 1, LATENCY_CHANGED = 1 << 3, UNICODE = 1 << 4, MANY = 0x7fffffff };
 
 typedef struct { int32_t mode, size, most; double rate; } setup;
 typedef struct { int32_t channels; uint64_t silence; float **data; } buffers;
@@ -97,6 +97,14 @@ struct events {
     result (*get)(void *, int32_t, event *);
   } *v;
 };
+struct handler {
+  struct {
+    result (*query)(void *, const uint8_t *, void **);
+    uint32_t (*reference)(void *), (*release)(void *);
+    void *edits[3];
+    result (*restart)(void *, int32_t);
+  } *v;
+};
 struct stream {
   struct {
     void *unknown[3];
@@ -111,7 +119,9 @@ struct vst {
   const void *component, *processor, *controller, *mapping;
   atomic_int references;
   struct plugin *plugin;
+  struct handler *handler; /* of the host, NULL before it gave one */
   double rate;
+  uint64_t input; /* arrangement of the bus whose hits are replaced */
   bool first; /* no block since it was made active */
   int32_t cursor[MOST_QUEUES];
 };
@@ -121,6 +131,18 @@ struct vst {
 #define FIRST_CONTROLLER (1u << 20)
 static const int CONTROLLERS[] = {16, 120, 121, 123, AFTERTOUCH};
 enum { N_CONTROLLERS = sizeof CONTROLLERS / sizeof *CONTROLLERS };
+
+/* Buses: drums out, hits in, pads in. */
+int32_t vst_count_buses(void *component, int32_t media, int32_t direction);
+result vst_describe_bus(void *component, int32_t media, int32_t direction, int32_t index, bus *out);
+result vst_activate_bus(void *component, int32_t media, int32_t direction, int32_t index, uint8_t on);
+result vst_set_arrangement(void *processor, uint64_t *in, int32_t n_in, uint64_t *out, int32_t n_out);
+result vst_get_arrangement(void *processor, int32_t direction, int32_t index, uint64_t *out);
+
+/* Latency: the host is told by its handler, not in the audio thread. */
+uint32_t vst_latency(void *processor);
+result vst_set_handler(void *controller, struct handler *handler);
+void vst_latency_follow(struct vst *x);
 
 result vst_process(void *processor, block *block);
 void widen(uint16_t *out, size_t size, const char *utf8);

@@ -10,15 +10,15 @@ static void take_controller(struct vst *x, uint32_t id, double share) {
   uint8_t value = (uint8_t)lrint(127 * (share < 0 ? 0 : share > 1 ? 1 : share));
   if (x->first && value == 0) return; /* a host that sends all parameters as they are */
   const uint8_t controller[3] = {0xB0, (uint8_t)number, value}, pressure[3] = {0xD0, value, 0};
-  if (number == AFTERTOUCH) player_midi(x->plugin->player, pressure, 2);
-  else player_midi(x->plugin->player, controller, 3);
+  if (number == AFTERTOUCH) plugin_midi(x->plugin, pressure, 2);
+  else plugin_midi(x->plugin, controller, 3);
 }
 
 static void take_event(struct vst *x, const event *e) {
-  if (e->type == NOTE_ON) player_strike(x->plugin->player, e->note.pitch, 0, e->note.velocity);
+  if (e->type == NOTE_ON) plugin_strike(x->plugin, e->note.pitch, 0, e->note.velocity);
   if (e->type != POLY_PRESSURE) return;
   const uint8_t pressure[3] = {0xA0, (uint8_t)(e->pressure.pitch & 127), (uint8_t)lrintf(127 * e->pressure.pressure)};
-  player_midi(x->plugin->player, pressure, 3);
+  plugin_midi(x->plugin, pressure, 3);
 }
 
 /* The queue whose next point comes first, at or before *due, which becomes its frame; or -1. */
@@ -80,13 +80,20 @@ static void play(struct vst *x, block *b, float *left, float *right) {
   if (left) plugin_render(x->plugin, left, right, (uint32_t)at, (uint32_t)b->n);
 }
 
+static void take_input(struct plugin *p, const block *b) {
+  const buffers *in = b->in;
+  bool given = in && b->n_in >= 1 && in->channels >= 1 && in->data && in->data[0];
+  plugin_input(p, given ? in->data[0] : NULL, given && in->channels > 1 ? in->data[1] : NULL);
+}
+
 result vst_process(void *processor, block *b) {
   struct vst *x = OF(processor, processor);
   bool sounds = x->plugin->player && b->n_out >= 1 && b->out[0].channels >= 2 && b->n > 0 && b->out[0].data;
   uint64_t before = begin_block();
+  take_input(x->plugin, b);
   plugin_follow(x->plugin);
   play(x, b, sounds ? b->out[0].data[0] : NULL, sounds ? b->out[0].data[1] : NULL);
-  if (sounds) x->first = false, b->out[0].silence = player_sounding(x->plugin->player) ? 0 : STEREO;
+  if (sounds) x->first = false, b->out[0].silence = plugin_is_quiet(x->plugin) ? STEREO : 0;
   end_block(before);
   return OK;
 }
