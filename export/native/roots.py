@@ -52,6 +52,8 @@ ROOTS = [  # function, types of its arguments
     (compiled.memory_fence, ()),
     (hit_notes.next_message, (hit_notes.SENDER, "i8", "i8")),
     (midi_ring.put, (midi_ring.MESSAGES, "i8", "i8", "i8", "u1[:]", "i8")),
+    (detector.set_up, (detector.DETECTOR, *["f8"] * 6, "b1", "f8", "f8")),
+    (strokes.set_up, (strokes.STROKES, "f8", "f8")),
     (detector._run, (detector.DETECTOR, "f8[:]", [detector.FOUND])),
 ]  # fmt: skip
 C_ROOTS = [  # C functions, as compiled.c_function takes them
