@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from matcher.live import clock, rtmidi_library
+from matcher.live.hit_notes import NO_FRAME
+from matcher.live.midi_output import OutPorts
 from matcher.live.midi_ports import Ports
-from matcher.live.midi_ring import Ring
+from matcher.live.midi_ring import UNKNOWN, Ring, put
 from tests.e2e.conftest import on_jack
 
 pytest.importorskip("jack")
-NOTE_ON = 0x90
+NOTE_ON, NOTE_OFF = 0x90, 0x80
 
 
 @pytest.fixture
@@ -93,6 +95,51 @@ def test_ports_of_rtmidi_come_and_go_and_their_notes_have_times(server, library)
     finally:
         ports.close()
         pads.close()
+
+
+class Synthesizer:
+    """A program that receives MIDI through JACK."""
+
+    def __init__(self, name: str):
+        import jack
+
+        self.client, self.received = jack.Client(name, no_start_server=True), []
+        self.port = self.client.midi_inports.register("in")
+        self.client.set_process_callback(self._process)
+        self.client.activate()
+
+    def _process(self, frames):
+        self.received += [tuple(bytes(data)) for _, data in self.port.incoming_midi_events()]
+
+    def close(self) -> None:
+        self.client.deactivate()
+        self.client.close()
+
+
+def test_hits_leave_from_our_own_port_of_rtmidi_and_to_one_that_comes(server, library):
+    ring, told = Ring(), []
+    ports = OutPorts("synth", ring, told.append, library, rtmidi_library.JACK)
+    recorder = Synthesizer("recorder")
+    synth = Synthesizer("synth")
+    try:
+        wait_until(lambda: ports.look() or len(ports.names) == 2)
+        (own,) = recorder.client.get_ports(":hits$", is_midi=True)
+        recorder.client.connect(own, recorder.port)
+        message = NOTE_ON, 38, 90
+
+        def strike():
+            put(ring.state[0], clock.now_ns(), NO_FRAME, UNKNOWN, message, 3)
+
+        for one in (recorder, synth):
+            # JACK may take a period or more until a new connection carries anything
+            wait_until(lambda one=one: strike() or message in one.received)
+        for one in (recorder, synth):
+            wait_until(lambda one=one: one.received[-1] == (NOTE_OFF, 38, 0))
+        assert told == []
+    finally:
+        ports.close()
+        recorder.close()
+        synth.close()
 
 
 def test_without_a_server_rtmidi_is_refused_in_a_sentence(library, monkeypatch):

@@ -39,10 +39,19 @@ class System(ModuleType):
         self.opened[number] = Stream(self, number)
         return self.opened[number]
 
+    def Output(self, number):
+        self.opened[number] = Stream(self, number)
+        return self.opened[number]
+
 
 class Stream:
     def __init__(self, system, number):
         self.system, self.number, self.waiting, self.fails = system, number, deque(), False
+
+    def write_short(self, status, data1, data2):
+        if self.fails:
+            raise Exception("PortMidi: `Bad pointer'")
+        self.waiting.append((status, data1, data2))
 
     def poll(self):
         if self.fails:
@@ -85,6 +94,23 @@ def test_inputs_are_listed_and_new_ones_while_none_is_open(make):
     assert watcher.names() == ["pads", "keys", "late", "later"]
     with pytest.raises(ValueError, match=r"^it has gone$"):
         library.open(0, "x").connect(4, "x")
+
+
+def test_outputs_are_listed_and_sent_to(make):
+    system, library = make("pads", "synth")
+    port = library.open_output(0, "x")
+    assert port.names() == ["pads", "synth"]
+    port.connect(1, "x")
+    assert library.n_open == 1  # PortMidi does not start anew meanwhile
+    port.send((0x99, 36, 100))
+    assert list(system.opened[2].waiting) == [(0x99, 36, 100)]  # its output comes first
+    system.opened[2].fails = True
+    with pytest.raises(ValueError, match="Bad pointer"):
+        port.send((0x89, 36, 0))
+    port.close()
+    assert library.n_open == 0 and not system.opened
+    with pytest.raises(ValueError, match=r"^PortMidi has none$"):
+        library.open_output(0, "x").connect_virtual("hits")
 
 
 def test_messages_have_their_bytes_and_the_time_since_the_last(make):
