@@ -60,7 +60,8 @@ class DrumEditor(QWidget):
         for button in (self.recorded, self.twin, self.move_button):
             button.setAutoDefault(False)
             button.setAccessibleDescription(button.toolTip())
-        self._shown = ""
+        self.move_button.menu().aboutToShow.connect(self._fill_menu)
+        self._shown, self._targets = "", []
         self._put_together()
 
     def show_drum(self, list_: DrumList, row: int, names: list[str], hit: int | None, kit: Kit,
@@ -89,35 +90,33 @@ class DrumEditor(QWidget):
         self._offer_pads(kit, pad)
         self._offer_hits(list_, row, hit)
         self.twin.setEnabled(fitted)
-        self._offer_rows(row, names, len(list_.rows[row].hits))
+        others = [(f"to {name}, drum {i + 1} of the list", i)
+                  for i, name in enumerate(names) if i != row]  # fmt: skip
+        alone = [("to a drum of its own", -1)] if len(list_.rows[row].hits) > 1 else []
+        self._targets = [*others, *alone, ("to no drum", None)]
 
     def _offer_pads(self, kit: Kit, pad: int | None) -> None:
-        self.pad.clear()
+        rows = []
         for i, own in enumerate(kit.pads):
             there = own.name or ("drum" if own.drum else "empty")
-            text = f"pad {i + 1}, note {own.note} {midi_note_name(own.note)}: now {there}"
-            self.pad.addItem(text, i)
-        self.pad.setCurrentIndex(-1 if pad is None else pad)
+            note = f"note {own.note} {midi_note_name(own.note)}"
+            rows.append((f"pad {i + 1}, {note}: now {there}", i))
+        _offer(self.pad, rows, pad)
 
     def _offer_hits(self, list_: DrumList, row: int, hit: int | None) -> None:
         take, hits = list_.take, list_.rows[row].hits
-        self.hit.clear()
+        rows = []
         for number, (i, velocity) in enumerate(zip(hits, list_.velocities(row)), 1):
             minutes, seconds = divmod(take.hits[i].onset / take.sample_rate, 60)
             at = f"{minutes:.0f}:{seconds:05.2f}"
-            self.hit.addItem(f"hit {number} of {len(hits)}: {at}, velocity {velocity}", i)
-        self.hit.setCurrentIndex(hits.index(hit) if hit in hits else -1)
+            rows.append((f"hit {number} of {len(hits)}: {at}, velocity {velocity}", i))
+        _offer(self.hit, rows, hit)
 
-    def _offer_rows(self, row: int, names: list[str], n_hits: int) -> None:
+    def _fill_menu(self) -> None:
         menu = self.move_button.menu()
         menu.clear()
-        for i, name in enumerate(names):
-            if i != row:
-                text = in_menu(f"to {name}, drum {i + 1} of the list")
-                menu.addAction(text, lambda i=i: self.hit_moved.emit(i))
-        if n_hits > 1:
-            menu.addAction("to a drum of its own", lambda: self.hit_moved.emit(-1))
-        menu.addAction("to no drum", lambda: self.hit_moved.emit(None))
+        for text, to in self._targets:
+            menu.addAction(in_menu(text), lambda to=to: self.hit_moved.emit(to))
 
     def _rename(self) -> None:
         if self.name.isModified() and self.name.text() != self._shown:
@@ -138,3 +137,12 @@ class DrumEditor(QWidget):
             column.addLayout(row)
         self.title.setMinimumWidth(round(9 * em(self)))
         self.title.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+
+
+def _offer(box: QComboBox, rows: list[tuple[str, int]], chosen: int | None) -> None:
+    """Offer texts that stand for numbers; a list that is the same stays, so that it may be open."""
+    if rows != [(box.itemText(i), box.itemData(i)) for i in range(box.count())]:
+        box.clear()
+        for text, data in rows:
+            box.addItem(text, data)
+    box.setCurrentIndex(box.findData(chosen))

@@ -58,7 +58,6 @@ class DrumTable(QTableWidget):
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(round(1.7 * em(self)))
         header = self.horizontalHeader()
         header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
@@ -71,6 +70,7 @@ class DrumTable(QTableWidget):
 
     def show_rows(self, rows: list[tuple[tuple[str, ...], Dots]]) -> None:
         """Show drums: the texts of all columns but the last, and the hits. The choice stays."""
+        self.verticalHeader().setDefaultSectionSize(round(1.7 * em(self)))  # as large as its text
         self.setRowCount(len(rows))
         for i, (texts, dots) in enumerate(rows):
             where = f"{len(dots.at)} hits" if len(dots.at) != 1 else "1 hit"

@@ -124,18 +124,29 @@ def test_a_drum_is_named_and_goes_on_another_pad(qtbot, dialog):
 
 
 def test_one_hit_goes_to_another_drum_or_to_none(qtbot, dialog):
-    menu = dialog.drum.move_button.menu()
-    texts = [action.text() for action in menu.actions()]
+
+    def actions():
+        dialog.drum.move_button.menu().aboutToShow.emit()
+        return dialog.drum.move_button.menu().actions()
+
+    texts = [action.text() for action in actions()]
     assert texts[0] == "to Snare, drum 2 of the list"
     assert texts[-2:] == ["to a drum of its own", "to no drum"]
     hit = dialog.editor.hit
-    menu.actions()[0].trigger()
+    actions()[0].trigger()
     assert column(dialog, 2) == ["3", "5", "4"]
     assert hit in dialog.editor.list_.rows[1].hits
-    menu.actions()[-1].trigger()
+    actions()[-1].trigger()
     assert column(dialog, 2) == ["2", "5", "4"]
-    menu.actions()[-2].trigger()
+    actions()[-2].trigger()
     assert column(dialog, 2) == ["1", "1", "5", "4"]
+
+
+def test_a_list_that_is_open_stays_while_drums_are_fitted(dialog):
+    box, cleared = dialog.drum.hit, []
+    box.model().rowsRemoved.connect(lambda *_: cleared.append(1))
+    dialog.editor.fits.changed.emit()
+    assert box.count() == 4 and cleared == []
 
 
 def test_hits_and_twins_are_heard(qtbot, dialog):
