@@ -121,6 +121,4 @@ def first_words(list_: DrumList) -> str:
         return "none of this is probably a drum; what is one all the same can be given a pad"
     if n == 1:
         return "only one drum was found; split it if there are several"
-    left = len(list_.left_out)
-    like = f", {left} hit{'s' * (left != 1)} like none of them" if left else ""
-    return f"{n} drums in {n_hits} hits{like}"
+    return f"{n} drums in {n_hits} hits"

@@ -8,6 +8,7 @@ import contextlib
 import time
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from functools import lru_cache
 from pathlib import Path
 
 from PyQt6.QtCore import QObject, pyqtSignal
@@ -104,7 +105,7 @@ class TakeFits(QObject):
 
     def _kept(self, jobs: dict) -> list:
         """Keys of jobs, and their fits as far as they are kept; in a thread."""
-        sha256 = Encoder(self._model).sha256
+        sha256 = _sha256(self._model)
         keys = {hits: kept.key_of(job, EFFORT, sha256) for hits, job in jobs.items()}
         return [(hits, job, keys[hits], kept.load(self._folder, keys[hits]))
                 for hits, job in jobs.items()]  # fmt: skip
@@ -145,6 +146,7 @@ class TakeFits(QObject):
             return  # closed meanwhile
         self._n_made, self._last = self._n_made + 1, time.monotonic()
         if isinstance(result, BrokenProcessPool):
+            self._wrong[hits] = fits.ENDED
             self._stop()
         elif isinstance(result, Exception):
             self._wrong[hits] = str(result)
@@ -156,7 +158,15 @@ class TakeFits(QObject):
 
     def _stop(self) -> None:
         """Fit no more: processes ended by themselves."""
-        self._fitters = None
+        if self._fitters is not None:
+            self._fitters.end()
+            self._fitters = None
         waiting, self._running = self._running, {}
         self._wrong |= dict.fromkeys(waiting, fits.ENDED)
         self.failed.emit(fits.ENDED)
+
+
+@lru_cache(1)
+def _sha256(model: Path) -> str:
+    """Of the network; loading it takes longer than looking up what is kept."""
+    return Encoder(model).sha256

@@ -135,6 +135,7 @@ class _DotsDelegate(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setClipRect(box)
+        painter.fillRect(box, theme.color("background"))  # dots are not seen on a chosen row's
         middle = box.center().y()
         painter.setPen(QPen(theme.color("line"), 1))
         painter.drawLine(QPointF(box.left() + size / 2, middle),

@@ -17,6 +17,8 @@ from matcher.takes.fitting import Fitted, Struck, choose
 from matcher.takes.hits import Take
 from matcher.takes.kit_of_take import KitOfTake
 
+OTHERS = "Other hits"  # name of the row of hits that are like none of the drums found
+
 
 @dataclass(frozen=True, eq=False)
 class Row:
@@ -47,10 +49,17 @@ class DrumList:
 
     @classmethod
     def of(cls, take: Take, measured: Sequence[MeasuredHit], found: list[FoundDrum]) -> "DrumList":
-        """A list as found: what is a drum gets a pad, as far as there are pads."""
+        """A list as found: what is a drum gets a pad, as far as there are pads.
+
+        Hits that are like none of them are in a last row, so that they can be heard and moved.
+        """
         likely = [d for d in found if d.is_drum and kit_of_take.can_be_fitted(take, d)][:N_PADS]
         rows = [Row(d, any(d is other for other in likely)) for d in found]
-        return cls(take, measured, tuple(sorted(rows, key=lambda row: not row.on_pad)))
+        list_ = cls(take, measured, tuple(sorted(rows, key=lambda row: not row.on_pad)))
+        if not list_.left_out:
+            return list_
+        others = drums.of_hits(measured, list_.left_out)
+        return list_._with({}, Row(others, False, OTHERS))
 
     @cached_property
     def left_out(self) -> tuple[int, ...]:

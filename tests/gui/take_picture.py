@@ -17,7 +17,7 @@ from tests.e2e.window_load import x_server
 from tests.takes import composed
 
 DRUMS = ("kick_kit.flac", "snare_kit.flac", "tom_high.flac", "tom_low.flac", "rim.flac")
-N_HITS, COLORS = 60, 64
+N_HITS, COLORS = 60, 256
 
 
 def draw(path: Path, kept: Path) -> None:

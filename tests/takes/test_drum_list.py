@@ -40,6 +40,13 @@ def test_the_list_is_as_found(found):
     assert found.clearest(2) in found.rows[2].hits
 
 
+def test_hits_that_are_like_none_are_a_row_without_a_pad(found):
+    drums_found = [row.found for row in found.without(4).without(8).rows]
+    list_ = DrumList.of(found.take, found.measured, drums_found)
+    assert hits_of(list_)[-1] == (4, 8) and list_.left_out == ()
+    assert not list_.rows[-1].on_pad and list_.rows[-1].name == "Other hits"
+
+
 def test_merged_drums_are_one_and_the_others_stay_as_they_were(found):
     merged = found.named(2, "Both").merged([2, 0])
     assert hits_of(merged) == [tuple(sorted((*range(0, 12, 3), *range(2, 12, 3)))),
