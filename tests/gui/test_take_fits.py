@@ -147,7 +147,7 @@ def test_processes_fit_what_the_command_fits(qtbot, fits):
     list_ = drum_list()
     one = list_.with_pad([1, 2], False)
     fits.want(one)
-    qtbot.waitUntil(lambda: fits.fit_of(one.rows[0].hits) is not None, timeout=300000)
+    qtbot.waitUntil(lambda: fits.fit_of(one.rows[0].hits) is not None, timeout=1200000)
     (expected,) = fits_of.fit_all([one.struck(0)], None, take_fits.EFFORT, SHIPPED, 1)
     assert fits.fit_of(one.rows[0].hits).drum == expected.drum
 
