@@ -21,7 +21,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "file", nargs="?", type=Path, metavar="FILE",
-        help=f"a {SUFFIX} to open, or a recording to match",
+        help=f"a {SUFFIX}, a recording to match, or one of a whole kit",
     )  # fmt: skip
     parser.add_argument("--model", type=Path, metavar="FILE", help="default: the shipped model")
     parser.add_argument(

@@ -42,6 +42,11 @@ def label(text: str = "", quiet: bool = False, of: str = "") -> QLabel:
     return widget
 
 
+def in_menu(text: str) -> str:
+    """Text for a menu, which takes an ampersand for a mnemonic."""
+    return text.replace("&", "&&")
+
+
 def as_text(text: str) -> str:
     """Text for a tool tip or a message box, which show it as it is; they take HTML otherwise."""
     return f"<qt>{html.escape(text)}</qt>" if Qt.mightBeRichText(text) else text

@@ -1,5 +1,6 @@
 """Asking for files: which to open, where to save, and what to do with edits."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from PyQt6.QtCore import QStandardPaths
@@ -7,8 +8,10 @@ from PyQt6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from gui.controls import as_text
 from gui.kit_export import KitExport
-from gui.session import Session, is_kit
+from gui.session import Session
+from gui.takes import Takes
 from matcher.kits.kit_file import SUFFIX
+from matcher.kits.kit_folder import is_kit
 from matcher.packs.formats import FORMATS
 
 KITS = f"Kits (*{SUFFIX})"
@@ -20,7 +23,7 @@ class Files:
 
     def __init__(self, session: Session, parent: QWidget):
         self.session, self._parent = session, parent
-        self.kit_export = KitExport(session)
+        self.kit_export, self.takes = KitExport(session), Takes(session, parent)
         documents = QStandardPaths.StandardLocation.DocumentsLocation
         path = session.document.path
         self._folder = path.parent if path else Path(QStandardPaths.writableLocation(documents))
@@ -38,18 +41,37 @@ class Files:
         return answer == buttons.Discard or (answer == buttons.Save and self.save())
 
     def open(self, path: Path) -> None:
-        """Open a kit, or match a recording."""
+        """Open what was dropped: a kit, a recording to match, or a take to list the drums of."""
         self._folder = path.parent
-        if not is_kit(path) or self.may_leave():
+        if not is_kit(path):
+            self.takes.open(path)
+        elif self.may_leave():
             self.session.open(path)
+
+    def close(self) -> None:
+        """Stop what is being written, read and fitted."""
+        self.kit_export.close()
+        self.takes.close()
 
     def choose_kit(self) -> None:
         """Ask for a kit to open."""
-        self._choose("Open a kit", KITS)
+        self._choose("Open a kit", KITS, self.open)
 
     def choose_recording(self) -> None:
         """Ask for a recording to match."""
-        self._choose("Match a recording", SOUNDS)
+        self._choose("Match a recording", SOUNDS, self.session.open)
+
+    def choose_take(self) -> None:
+        """Ask for a recording of a whole kit, to list its drums."""
+        self._choose("Kit from a take", SOUNDS, self.takes.open_take)
+
+    def choose_recordings(self) -> None:
+        """Ask for a folder of recordings of single hits, to list their drums."""
+        title = "Kit from a folder of recordings"
+        given = QFileDialog.getExistingDirectory(self._parent, title, str(self._folder))
+        if given:
+            self._folder = Path(given)
+            self.takes.open_folder(self._folder)
 
     def begin_new(self) -> None:
         """Begin an empty kit."""
@@ -98,10 +120,11 @@ class Files:
         if not path.exists() or self._may_replace(path):
             self.kit_export.start(format_name, path, path.exists())
 
-    def _choose(self, title: str, kinds: str) -> None:
-        path, _ = QFileDialog.getOpenFileName(self._parent, title, str(self._folder), kinds)
-        if path:
-            self.open(Path(path))
+    def _choose(self, title: str, kinds: str, do: Callable[[Path], None]) -> None:
+        given, _ = QFileDialog.getOpenFileName(self._parent, title, str(self._folder), kinds)
+        if given:
+            self._folder = Path(given).parent
+            do(Path(given))
 
     def _ask_where(self, title: str, name: str, kinds: str, suffix: str) -> Path | None:
         """A file to write, its suffix added; None for none."""

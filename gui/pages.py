@@ -15,7 +15,7 @@ SHORTCUTS = (
     ("Enter on a knob", "type its value"),
     ("Backspace on a knob", "go back to the matched value"),
     ("Ctrl+N, Ctrl+O, Ctrl+S, Ctrl+Shift+S", "new kit, open, save, save as"),
-    ("Ctrl+I", "match a recording"),
+    ("Ctrl+I, Ctrl+K", "match a recording, make a kit from a take"),
     ("Ctrl+Z, Ctrl+Shift+Z", "undo, redo"),
     ("Ctrl+E", "write the sound of the pad to a WAV file"),
     ("Ctrl+M", "show the last MIDI messages"),

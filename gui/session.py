@@ -20,8 +20,8 @@ from gui.message import Message
 from gui.preferences import N_RECENT, Preferences
 from matcher.kits.document import Document
 from matcher.kits.kit import Kit, Sound
-from matcher.kits.kit_file import SUFFIX, load_kit
-from matcher.kits.kit_folder import kit_of_program
+from matcher.kits.kit_file import load_kit
+from matcher.kits.kit_folder import is_kit, kit_of_program
 from matcher.live.protocol import (
     MORE_NOTES,
     NOTE,
@@ -313,7 +313,11 @@ class Session(QObject):
         if is_kit(path):
             self.open_kit(path)
             return
-        pad, kit, model = self.editor.armed, self.editor.kits_begun, self.editor.setup.model
+        self.match(path, self.editor.armed)
+
+    def match(self, path: Path, pad: int) -> None:
+        """Match a recording for a pad."""
+        kit, model = self.editor.kits_begun, self.editor.setup.model
         self.tell("", "error")
         self.tell("note", f"matching {path.name}…")
         self._files.do(lambda: (pad, kit, path, _match(path, model)))
@@ -443,11 +447,6 @@ class Session(QObject):
         self.changed.emit()
         if self.document.problem:
             self.tell("error", self.document.problem)
-
-
-def is_kit(path: Path) -> bool:
-    """Whether a file's name says that it is a kit."""
-    return path.suffix.lower() == SUFFIX
 
 
 def make_session(remembered: Preferences, recovery: Path | None, model=None, file=None):

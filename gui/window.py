@@ -18,7 +18,7 @@ from PyQt6.QtWidgets import (
 )
 
 from gui import theme
-from gui.controls import em
+from gui.controls import em, in_menu
 from gui.files import Files
 from gui.message import Message
 from gui.pages import show_about, show_shortcuts
@@ -31,7 +31,8 @@ from gui.panels.pads import PadsPanel
 from gui.panels.preferences_dialog import PreferencesDialog
 from gui.panels.status import Monitor, Notice, StatusBar
 from gui.preferences import Preferences, recovery_file
-from gui.session import Session, is_kit, make_session
+from gui.session import Session, make_session
+from matcher.kits.kit_folder import is_kit
 from matcher.kits.starters import STARTERS
 from matcher.live.protocol import MORE_NOTES, NOTE, DeviceChanged, Ready, Rescan
 from matcher.packs.formats import FORMATS
@@ -80,7 +81,7 @@ class Window(QMainWindow):
             (self.undo_action, self.bar.undo, document.undo_text),
             (self.redo_action, self.bar.redo, document.redo_text),
         ):
-            action.setText(_plain(f"{button.text()} {what}".rstrip()))
+            action.setText(in_menu(f"{button.text()} {what}".rstrip()))
             action.setEnabled(button.isEnabled())
 
     def _show_remembered(self) -> None:
@@ -92,7 +93,7 @@ class Window(QMainWindow):
         self.recent_menu.clear()
         for path in self.session.preferences.recent:
             self._action(
-                self.recent_menu, _plain(path), "", lambda p=path: self.files.open(Path(p))
+                self.recent_menu, in_menu(path), "", lambda p=path: self.files.open(Path(p))
             )
         self.recent_menu.setEnabled(bool(self.session.preferences.recent))
 
@@ -232,7 +233,7 @@ class Window(QMainWindow):
             return
         QApplication.instance().removeEventFilter(self)
         self.comparison.close_down()
-        self.files.kit_export.close()
+        self.files.close()
         self.session.close()
         event.accept()
 
@@ -289,6 +290,8 @@ class Window(QMainWindow):
             ("&Save", "Ctrl+S", files.save), ("Save &as…", "Ctrl+Shift+S", files.save_as),
             ("Open the &demo kit", "", files.open_demo),
             ("&Match a recording…", "Ctrl+I", files.choose_recording),
+            ("Kit from a ta&ke…", "Ctrl+K", files.choose_take),
+            ("Kit from a folder of &recordings…", "", files.choose_recordings),
             ("&Export the pad as WAV…", "Ctrl+E", files.export),
         ):  # fmt: skip
             self._action(menu, text, keys, do)
@@ -296,11 +299,11 @@ class Window(QMainWindow):
         for name, row in FORMATS.items():
             self._action(export_menu, f"{row.label}…", "", lambda n=name: files.export_kit(n))
         self._action(export_menu, "Plugin (LV2, CLAP, VST3)", "", files.kit_export.install_plugin)
-        starters_menu = menu.addMenu("Starter &kits")
+        starters_menu = menu.addMenu("Start&er kits")
         for starter in STARTERS.values():
             self._action(starters_menu, starter.label, "",
                          lambda p=starter.path: files.open_starter(p))  # fmt: skip
-        self.recent_menu = menu.addMenu("&Recent kits")
+        self.recent_menu = menu.addMenu("Re&cent kits")
         menu.addSeparator()
         self._action(menu, "Se&ttings…", "Ctrl+,", self._settings)
         self._action(menu, "&Quit", "Ctrl+Q", self.close)
@@ -369,7 +372,7 @@ class Window(QMainWindow):
 
 
 def make_window(remembered: Preferences, model: Path | None = None, file: Path | None = None):
-    """The window as the app starts; file: a kit to open, or a recording to match."""
+    """The window as the app starts; file: a kit or a recording to open, as if it was dropped."""
     recovery, lock = recovery_file()
     kit = file if file is not None and is_kit(file) else None
     session, message = make_session(remembered, recovery, model, kit)
@@ -377,11 +380,6 @@ def make_window(remembered: Preferences, model: Path | None = None, file: Path |
     window.lock = lock  # held as long as the window lives
     session.message.emit(message)
     if file is not None and kit is None:
-        QTimer.singleShot(0, lambda: session.open(file))
+        QTimer.singleShot(0, lambda: window.files.open(file))
     window.resize(*SIZE)
     return window
-
-
-def _plain(text: str) -> str:
-    """Text for a menu, which takes an ampersand for a mnemonic."""
-    return text.replace("&", "&&")

@@ -20,3 +20,8 @@ def kit_of_program(folder: Path, program: int) -> Path:
         return kits[program]
     count = f"{len(kits)} kits" if len(kits) != 1 else "one kit"
     raise ValueError(f"program {program + 1} stands for no kit: there are {count} in {folder}")
+
+
+def is_kit(path: Path) -> bool:
+    """Whether a file's name says that it is a kit."""
+    return path.suffix.lower() == SUFFIX

@@ -1,5 +1,6 @@
 """The drums of a take: its hits in groups, which of these are drums, and what they are."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,12 +50,17 @@ class FoundDrum:
     typical: tuple[float, ...]  # of each hit, the distance of its signature from the group's
 
 
-def measure(take: Take) -> list[MeasuredHit]:
-    """Measure each hit of a take."""
+def measure(take: Take, progress: Callable[[float], None] = lambda _: None) -> list[MeasuredHit]:
+    """Measure each hit of a take.
+
+    Args:
+        take: the take.
+        progress: called with the share that is measured after each hit; may raise to end it.
+    """
     low = soxr.resample(take.x, take.sample_rate, SAMPLE_RATE)
     ratio = SAMPLE_RATE / take.sample_rate
     rows = []
-    for hit in take.hits:
+    for number, hit in enumerate(take.hits, 1):
         at, end = round(hit.onset * ratio), round(hit.end * ratio)
         cells = signature.cells(low, at, end)
         rang = low[max(0, at - round(signature.BEFORE_S * SAMPLE_RATE)) : at]
@@ -68,6 +74,7 @@ def measure(take: Take) -> list[MeasuredHit]:
                 _both(hit.drum, sounds),
             )
         )  # fmt: skip
+        progress(number / len(take.hits))
     return rows
 
 
@@ -88,9 +95,8 @@ def find(take: Take, measured: list[MeasuredHit], apart: float = grouping.APART)
     Returns:
         What was found, that with the most hits first.
     """
-    z = signature.signatures(np.array([signature.features(hit.cells) for hit in measured]))
     clear = np.array([hit.is_clear for hit in measured])
-    labels = grouping.group(z, clear, apart)
+    labels = grouping.group(signatures(measured), clear, apart)
     labels[_ringing(take, measured, labels)] = -1
     return of_labels(measured, labels)
 
@@ -114,19 +120,26 @@ def of_labels(measured: list[MeasuredHit], labels: np.ndarray) -> list[FoundDrum
         measured: the hits.
         labels: the group of each, (hits,); those below 0 are left out.
     """
-    z = signature.signatures(np.array([signature.features(hit.cells) for hit in measured]))
     groups = (np.flatnonzero(labels == label) for label in np.unique(labels[labels >= 0]))
-    return sorted((_found(own, z, measured) for own in groups), key=lambda d: -len(d.hits))
+    return sorted((of_hits(measured, own) for own in groups), key=lambda d: -len(d.hits))
 
 
-def _found(own: np.ndarray, z: np.ndarray, measured: list[MeasuredHit]) -> FoundDrum:
-    weight = np.array([measured[i].clearness for i in own])
-    logits = np.log([measured[i].drum / (1 - measured[i].drum) for i in own])
-    spectrum = kinds.Spectrum.of([measured[i].cells for i in own])
+def signatures(measured: Sequence[MeasuredHit]) -> np.ndarray:
+    """The signatures of hits, (hits, numbers)."""
+    return signature.signatures(np.array([signature.features(hit.cells) for hit in measured]))
+
+
+def of_hits(measured: Sequence[MeasuredHit], own: Iterable[int]) -> FoundDrum:
+    """What some hits are together; own: their indices, at least one."""
+    hits = [measured[i] for i in own]
+    weight = np.array([hit.clearness for hit in hits])
+    logits = np.log([hit.drum / (1 - hit.drum) for hit in hits])
+    spectrum = kinds.Spectrum.of([hit.cells for hit in hits])
     bright = BRIGHT * max(0.0, float(np.log2(spectrum.centre_hz / BRIGHT_HZ)))
     drum = float(1 / (1 + np.exp(bright - np.average(logits, weights=weight))))
-    middle = np.average(z[own], axis=0, weights=weight)
-    typical = tuple(np.linalg.norm(z[own] - middle, axis=1).tolist())
+    z = signatures(hits)
+    middle = np.average(z, axis=0, weights=weight)
+    typical = tuple(np.linalg.norm(z - middle, axis=1).tolist())
     return FoundDrum(tuple(map(int, own)), drum >= LEAST_DRUM, drum, spectrum, typical)
 
 

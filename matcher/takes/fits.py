@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from matcher.takes import fitting, kept
 from matcher.takes.fitting import Fitted, Struck
 
 ASKED_S = 0.2  # s between two questions whether to stop
+ENDED = "a process that fitted a drum ended by itself, perhaps for want of memory"
 
 
 class Progress(NamedTuple):
@@ -83,10 +84,9 @@ def _each(tasks, processes: int, stopped: Callable[[], bool]) -> Iterator[tuple[
                 raise Stopped
             yield _fit(task)
         return
-    spawn = multiprocessing.get_context("spawn")  # fork is not safe beside Qt's threads
-    pool = ProcessPoolExecutor(processes, mp_context=spawn, initializer=_begin)
+    fitters = Fitters(processes)
     try:
-        left = {pool.submit(_fit, task) for task in tasks}
+        left = {fitters.submit(*task) for task in tasks}
         while left:
             done, left = wait(left, ASKED_S, FIRST_COMPLETED)
             for future in done:
@@ -94,27 +94,49 @@ def _each(tasks, processes: int, stopped: Callable[[], bool]) -> Iterator[tuple[
             if stopped():
                 raise Stopped
     except BrokenProcessPool as error:
-        raise OSError(
-            "a process that fitted a drum ended by itself, perhaps for want of memory; "
-            "start again with fewer --processes: what was fitted is kept"
-        ) from error
+        again = "start again with fewer --processes: what was fitted is kept"
+        raise OSError(f"{ENDED}; {again}") from error
     except BaseException:
-        _end(pool)
+        fitters.end()
         raise
-    pool.shutdown()
+    fitters.close()
 
 
-def _end(pool: ProcessPoolExecutor) -> None:
-    """End the processes at once: they keep nothing themselves, and a fit takes seconds."""
-    workers = list((getattr(pool, "_processes", None) or {}).values())  # public from 3.14 on
-    pool.shutdown(wait=False, cancel_futures=True)
-    for worker in workers:
-        worker.terminate()
+class Fitters:
+    """Processes that fit drums, until they are ended.
+
+    Args:
+        processes: how many.
+        niceness: by how much they give way to other programs, where the system knows that.
+    """
+
+    def __init__(self, processes: int, niceness: int = 0):
+        spawn = multiprocessing.get_context("spawn")  # fork is not safe beside Qt's threads
+        self._pool = ProcessPoolExecutor(
+            processes, mp_context=spawn, initializer=_begin, initargs=(niceness,)
+        )
+
+    def submit(self, number: int, job: list[Struck], effort: str, model: Path) -> Future:
+        """Fit a drum to its hits; the result is (number, Fitted)."""
+        return self._pool.submit(_fit, (number, job, effort, model))
+
+    def close(self) -> None:
+        """End the processes once all is fitted."""
+        self._pool.shutdown()
+
+    def end(self) -> None:
+        """End the processes at once: they keep nothing themselves, and a fit takes seconds."""
+        workers = list((getattr(self._pool, "_processes", None) or {}).values())  # public from 3.14
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:
+            worker.terminate()
 
 
-def _begin() -> None:
+def _begin(niceness: int) -> None:
     """Ctrl-C reaches all processes of a terminal, and the first one ends the others."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if niceness and hasattr(os, "nice"):
+        os.nice(niceness)
 
 
 def _fit(task) -> tuple[int, Fitted]:

@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +25,16 @@ NUMBER = re.compile(r"^\d+$")
 BY = ("auto", "name", "sound")
 
 
-def read(folder: Path, by: str = "auto") -> tuple[Take, list[MeasuredHit], list[FoundDrum]]:
+def read(
+    folder: Path, by: str = "auto", progress: Callable[[float], None] = lambda _: None
+) -> tuple[Take, list[MeasuredHit], list[FoundDrum]]:
     """Read the recordings of a folder, one hit each, the loudest.
 
     Args:
         folder: the folder; its subfolders are read too.
         by: one of BY: what tells that recordings are of one drum. "auto": the names, and where they
             differ by a plain number alone, the sound.
+        progress: called with the share that is read after each file; may raise to end it.
 
     Returns:
         The recordings one after another as a take, its hits, and its drums.
@@ -45,7 +49,10 @@ def read(folder: Path, by: str = "auto") -> tuple[Take, list[MeasuredHit], list[
         raise ValueError(f"{folder} holds no recordings; allowed are {', '.join(SOUNDS)}")
     if len(files) > MOST_FILES:
         raise ValueError(f"{folder} holds {len(files)} recordings, allowed are {MOST_FILES}")
-    clips = [match_file(path, MatchOptions()).hit for path in files]
+    clips = []
+    for path in files:
+        clips.append(match_file(path, MatchOptions()).hit)
+        progress(len(clips) / len(files))
     take = _as_take(clips)
     measured = drums.measure(take)
     names = [name_of(path.relative_to(folder)) for path in files]

@@ -58,6 +58,24 @@ def group(
     return known
 
 
+def halves(signatures: np.ndarray, clear: np.ndarray | None = None) -> np.ndarray:
+    """The half of each hit, (hits,) 0 or 1, 0 the larger: the last two that `group` would join.
+
+    Args:
+        signatures: (hits, numbers), at least two hits.
+        clear: (hits,), as group; the others go to the half that they are nearer to.
+    """
+    n = len(signatures)
+    core = np.arange(n) if clear is None else np.flatnonzero(clear)
+    if len(core) < max(2, LEAST_CLEAR * n):
+        core = np.arange(n)
+    labels = np.full(n, -1)
+    labels[core] = hierarchy.cut_tree(tree(signatures[core]), n_clusters=2)[:, 0]
+    for i in np.flatnonzero(labels < 0):
+        labels[i] = _nearest(signatures, signatures[i : i + 1], labels, (0, 1))[0]
+    return labels if 2 * labels.sum() <= n else 1 - labels
+
+
 def _nearest(signatures, own, labels, groups) -> tuple[int, float]:
     """The nearest of some groups and its mean squared distance from hits; -1 and inf of none."""
     means = [

@@ -1,5 +1,6 @@
 """The hits of a take, each with the part of the take that it sounds in."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,11 +47,12 @@ class Take:
         return Clip(samples, self.sample_rate, len(samples) / self.sample_rate, hit.ended)
 
 
-def read(path) -> Take:
+def read(path, progress: Callable[[float], None] = lambda _: None) -> Take:
     """Read a take and find its hits.
 
     Args:
         path: a WAV, FLAC, AIFF, OGG or MP3 file.
+        progress: called with the share that is read, now and then; may raise to end it.
 
     Raises:
         ValueError: in one sentence, if it cannot be read, is too long, silent or has no hit.
@@ -60,6 +62,7 @@ def read(path) -> Take:
         for block in recording.blocks():
             x.append(block)
             n_frames += len(block)
+            progress(min(1.0, n_frames / max(1, recording.n_frames)))
             if n_frames > LONGEST_TAKE_S * rate:
                 raise ValueError(
                     f"{path} is longer than {LONGEST_TAKE_S / 60:g} minutes; cut a part of it out"

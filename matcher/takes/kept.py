@@ -1,5 +1,6 @@
 """Drums that were fitted already, kept beside the output, so that an interrupted run goes on."""
 
+import contextlib
 import hashlib
 import json
 from pathlib import Path
@@ -62,3 +63,11 @@ def load(folder: Path, key: str) -> Fitted | None:
         return Fitted(drum, fitted, tuple(distances))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def thin_out(folder: Path, most: int) -> None:
+    """Delete the fits that were kept longest ago, but for `most`; errors are none."""
+    with contextlib.suppress(OSError):
+        newest = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in newest[most:]:
+            path.unlink()

@@ -30,6 +30,7 @@ TOM_NAMES = {
     50: "High tom", 48: "High mid tom", 47: "Mid tom", 45: "Low tom", 43: "High floor tom",
     41: "Low floor tom",
 }  # fmt: skip
+PAD_NOTES = range(FIRST_NOTE, FIRST_NOTE + N_PADS)  # of the pads of a new kit
 _HZ = CQT.f_min * 2 ** ((np.arange(N_BANDS) * POOLED + (POOLED - 1) / 2) / 12)  # of the bands
 
 
@@ -104,11 +105,10 @@ def notes_and_names(
         wanted = general.get(i, NOTES.get(kind))
         if wanted in found.values():
             wanted = SECOND_NOTES.get(kind)
-        if wanted is None or wanted in found.values() or not _on_pad(wanted):
-            free = (n for n in range(FIRST_NOTE, FIRST_NOTE + N_PADS) if n not in found.values()
-                    and n not in general.values())  # fmt: skip
-            every = (n for n in range(FIRST_NOTE, FIRST_NOTE + N_PADS) if n not in found.values())
-            wanted = next(free, None) or next(every)
+        if wanted is None or wanted in found.values() or wanted not in PAD_NOTES:
+            every = [n for n in PAD_NOTES if n not in found.values()]
+            free = (n for n in every if n not in general.values())
+            wanted = next(free, every[0])
         found[i] = wanted
         names[i] = _name(kind, wanted, kinds_, [k for k in order if kinds_[k] == kind].index(i))
     if notes:
@@ -120,10 +120,6 @@ def check_notes(notes: tuple[int, ...], n_drums: int) -> None:
     """Raise ValueError if notes are given, but fewer than there are drums."""
     if notes and len(notes) < n_drums:
         raise ValueError(f"{n_drums} drums were found for {len(notes)} pads; give more pads")
-
-
-def _on_pad(note: int) -> bool:
-    return FIRST_NOTE <= note < FIRST_NOTE + N_PADS
 
 
 def _place(kind: str, pitch: float, n_hits: int) -> tuple:

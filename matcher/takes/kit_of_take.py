@@ -1,7 +1,7 @@
 """The way from a take to a kit: hits -> drums -> a fit for each -> pads, notes and a twin."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -77,6 +77,12 @@ def analyse(path: Path) -> tuple[Take, list[MeasuredHit], list[FoundDrum]]:
     return take, measured, drums.find(take, measured)
 
 
+def can_be_fitted(take: Take, found: FoundDrum) -> bool:
+    """Whether one of its hits is long enough for a drum to be fitted to it."""
+    longest = max(take.hits[i].end - take.hits[i].onset for i in found.hits)
+    return longest >= SHORTEST_S * take.sample_rate
+
+
 def make(
     take: Take, measured: list[MeasuredHit], found: list[FoundDrum], name: str,
     options: Options = Options(), folder: Path | None = None,
@@ -99,7 +105,7 @@ def make(
         fits.Stopped: `stopped` said so.
     """
     wanted = [d for d in found if d.is_drum or options.everything]
-    wanted = [d for d in wanted if _longest_s(take, d) >= SHORTEST_S][:N_PADS]
+    wanted = [d for d in wanted if can_be_fitted(take, d)][:N_PADS]
     if not wanted:
         raise ValueError(
             "no hit of the take is probably a drum's; use --everything to make a kit all the same"
@@ -114,14 +120,29 @@ def make(
     placed = kinds.notes_and_names(
         kinds.kinds([d.spectrum for d in wanted], counts), pitches, counts, options.notes
     )
+    others = tuple(d for d in found if not any(d is w for w in wanted))
+    return assemble(take, measured, list(zip(wanted, fitted, placed)), others, name)
+
+
+def assemble(
+    take: Take, measured: Sequence[MeasuredHit],
+    rows: list[tuple[FoundDrum, Fitted, tuple[int, str]]], others: tuple[FoundDrum, ...], name: str,
+) -> KitOfTake:  # fmt: skip
+    """Put fitted drums together.
+
+    Args:
+        take: the take.
+        measured: its hits.
+        rows: of each drum: its hits, its fit, and the note and name of its pad; at least one.
+        others: groups that get no pad.
+        name: of the kit.
+    """
     pads = [
-        PadOfTake(d, fit, note, name_, tuple(drums.velocities(measured, d)))
-        for d, fit, (note, name_) in zip(wanted, fitted, placed)
+        PadOfTake(found, fit, note, name_, tuple(drums.velocities(measured, found)))
+        for found, fit, (note, name_) in rows
     ]
     pads.sort(key=lambda pad: pad.note)
-    others = tuple(d for d in found if not any(d is w for w in wanted))
-    kit = kit_of(take, pads, name)
-    return KitOfTake(take, kit, tuple(pads), others, len(measured))
+    return KitOfTake(take, kit_of(take, pads, name), tuple(pads), others, len(measured))
 
 
 def kit_of(take: Take, pads: list[PadOfTake], name: str) -> Kit:
@@ -207,10 +228,6 @@ def report(made: KitOfTake) -> dict:
 def fits_folder(folder: Path) -> Path:
     """Where the fits of an output folder are kept."""
     return folder / kept.FOLDER
-
-
-def _longest_s(take: Take, found: FoundDrum) -> float:
-    return max(take.hits[i].end - take.hits[i].onset for i in found.hits) / take.sample_rate
 
 
 def with_processes(options: Options, processes: int | None) -> Options:

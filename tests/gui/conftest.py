@@ -54,7 +54,7 @@ def home(tmp_path, monkeypatch, qapp):
 
     discard = QMessageBox.StandardButton.Discard
     monkeypatch.setattr(QMessageBox, "question", lambda *_: discard)
-    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name))
     qapp.setStyle("Fusion")
     qapp.setApplicationName("Drum matcher")

@@ -12,14 +12,14 @@ STEP_S = 0.42  # s between strokes
 GAINS = (1.0, 0.4, 0.7, 0.25)  # of the strokes of each drum, in turn
 
 
-def take(n_hits: int = 12, noise: float = 1e-4, seed: int = 0):
+def take(n_hits: int = 12, noise: float = 1e-4, seed: int = 0, names: tuple[str, ...] = DRUMS):
     """The take (samples,), and of each hit its onset in s, its drum and its gain."""
     rng = np.random.default_rng(seed)
-    sounds = [_recording(name) for name in DRUMS]
+    sounds = [_recording(name) for name in names]
     x = np.zeros(round((n_hits * STEP_S + 1.5) * RATE), np.float32)
     truth = []
     for i in range(n_hits):
-        drum, gain = i % len(DRUMS), GAINS[(i // len(DRUMS)) % len(GAINS)]
+        drum, gain = i % len(sounds), GAINS[(i // len(sounds)) % len(GAINS)]
         at = round((0.3 + i * STEP_S) * RATE)
         sound = 0.5 * gain * sounds[drum]
         x[at : at + len(sound)] += sound[: len(x) - at]

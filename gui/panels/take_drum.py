@@ -1,0 +1,148 @@
+"""The editor of one drum of a take: its name, its pad, and its hits one by one."""
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gui.controls import em, in_menu, label, panel_in
+from gui.panels.pad_button import midi_note_name
+from matcher.kits.kit import LONGEST_NAME, Kit
+from matcher.takes.drum_list import DrumList
+
+
+class DrumEditor(QWidget):
+    """Shows the chosen drum, and says what is to be done with it.
+
+    Signals:
+        renamed: the name that was typed.
+        pad_chosen: index of a pad of the kit.
+        hit_chosen: index of a hit of the take.
+        hit_moved: the chosen hit goes to this row, to one of its own (-1), or to none (None).
+        hear: False for the hit as recorded, True for its twin.
+    """
+
+    renamed = pyqtSignal(str)
+    pad_chosen = pyqtSignal(int)
+    hit_chosen = pyqtSignal(int)
+    hit_moved = pyqtSignal(object)
+    hear = pyqtSignal(bool)
+
+    def __init__(self):
+        super().__init__()
+        self.title = label("DRUM", of="twin")
+        self.name = QLineEdit()
+        self.name.setMaxLength(LONGEST_NAME)
+        self.name.setAccessibleName("Name of the drum")
+        self.name.setToolTip("The name of its pad; empty: what it is told to be")
+        self.name.editingFinished.connect(self._rename)
+        self.pad, self.hit = QComboBox(), QComboBox()
+        self.pad.setAccessibleName("Pad of the drum")
+        self.pad.setToolTip("The pad that it goes on; a drum that is there goes on this one's")
+        self.pad.activated.connect(lambda i: self.pad_chosen.emit(self.pad.itemData(i)))
+        self.hit.setAccessibleName("Hit of the drum")
+        self.hit.setToolTip("Choose a hit to hear or to move, or click on its dot")
+        self.hit.activated.connect(lambda i: self.hit_chosen.emit(self.hit.itemData(i)))
+        self.recorded, self.twin = QPushButton("Hear the hi&t"), QPushButton("Hear the t&win")
+        self.recorded.setToolTip("Play the chosen hit as it was recorded (B plays both in turns)")
+        self.twin.setToolTip("Play the chosen hit on the fitted drum (B plays both in turns)")
+        self.recorded.clicked.connect(lambda: self.hear.emit(False))
+        self.twin.clicked.connect(lambda: self.hear.emit(True))
+        self.move_button = QPushButton("Mo&ve the hit")
+        self.move_button.setToolTip("Give the chosen hit to another drum, or to none")
+        self.move_button.setMenu(QMenu(self.move_button))
+        for button in (self.recorded, self.twin, self.move_button):
+            button.setAutoDefault(False)
+            button.setAccessibleDescription(button.toolTip())
+        self.move_button.menu().aboutToShow.connect(self._fill_menu)
+        self._shown, self._targets = "", []
+        self._put_together()
+
+    def show_drum(self, list_: DrumList, row: int, names: list[str], hit: int | None, kit: Kit,
+                  pad: int | None, fitted: bool) -> None:  # fmt: skip
+        """Show a drum.
+
+        Args:
+            list_: the drums.
+            row: the one to show.
+            names: of all of them.
+            hit: its hit that is chosen.
+            kit: whose pads are offered.
+            pad: the pad that it goes on; None: on none.
+            fitted: whether it has a twin.
+        """
+        self.setEnabled(bool(list_.rows))
+        if not list_.rows:
+            return
+        on_pad = pad is not None
+        self.title.setText(names[row].upper())
+        self._shown = names[row] if on_pad else list_.rows[row].name
+        if not self.name.hasFocus() or not self.name.isModified():
+            self.name.setText(self._shown)
+        for widget in (self.name, self.pad):
+            widget.setEnabled(on_pad)
+        self._offer_pads(kit, pad)
+        self._offer_hits(list_, row, hit)
+        self.twin.setEnabled(fitted)
+        others = [(f"to {name}, drum {i + 1} of the list", i)
+                  for i, name in enumerate(names) if i != row]  # fmt: skip
+        alone = [("to a drum of its own", -1)] if len(list_.rows[row].hits) > 1 else []
+        self._targets = [*others, *alone, ("to no drum", None)]
+
+    def _offer_pads(self, kit: Kit, pad: int | None) -> None:
+        rows = []
+        for i, own in enumerate(kit.pads):
+            there = own.name or ("drum" if own.drum else "empty")
+            note = f"note {own.note} {midi_note_name(own.note)}"
+            rows.append((f"pad {i + 1}, {note}: now {there}", i))
+        _offer(self.pad, rows, pad)
+
+    def _offer_hits(self, list_: DrumList, row: int, hit: int | None) -> None:
+        take, hits = list_.take, list_.rows[row].hits
+        rows = []
+        for number, (i, velocity) in enumerate(zip(hits, list_.velocities(row)), 1):
+            minutes, seconds = divmod(take.hits[i].onset / take.sample_rate, 60)
+            at = f"{minutes:.0f}:{seconds:05.2f}"
+            rows.append((f"hit {number} of {len(hits)}: {at}, velocity {velocity}", i))
+        _offer(self.hit, rows, hit)
+
+    def _fill_menu(self) -> None:
+        menu = self.move_button.menu()
+        menu.clear()
+        for text, to in self._targets:
+            menu.addAction(in_menu(text), lambda to=to: self.hit_moved.emit(to))
+
+    def _rename(self) -> None:
+        if self.name.isModified() and self.name.text() != self._shown:
+            self.name.setModified(False)
+            self.renamed.emit(self.name.text())
+
+    def _put_together(self) -> None:
+        column, gap = panel_in(self, QVBoxLayout)
+        column.setSpacing(gap)
+        for widgets in (
+            (self.title, self.name, self.pad),
+            (self.hit, self.recorded, self.twin, self.move_button),
+        ):
+            row = QHBoxLayout()
+            row.setSpacing(gap)
+            for widget in widgets:
+                row.addWidget(widget, widget in (self.name, self.pad, self.hit))
+            column.addLayout(row)
+        self.title.setMinimumWidth(round(9 * em(self)))
+        self.title.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+
+
+def _offer(box: QComboBox, rows: list[tuple[str, int]], chosen: int | None) -> None:
+    """Offer texts that stand for numbers; a list that is the same stays, so that it may be open."""
+    if rows != [(box.itemText(i), box.itemData(i)) for i in range(box.count())]:
+        box.clear()
+        for text, data in rows:
+            box.addItem(text, data)
+    box.setCurrentIndex(box.findData(chosen))

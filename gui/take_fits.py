@@ -1,0 +1,172 @@
+"""The fits of a take's drums, made by processes of their own while the list is on the screen.
+
+Threads: keys of fits and those kept are read in one thread, fits are made in processes that give
+way to everything else; all results come to the window's thread as signals.
+"""
+
+import contextlib
+import time
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from functools import lru_cache
+from pathlib import Path
+
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from gui.background import Background
+from matcher.matching.encoder import Encoder
+from matcher.takes import fits, kept
+from matcher.takes.drum_list import DrumList
+from matcher.takes.fits import Fitters, Progress
+from matcher.takes.fitting import Fitted
+
+EFFORT = "normal"  # as the command line: the same take gives the same drums
+NICENESS = 10  # of the processes that fit: those that play come first
+MOST_KEPT = 500  # fits in the folder, some 10 kB each
+
+
+class TakeFits(QObject):
+    """Fits what a list wants on pads; what was fitted once is never fitted again.
+
+    Signals:
+        changed: something was fitted, or cannot be.
+        failed: no more can be fitted; a sentence why.
+
+    Args:
+        folder: where fits are kept and looked for.
+        model: file of the network.
+        processes: how many fit at once; None: all but one of the processors.
+    """
+
+    changed = pyqtSignal()
+    failed = pyqtSignal(str)
+    _ended = pyqtSignal(object, object)  # hits, and what came of them; from another thread
+
+    def __init__(self, folder: Path, model: Path, processes: int | None = None, parent=None):
+        super().__init__(parent)
+        self._folder, self._model = folder, model
+        self._processes = processes or max(1, fits.processors() - 1)
+        self._fitters: Fitters | None = None  # from the first fit on
+        self._running: dict[tuple[int, ...], Future | None] = {}  # None: its key is being looked up
+        self._fitted: dict[tuple[int, ...], Fitted] = {}
+        self._wrong: dict[tuple[int, ...], str] = {}
+        self._keys: dict[tuple[int, ...], str] = {}
+        self._wanted: set[tuple[int, ...]] = set()
+        self._began, self._n_made, self._last = 0.0, 0, 0.0
+        self._look_up = Background(self)
+        self._look_up.done.connect(self._take_kept)
+        self._look_up.failed.connect(self.failed)
+        self._ended.connect(self._take)
+
+    def want(self, list_: DrumList) -> None:
+        """Fit what this list wants on pads and has no fit; begin nothing else."""
+        rows = {list_.rows[i].hits: i for i in list_.on_pads}
+        self._wanted = set(rows)
+        for hits in [h for h, future in self._running.items() if h not in rows and future]:
+            if self._running[hits].cancel():
+                del self._running[hits]
+        done = self._fitted.keys() | self._wrong.keys() | self._running.keys()
+        new = {hits: list_.struck(i) for hits, i in rows.items() if hits not in done}
+        if new:
+            if not self._running:
+                self._began, self._n_made, self._last = time.monotonic(), 0, time.monotonic()
+            self._running |= dict.fromkeys(new)
+            self._look_up.do(lambda: self._kept(new))
+        self.changed.emit()
+
+    def fit_of(self, hits: tuple[int, ...]) -> Fitted | None:
+        """The drum fitted to these hits; None as long as there is none."""
+        return self._fitted.get(hits)
+
+    def problem_of(self, hits: tuple[int, ...]) -> str:
+        """Why no drum can be fitted to these hits; empty where nothing is known against it."""
+        return self._wrong.get(hits, "")
+
+    @property
+    def progress(self) -> Progress:
+        """How far the wanted drums are."""
+        left = len(self._wanted & self._running.keys())
+        total = len(self._wanted)
+        if not left or not self._n_made:
+            return Progress(total - left, total, None if left else 0.0)
+        each_s = (self._last - self._began) / self._n_made
+        left_s = max(1.0, each_s * left - (time.monotonic() - self._last))
+        return Progress(total - left, total, left_s)
+
+    def close(self) -> None:
+        """End all that is being fitted; what was fitted is kept for the next time."""
+        self._look_up.close()
+        self._running.clear()
+        self._wanted.clear()
+        if self._fitters is not None:
+            self._fitters.end()
+            self._fitters = None
+        kept.thin_out(self._folder, MOST_KEPT)
+
+    def _kept(self, jobs: dict) -> list:
+        """Keys of jobs, and their fits as far as they are kept; in a thread."""
+        sha256 = _sha256(self._model)
+        keys = {hits: kept.key_of(job, EFFORT, sha256) for hits, job in jobs.items()}
+        return [(hits, job, keys[hits], kept.load(self._folder, keys[hits]))
+                for hits, job in jobs.items()]  # fmt: skip
+
+    def _take_kept(self, rows: list) -> None:
+        for hits, job, key, fitted in rows:
+            self._keys[hits] = key
+            if fitted is not None:
+                self._fitted[hits] = fitted
+                self._running.pop(hits, None)
+            elif hits in self._wanted:
+                self._submit(hits, job)
+            else:
+                self._running.pop(hits, None)
+        self.changed.emit()
+
+    def _submit(self, hits, job) -> None:
+        if self._fitters is None:
+            self._fitters = Fitters(self._processes, NICENESS)
+        try:
+            future = self._fitters.submit(0, job, EFFORT, self._model)
+        except BrokenProcessPool:
+            self._stop()
+            return
+        self._running[hits] = future
+        future.add_done_callback(lambda done: self._tell(hits, done))
+
+    def _tell(self, hits, future: Future) -> None:
+        """Called in a thread of the pool."""
+        if future.cancelled():
+            return
+        error = future.exception()
+        with contextlib.suppress(RuntimeError):  # the window is gone
+            self._ended.emit(hits, error or future.result()[1])
+
+    def _take(self, hits, result) -> None:
+        if self._running.pop(hits, None) is None:
+            return  # closed meanwhile
+        self._n_made, self._last = self._n_made + 1, time.monotonic()
+        if isinstance(result, BrokenProcessPool):
+            self._wrong[hits] = fits.ENDED
+            self._stop()
+        elif isinstance(result, Exception):
+            self._wrong[hits] = str(result)
+        else:
+            self._fitted[hits] = result
+            with contextlib.suppress(OSError):  # it is only fitted again the next time
+                kept.save(self._folder, self._keys[hits], result)
+        self.changed.emit()
+
+    def _stop(self) -> None:
+        """Fit no more: processes ended by themselves."""
+        if self._fitters is not None:
+            self._fitters.end()
+            self._fitters = None
+        waiting, self._running = self._running, {}
+        self._wrong |= dict.fromkeys(waiting, fits.ENDED)
+        self.failed.emit(fits.ENDED)
+
+
+@lru_cache(1)
+def _sha256(model: Path) -> str:
+    """Of the network; loading it takes longer than looking up what is kept."""
+    return Encoder(model).sha256
