@@ -40,6 +40,8 @@ PRECISIONS = {"cpu": ("32-true",), "cuda": ("32-true", "bf16-mixed")}
 def seconds_per_sound(config: Config, fabric: Fabric, repeats: int = 2) -> float:
     """Training time per sound with a run's loss, without rendering or loading the sound.
 
+    It is that of a sound that comes again, whose Phi the JTFS loss has kept.
+
     Args:
         config: The run.
         fabric: The device.
