@@ -56,7 +56,7 @@ PACKAGES = {  # of matcher: the others that each may import
     "library": set(),
 }
 # modules of matcher that all but physics may use
-EVERYWHERE = {"compiled", "recording", "midi_file", "checks"}
+EVERYWHERE = {"compiled", "library", "recording", "midi_file", "checks"}
 
 
 def imported_modules(path: Path) -> set[str]:
