@@ -1,6 +1,6 @@
 """python -m export.native [PLATFORM ...]: compile the library anew, into matcher/library/files.
 
-Needs the extra `plugin`. It takes about a minute a platform.
+Needs the extra `plugin`. Of processor time it takes half a minute, and 9 s for each platform.
 """
 
 import argparse
