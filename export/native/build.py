@@ -8,16 +8,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-import llvmlite.binding as llvm
-
 from export.plugin import emit
 from matcher.library import place
 from matcher.recording import save_atomically
 
 FLAGS = ("-O2", "-shared", "-s", "-fPIC", "-Wl,--build-id=none")
-# LLVM would make vectors of two numbers where the columns of a record are no multiple of a vector
-# apart, lest a column that was just written be read too soon; ours are read long after
-LLVM_OPTION = "-store-to-load-forwarding-conflict-detection=false"
 TARGETS = {  # platform: target of the templates of plugins, and the processor if it is another one
     "linux-x86_64": ("linux-x86_64", "x86-64-v3"),
     "linux-arm64": ("linux-aarch64", None),
@@ -42,7 +37,6 @@ def build(name: str, text: str) -> bytes:
     """
     target_name, cpu = TARGETS[name]
     target = emit.TARGETS[target_name]
-    llvm.set_option("", LLVM_OPTION)
     code, needed = emit.emit([text], target._replace(cpu=cpu or target.cpu))
     if wrong := [n for n in needed if n.startswith(("Py", "NRT", "numba"))]:
         raise ValueError(f"the library calls {', '.join(wrong)}, allowed is the C library alone")

@@ -27,6 +27,9 @@ from numba import NumbaWarning, njit, types
 
 from export.plugin.entries import C_TYPES, ENTRIES
 
+# LLVM would make vectors of two numbers where the columns of a record are no multiple of a vector
+# apart, lest a column that was just written be read too soon; ours are read long after
+LLVM_OPTION = "-store-to-load-forwarding-conflict-detection=false"
 LLVM_TYPES = {"int64": "i64", "float64": "double", "none": "void"}
 
 
@@ -110,6 +113,7 @@ def emit(texts: list[str], target: Target) -> tuple[bytes, list[str]]:
     """LLVM texts of all entries -> an object file, and the names of the functions that it needs."""
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
+    llvm.set_option("", LLVM_OPTION)
     machine = llvm.Target.from_triple(target.triple).create_target_machine(
         cpu=target.cpu, features=target.features, opt=3, reloc="pic", codemodel="default", jit=False
     )

@@ -9,7 +9,16 @@ import pytest
 from matcher import compiled, library
 from matcher.compiled import Native, compile_c, name_of
 from matcher.kits.kit import Pad, for_pad
-from matcher.live import callback, detector, events, midi_ring, programs, quiet_libraries, voices
+from matcher.live import (
+    callback,
+    detector,
+    events,
+    hit_notes,
+    midi_ring,
+    programs,
+    quiet_libraries,
+    voices,
+)
 from matcher.live.detector import Settings
 from matcher.matching import encoder, onset, refine
 from matcher.matching.hear import Clip, hear
@@ -124,8 +133,11 @@ def play(drum_: Drum) -> None:
     state = callback.make_state(RATE, 1, 2)[0]
     assert callback.send(state, 0, callback.STRIKE, 0, 0, 1, -1)
     callback.receive(state)
-    ring = midi_ring.Ring().state[0]
-    midi_ring.put(ring, 5, 0, 0, np.array([0x90, 36, 100], np.uint8), 3)
+    ring, sender = midi_ring.Ring(), np.zeros(1, hit_notes.SENDER)[0]
+    hit_notes.start(sender, ring)
+    midi_ring.put(ring.state[0], 5, 0, 0, np.array([0x90, 36, 100], np.uint8), 3)
+    while hit_notes.next_message(sender, 0, 10**9):
+        sender["now"] = sender["at"]
 
 
 def test_each_function_gives_what_numba_gives(compared):
