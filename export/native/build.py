@@ -13,12 +13,12 @@ from matcher.library import place
 from matcher.recording import save_atomically
 
 FLAGS = ("-O2", "-shared", "-s", "-fPIC", "-Wl,--build-id=none")
-TARGETS = {  # platform: target of the templates of plugins, and the processor if it is another one
+# platform: target of the templates of plugins, and the processor if it is another one. macOS is not
+# among them: it ends a program that loads what it does not like, and it could not be tried.
+TARGETS = {
     "linux-x86_64": ("linux-x86_64", "x86-64-v3"),
     "linux-arm64": ("linux-aarch64", None),
     "windows-x86_64": ("windows-x86_64", "x86-64-v3"),
-    "macos-x86_64": ("macos-x86_64", "x86-64-v3"),
-    "macos-arm64": ("macos-arm64", None),
 }
 
 

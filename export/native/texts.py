@@ -31,7 +31,6 @@ ROOT = Path(matcher.__file__).parent
 SYSTEMS = {  # as Python names them, and the functions that matcher.live.clock asks for there
     "linux": ("linux", ("clock_gettime", "gettid")),
     "windows": ("win32", ("QueryPerformanceCounter", "QueryPerformanceFrequency")),
-    "macos": ("darwin", ("clock_gettime",)),
 }
 _POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_uint32
 JACK = {  # what jack_midi calls, where JACK need not be

@@ -15,7 +15,7 @@ from matcher.library.entry import CFunction, Entry
 FOLDER = Path(__file__).parent / "files"
 RECORD = "library.json"  # what it holds, what it was made from, and checksums
 NUMBA_ONLY = "DRUM_MATCHER_NUMBA"  # environment variable: any text but an empty one and 0
-SYSTEMS = {"linux": "linux", "win32": "windows", "darwin": "macos"}
+SYSTEMS = {"linux": "linux", "win32": "windows"}
 PROCESSORS = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 NEEDED = {"x86_64": ("AVX2", "FMA3", "F16C"), "arm64": ()}  # of x86-64-v3, as numpy names it
 PLACE = "address_"  # name of the variable for a function of the system begins so
