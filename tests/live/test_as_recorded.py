@@ -18,7 +18,7 @@ def drum(request) -> Drum:
 def test_ten_steps_to_the_recorded_drum_change_the_level_little(drum):
     steps = np.abs(np.diff(levels_db(drum), axis=0))
     print(f"largest steps of energy and peak {steps.max(axis=0).round(1)} dB")
-    assert np.all(steps < 6)  # dB; with partials at random the largest step is 3.9 dB
+    assert np.all(steps < 5)  # dB; with partials at random the largest step is 3.9 dB
 
 
 @pytest.mark.slow
