@@ -5,6 +5,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,9 @@ RATES = (8000, 384000)  # Hz: allowed sample rates of written files
 READABLE_RATES = (1000, 768000)  # Hz, of recordings: a header can claim any
 MOST_CHANNELS = 256  # of recordings: more than any interface has
 FORMATS = "WAV, FLAC, AIFF, OGG or MP3"
+LONGEST_NAME = 64  # characters of a file's name without what is put around it: systems allow 255
+# names that Windows keeps for devices, whatever their suffix
+DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(10))}
 
 
 class Recording:
@@ -104,9 +108,7 @@ def write_wav(path: str | Path, x: np.ndarray, sample_rate: int) -> None:
         OSError: if the file cannot be written.
         ValueError: if its folder does not exist.
     """
-    save_atomically(
-        path, lambda file: soundfile.write(file, x, sample_rate, "PCM_24", format="WAV")
-    )
+    save_atomically(path, lambda file: file.write(encode(x, sample_rate)))
 
 
 def encode(x: np.ndarray, sample_rate: int, bits: int = 24, flac: bool = False) -> bytes:
@@ -127,11 +129,24 @@ def file_name(text: str, otherwise: str) -> str:
     """A name for files that all systems and samplers take: letters, digits and hyphens.
 
     Args:
-        text: what it is made from; accents are dropped.
+        text: what it is made from; accents are dropped, and what is too long.
         otherwise: the name where nothing is left.
     """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-") or otherwise
+    name = re.sub(r"[^A-Za-z0-9]+", "-", plain)[:LONGEST_NAME].strip("-") or otherwise
+    return f"{name}-" if name.upper() in DEVICES else name
+
+
+@contextmanager
+def errors_name(path: Path, temporary: Path) -> Iterator[None]:
+    """Let errors of the system name the path that was asked for, not where it is prepared."""
+    try:
+        yield
+    except OSError as error:
+        asked = error.filename is not None and not str(error.filename).startswith(str(temporary))
+        if error.errno is not None and not asked:
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 def save_atomically(path: str | Path, write) -> None:
@@ -142,7 +157,7 @@ def save_atomically(path: str | Path, write) -> None:
         write: called with the open temporary file.
 
     Raises:
-        OSError: if the file cannot be written.
+        OSError: if the file cannot be written; it names the path.
         ValueError: if its folder does not exist.
     """
     path = Path(path)
@@ -150,10 +165,11 @@ def save_atomically(path: str | Path, write) -> None:
         raise ValueError(f"{path.parent} is not a folder; {path.name} needs one that exists")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with errors_name(path, temporary):
+            with open(temporary, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Damaged and hostile sound files: each is refused in a sentence, before memory is taken for it."""
 
 import os
+import resource
 import struct
 import tracemalloc
 
@@ -9,7 +10,15 @@ import pytest
 import soundfile
 
 from matcher.matching.match import match
-from matcher.recording import BLOCK_SAMPLES, MOST_CHANNELS, Recording, file_name
+from matcher.recording import (
+    BLOCK_SAMPLES,
+    LONGEST_NAME,
+    MOST_CHANNELS,
+    Recording,
+    file_name,
+    save_atomically,
+    write_wav,
+)
 
 
 def wav(channels=1, rate=48000, bits=16, data_bytes=4, body=b"\0\0\0\0") -> bytes:
@@ -89,7 +98,40 @@ def test_a_sample_rate_in_memory_is_checked_first(rate):
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("Täst & Kit!", "Tast-Kit"), ("../..", "kit"), ("", "kit")],
-)
+    [
+        ("Täst & Kit!", "Tast-Kit"), ("../..", "kit"), ("", "kit"), ("a/b\n'c\"", "a-b-c"),
+        ("Барабан", "kit"), ("aux", "aux-"), ("COM1", "COM1-"), ("x" * 300, "x" * LONGEST_NAME),
+        ("\N{SQUARE AM}" * 64, ("a-m-" * 64)[: LONGEST_NAME - 1]),  # four letters each
+    ],
+)  # fmt: skip
 def test_names_of_files(text, name):
     assert file_name(text, "kit") == name
+
+
+@pytest.fixture
+def small_disk():
+    """Files may have 2,000 bytes at most, as on a disk that is nearly full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_an_error_that_names_the_file(tmp_path, small_disk):
+    path = tmp_path / "x.wav"
+    for write in (
+        lambda: write_wav(path, np.zeros(48000, np.float32), 48000),
+        lambda: save_atomically(path, lambda file: file.write(bytes(10_000))),
+    ):
+        with pytest.raises(OSError) as error:
+            write()
+        assert error.value.filename == str(path)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_the_way_is_an_error_that_names_it(tmp_path):
+    (tmp_path / "x").mkdir()
+    with pytest.raises(OSError) as error:
+        save_atomically(tmp_path / "x", lambda file: file.write(b"x"))
+    assert error.value.filename == str(tmp_path / "x")
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]

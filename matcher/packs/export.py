@@ -6,7 +6,8 @@ from pathlib import Path
 from matcher.kits.kit import Kit
 from matcher.packs.formats import FORMATS
 from matcher.packs.options import PackOptions
-from matcher.packs.place import Progress, Written, file_name
+from matcher.packs.place import Progress, Written
+from matcher.recording import file_name
 
 
 def export(

@@ -5,7 +5,6 @@ range of velocities take turns (sampleSelectionAlgo ROUND_ROBIN).
 """
 
 import io
-import re
 import tarfile
 import time
 import xml.etree.ElementTree as ET
@@ -18,12 +17,13 @@ from matcher.packs.place import (
     Progress,
     Written,
     check_free,
+    kit_name,
     n_bytes,
     pad_name,
     sound_name,
 )
 from matcher.packs.strikes import Strike, Strikes
-from matcher.recording import encode, save_atomically
+from matcher.recording import encode, file_name, save_atomically
 
 NAMESPACE = "http://www.hydrogen-music.org/drumkit"
 MOST_LAYERS = 16  # of an instrument, as Hydrogen is set up
@@ -52,7 +52,7 @@ def save(kit: Kit, path: Path, options: PackOptions, progress: Progress) -> Writ
             f"{options.layers} layers of {options.round_robins} round robins are more than "
             f"Hydrogen takes, allowed are {MOST_LAYERS} sounds for each pad"
         )
-    inside = path.stem  # folder in the file
+    inside = file_name(path.stem, "kit")  # folder in the file
     check_free(path, options.replace)
     strikes = Strikes(kit, options)
 
@@ -82,7 +82,7 @@ def _drumkit(kit: Kit, layers: dict[int, list[ET.Element]]) -> bytes:
     """drumkit.xml; pad N is instrument N, empty pads before the last drum included."""
     root = _element("drumkit_info", xmlns=NAMESPACE)
     _fill(root, {
-        "name": _plain(kit.name) or "Kit", "author": "Drum matcher", "info": MADE_BY,
+        "name": kit_name(kit), "author": "Drum matcher", "info": MADE_BY,
         "license": "undefined license", "image": "", "imageLicense": "undefined license",
     })  # fmt: skip
     component = ET.SubElement(ET.SubElement(root, "componentList"), "drumkitComponent")
@@ -96,7 +96,7 @@ def _drumkit(kit: Kit, layers: dict[int, list[ET.Element]]) -> bytes:
 
 def _instrument(kit: Kit, i: int, layers: list[ET.Element]) -> ET.Element:
     pad, element = kit.pads[i], _element("instrument")
-    _fill(element, {"id": i, "name": _plain(pad_name(kit, i)), **FIRST,
+    _fill(element, {"id": i, "name": pad_name(kit, i), **FIRST,
                     "muteGroup": pad.choke - 1, "midiOutChannel": -1, "midiOutNote": pad.note,
                     **LAST})  # fmt: skip
     component = ET.SubElement(element, "instrumentComponent")
@@ -122,8 +122,3 @@ def _element(tag: str, **attributes: str) -> ET.Element:
 def _fill(element: ET.Element, texts: dict) -> None:
     for tag, text in texts.items():
         ET.SubElement(element, tag).text = str(text)
-
-
-def _plain(text: str) -> str:
-    """Text without what XML cannot hold."""
-    return re.sub(r"[^\t\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", " ", text).strip()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from matcher.kits.kit import Kit
-from matcher.recording import file_name
+from matcher.recording import errors_name, file_name
 
 README = "README.txt"  # in each folder that is a pack
 MADE_BY = "Made by Drum matcher"  # how it begins: only such a folder is ever replaced
@@ -31,8 +31,13 @@ class Written:
         return f"{said}; {self.licence}" if self.licence else said
 
 
+def kit_name(kit: Kit) -> str:
+    """The name of a kit, or a word where it has none."""
+    return kit.name.strip() or "Kit"
+
+
 def pad_name(kit: Kit, pad: int) -> str:
-    """The name of a pad, or its number where it has none."""
+    """The name of a pad, 0 to N_PADS - 1, or its number from 1 on where it has none."""
     return kit.pads[pad].name.strip() or f"Pad {pad + 1}"
 
 
@@ -40,6 +45,18 @@ def sound_name(kit: Kit, strike, suffix: str) -> str:
     """The file of a strike: number and name of its pad, top velocity, round robin."""
     name = file_name(pad_name(kit, strike.pad), "pad").lower()
     return f"{strike.pad + 1:02d}-{name}-v{strike.high:03d}-rr{strike.robin + 1}.{suffix}"
+
+
+def filled_pads(kit: Kit) -> list[int]:
+    """The pads that have a drum, from 0.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    pads = [i for i, pad in enumerate(kit.pads) if pad.drum is not None]
+    if not pads:
+        raise ValueError(f"{kit.name!r} has no drum on any pad, so there is nothing to export")
+    return pads
 
 
 def check_free(path: Path, replace: bool) -> None:
@@ -67,14 +84,17 @@ def whole_folder(path: Path, replace: bool) -> Iterator[Path]:
         OSError: if it cannot be written.
     """
     check_free(path, replace)
+    if path.is_symlink() or path.is_file():
+        raise ValueError(f"{path} is a file or a link, which no folder replaces; move it away")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     old = path.with_name(f".{path.name}.{os.getpid()}.old")
-    temporary.mkdir()
     try:
-        yield temporary
-        if path.exists():
-            path.rename(old)
-        temporary.rename(path)
+        with errors_name(path, temporary):
+            temporary.mkdir()
+            yield temporary
+            if path.exists():
+                path.rename(old)
+            temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         if path.exists():

@@ -3,7 +3,7 @@
 import matcher
 from matcher.kits.kit import Kit
 from matcher.packs.options import PackOptions
-from matcher.packs.place import MADE_BY, pad_name
+from matcher.packs.place import MADE_BY, kit_name, pad_name
 from matcher.packs.strikes import Strikes
 
 
@@ -20,7 +20,7 @@ def readme(kit: Kit, strikes: Strikes, options: PackOptions, about: list[str]) -
     level_db = strikes.scale_db
     turned = f"All of them are {-level_db:.1f} dB softer than in the app, so that none clips."
     lines = [
-        f"{MADE_BY} {matcher.__version__}: the kit {kit.name!r} as sounds.",
+        f"{MADE_BY} {matcher.__version__}: the kit {kit_name(kit)} as sounds.",
         "They are rendered by a physical model; there is no recording among them.",
         "", *about, "",
         f"{len(strikes)} sounds, {options.sample_rate} Hz, {options.bits} bit, stereo.",

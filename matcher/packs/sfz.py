@@ -5,7 +5,7 @@ given as amp_velcurve, so that each velocity is as loud as in the app, not only 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 
 from matcher.kits.kit import CURVES, Kit, velocity_to_gain
@@ -15,6 +15,7 @@ from matcher.packs.place import (
     README,
     Progress,
     Written,
+    kit_name,
     n_bytes,
     pad_name,
     sound_name,
@@ -45,7 +46,7 @@ def save(kit: Kit, path: Path, options: PackOptions, progress: Progress) -> Writ
             (temporary / SOUNDS / sound).write_bytes(data)
             regions.setdefault(strike.pad, []).append(_region(strike, sound))
             progress(i, len(strikes))
-        lines = [*_head(kit, strikes), *_groups(kit, regions)]
+        lines = [*_head(kit, strikes), *_groups(kit, regions), *_chokes(kit, regions)]
         text = "\n".join(lines) + "\n"
         (temporary / f"{path.name.removesuffix('-sfz')}.sfz").write_text(text, encoding="utf-8")
         (temporary / README).write_bytes(readme(kit, strikes, options, ABOUT))
@@ -55,24 +56,41 @@ def save(kit: Kit, path: Path, options: PackOptions, progress: Progress) -> Writ
 def _head(kit: Kit, strikes: Strikes) -> list[str]:
     """Names of the keys, and what holds for all sounds."""
     labels = [
-        f"label_key{note}={_label(pad_name(kit, i))}"
+        f"label_key{note}={_label(pad_name(kit, i)) or f'Pad {i + 1}'}"
         for i in strikes.pads for note in kit.pads[i].notes
     ]  # fmt: skip
     return [
-        f"// {MADE_BY}: {_label(kit.name)}",
+        f"// {MADE_BY}: {_label(kit_name(kit))}",
         "<control>", f"default_path={SOUNDS}/", *labels,
         "<global>", f"loop_mode=one_shot pitch_keytrack=0 amp_veltrack=100 ampeg_release={CHOKE_S}",
     ]  # fmt: skip
 
 
-def _groups(kit: Kit, regions: dict[int, list[str]]) -> Iterable[str]:
+def _groups(kit: Kit, regions: dict[int, list[str]]) -> Iterator[str]:
     """A group for each note of each pad, with the regions of the pad."""
     for i, lines in regions.items():
         pad = kit.pads[i]
-        choke = f" group={pad.choke} off_by={pad.choke} off_mode=normal" if pad.choke else ""
+        choke = f" off_by={i + 1} off_mode=normal" if pad.choke else ""
         for note in pad.notes:
             yield f"<group> key={note}{choke} {_curve(pad.curve)}"
             yield from lines
+
+
+def _chokes(kit: Kit, regions: dict[int, list[str]]) -> Iterator[str]:
+    """Regions without sound by which a note silences the other pads of its choke group.
+
+    Group N is what silences pad N. Were the pads themselves in one group, a pad would silence its
+    own earlier strikes as well, which it does not in the app.
+    """
+    for i, lines in regions.items():
+        pad = kit.pads[i]
+        others = [j for j in regions if j != i and kit.pads[j].choke == pad.choke]
+        if not pad.choke or not others:
+            continue
+        sample = lines[0].rpartition(" ")[2]
+        for note in pad.notes:
+            yield f"<group> key={note} end=-1 {sample}"
+            yield from (f"<region> group={j + 1}" for j in others)
 
 
 def _region(strike: Strike, sound: str) -> str:

@@ -13,6 +13,7 @@ from matcher.kits.kit import CURVES, Kit, velocity_to_gain
 from matcher.live import programs, voices
 from matcher.live.noise import BLOCK
 from matcher.packs.options import PackOptions
+from matcher.packs.place import filled_pads
 
 CEILING = 0.99  # of full scale: the loudest sample of a pack, where it has to be turned down
 END = 10 ** (-96 / 20)  # amplitude that is the end of a strike: the last bit of 16
@@ -50,9 +51,7 @@ class Strikes:
 
     def __init__(self, kit: Kit, options: PackOptions):
         self.kit, self._options = kit, options
-        self.pads = [i for i, pad in enumerate(kit.pads) if pad.drum is not None]
-        if not self.pads:
-            raise ValueError(f"{kit.name!r} has no drum on any pad, so there is nothing to export")
+        self.pads = filled_pads(kit)
         self._pool = voices.make_pool(options.sample_rate)[0]
         self._starts = {i: self._prepare(i) for i in self.pads}
         onset = programs.PEAK_S

@@ -9,9 +9,17 @@ from pathlib import Path
 from string import Template
 
 import matcher
-from matcher.kits.kit import Kit, Pad
+from matcher.kits.kit import N_PADS, Kit
 from matcher.packs.options import PackOptions
-from matcher.packs.place import Progress, Written, check_free, n_bytes
+from matcher.packs.place import (
+    Progress,
+    Written,
+    check_free,
+    filled_pads,
+    kit_name,
+    n_bytes,
+    pad_name,
+)
 from matcher.page.player import FILES, packed_player
 from matcher.physics.parameters import PARAMETERS
 from matcher.physics.theta import midi_note_name
@@ -34,8 +42,7 @@ def save(kit: Kit, path: Path, options: PackOptions, progress: Progress) -> Writ
     """
     if dataclasses.replace(options, replace=False) != PackOptions():
         raise ValueError("a web page takes -o and --replace alone: it has no recordings")
-    if all(pad.drum is None for pad in kit.pads):
-        raise ValueError(f"{kit.name!r} has no drum on any pad, so there is nothing to export")
+    filled_pads(kit)
     check_free(path, options.replace)
     text = page_of(kit).encode()
     save_atomically(path, lambda file: file.write(text))
@@ -50,7 +57,7 @@ def page_of(kit: Kit) -> str:
     """
     scripts = (_file(f"{name}.js") for name in SCRIPTS)
     return Template(_file("page.html")).substitute(
-        name=html.escape(kit.name), version=matcher.__version__, style=_file("page.css"),
+        name=html.escape(kit_name(kit)), version=matcher.__version__, style=_file("page.css"),
         licence=f"This page {LICENCE}", worklet=_file("worklet.js"), script="".join(scripts),
         player=_base64(packed_player()), data=_data(kit),
         kit=_base64(gzip.compress(bake.kit_record(kit).tobytes(), mtime=0)),
@@ -70,9 +77,9 @@ def _data(kit: Kit) -> str:
     data = {
         "knobs": [_knob(name) for name in KNOBS],
         "knobs_at": KIT.fields["knobs"][1],  # where their values are in the kit's bytes
-        "pads": [_pad(pad, i) for i, pad in enumerate(kit.pads)],
+        "pads": [_pad(kit, i) for i in range(N_PADS)],
     }
-    return json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
+    return json.dumps(data, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
 
 
 def _knob(name: str) -> dict:
@@ -86,10 +93,11 @@ def _knob(name: str) -> dict:
     }  # fmt: skip
 
 
-def _pad(pad: Pad, i: int) -> dict:
+def _pad(kit: Kit, i: int) -> dict:
+    pad = kit.pads[i]
     drum = pad.drum
     return {
-        "label": bake.label(pad, i), "note": pad.note, "note_name": midi_note_name(pad.note),
+        "label": pad_name(kit, i), "note": pad.note, "note_name": midi_note_name(pad.note),
         "notes": list(pad.notes), "filled": drum is not None,
         "without": [knob for knob, what in NEEDS.items() if drum and not getattr(drum, what)],
     }  # fmt: skip

@@ -1,11 +1,14 @@
 import shutil
 import subprocess
+import sys
 import tarfile
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from matcher.kits.kit import Kit
 from matcher.packs.export import export, target
 from matcher.packs.options import PackOptions
 from tests.packs.players import BAR_S, choke_db, compare_strikes, h2cli, lasting
@@ -39,6 +42,32 @@ def test_its_instruments_are_the_pads(path):
     assert layers == [6, 0, 0, 6, 6]
     named = {layer.text for layer in root.iterfind(".//h:filename", NS)}
     assert named | {"drumkit.xml"} == files
+
+
+def test_names_of_all_kinds_are_only_text(kit, tmp_path):
+    name = "</name>&\"'\N{DRUM WITH DRUMSTICKS}é/.."
+    odd = Kit(name).with_pad(0, name=name, drum=kit.pads[0].drum)
+    options = PackOptions(1, 1)
+    for odd_kit, kit_name, pad_name in (
+        (odd, name, name), (replace(odd.with_pad(0, name=" "), name=""), "Kit", "Pad 1"),
+    ):  # fmt: skip
+        path = export(odd_kit, "hydrogen", tmp_path, "odd", replace(options, replace=True)).path
+        with tarfile.open(path) as tar:
+            root = ET.fromstring(tar.extractfile("odd/drumkit.xml").read())
+        assert root.find("h:name", NS).text == kit_name
+        assert root.find(".//h:instrument/h:name", NS).text == pad_name
+
+
+def test_xml_holds_every_character_that_a_name_may_have():
+    allowed = [*range(0x20, 0xD800), *range(0xE000, 0xFFFE), *range(0x10000, 0x110000)]
+    forbidden = set(range(sys.maxunicode + 1)) - set(allowed)  # of XML 1.0, beside white space
+    assert not any(chr(c).isprintable() for c in forbidden)
+
+
+def test_the_folder_inside_has_a_plain_name(kit, tmp_path):
+    path = export(kit, "hydrogen", tmp_path / "my kit....h2drumkit", options=PackOptions(1, 1)).path
+    with tarfile.open(path) as tar:
+        assert {name.split("/")[0] for name in tar.getnames()} == {"my-kit"}
 
 
 def test_its_layers_meet_without_a_gap(path):

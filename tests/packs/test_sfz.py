@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -40,9 +41,24 @@ def test_names_hold_nothing_that_is_syntax(path):
     assert label == "Tabla open"
 
 
+def test_a_name_of_which_nothing_is_left_is_the_pads_number(kit, tmp_path):
+    odd = replace(kit.with_pad(3, name="<=>"), name="//")
+    folder = export(odd, "sfz", tmp_path, options=PackOptions(1, 1)).path
+    assert re.findall(r"label_key39=(.*)", next(folder.glob("*.sfz")).read_text()) == ["Pad 4"]
+
+
 def test_choke_groups_and_more_notes(path):
-    groups = re.findall(r"<group> key=(\d+)(?: group=(\d) off_by=(\d))?", path.read_text())
-    assert groups == [("36", "", ""), ("39", "2", "2"), ("40", "2", "2"), ("70", "2", "2")]
+    text = path.read_text()
+    groups = re.findall(r"<group> key=(\d+)(?: off_by=(\d))? ", text)
+    assert groups[:4] == [("36", ""), ("39", "4"), ("40", "5"), ("70", "5")]
+    silent = re.findall(r"<group> key=(\d+) end=-1 sample=(\S+)\n<region> group=(\d)\n", text)
+    assert [(key, group) for key, _, group in silent] == [("39", "5"), ("40", "4"), ("70", "4")]
+    assert all((path.parent / "samples" / sample).is_file() for _, sample, _ in silent)
+
+
+def test_a_choke_group_of_one_pad_chokes_nothing(kit, tmp_path):
+    folder = export(kit.with_pad(4, choke=3), "sfz", tmp_path, options=PackOptions(1, 1)).path
+    assert "end=-1" not in next(folder.glob("*.sfz")).read_text()
 
 
 def test_sfizz_plays_each_strike_as_the_app(kit, play):
@@ -65,6 +81,15 @@ def test_sfizz_plays_velocities_between_as_loud_as_the_app(kit, play):
 def test_sfizz_chokes(kit, play):
     assert choke_db(play, (3, 4)) < -40
     assert choke_db(play, (3, 0)) == pytest.approx(0, abs=0.1)
+
+
+def test_notes_of_one_pad_do_not_choke_it(kit, path):
+    pytest.importorskip("pysfizz")
+    pad, by_note = kit.pads[4], kit.with_pad(4, more_notes=()).with_pad(5, note=70)  # to play both
+    play = lambda notes, seconds: sfizz(path, by_note, notes, seconds)  # noqa: E731
+    assert pad.notes == (40, 70)
+    assert choke_db(play, (4, 5)) == choke_db(play, (5, 4)) == pytest.approx(0, abs=0.1)
+    assert choke_db(play, (3, 5)) < -40
 
 
 def test_another_note_of_a_pad_plays_it(kit, path):

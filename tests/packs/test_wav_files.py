@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -52,6 +54,27 @@ def test_a_folder_that_is_no_pack_is_never_replaced(kit, tmp_path):
     with pytest.raises(ValueError, match="no pack of Drum matcher"):
         export(kit, "wav", tmp_path, options=PackOptions(1, 1, replace=True))
     assert mine.read_text() == "mine"
+
+
+def test_a_file_or_a_link_is_never_replaced_by_a_folder(kit, tmp_path):
+    mine, link = tmp_path / "mine-wav", tmp_path / "link-wav"
+    mine.write_text("mine")
+    link.symlink_to(export(kit, "wav", tmp_path, options=PackOptions(1, 1)).path)
+    for name in ("mine", "link"):
+        with pytest.raises(ValueError, match="is a file or a link"):
+            export(kit, "wav", tmp_path, name, PackOptions(1, 1, replace=True))
+    assert mine.read_text() == "mine" and link.is_symlink()
+    assert files(tmp_path) == ["Small-kit-wav", "link-wav", "mine-wav"]
+
+
+def test_an_error_of_the_system_names_the_pack(kit, tmp_path, monkeypatch):
+    def refuse(path, *rest):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)  # as root may write everywhere
+    with pytest.raises(OSError) as error:
+        export(kit, "wav", tmp_path, options=PackOptions(1, 1))
+    assert error.value.filename == str(tmp_path / "Small-kit-wav")
 
 
 def test_nothing_is_left_of_an_export_that_breaks_off(kit, tmp_path):

@@ -54,6 +54,13 @@ OFFLINE = f"""async ({{ rate, frames, messages, masterDb }}) => {{
   const buffer = await context.startRendering();
   return packed([buffer.getChannelData(0), buffer.getChannelData(1)]);
 }}"""
+READY = "Ready"  # begins the page's sentence once it plays
+# Keeps what goes to the player
+SPY = """page.then(({ sound }) => {
+  globalThis.sent = [];
+  const midi = sound.midi.bind(sound);
+  sound.midi = (...data) => { sent.push(data); midi(...data); };
+})"""
 
 
 @contextmanager
@@ -90,6 +97,25 @@ def wait_for(page, part: str) -> None:
     """Wait until the page's sentence has a part."""
     page.wait_for_function("(part) => document.getElementById('status').textContent.includes(part)",
                            arg=part)  # fmt: skip
+
+
+def opened(browser, file, *given, **options):
+    """A page that is ready to play; arguments as those of open_page."""
+    page = open_page(browser, file, *given, **options)
+    wait_for(page, READY)
+    return page
+
+
+def closed(page) -> None:
+    """Close a page: nothing may have gone wrong in it, and it asked the network for nothing."""
+    assert page.wrong == []
+    assert [url for url in page.requests if not url.startswith(("file:", "data:"))] == []
+    page.context.close()
+
+
+def knob(page, label: str):
+    """The dial of a knob."""
+    return page.get_by_role("slider", name=label, exact=True)
 
 
 def as_array(text: str) -> np.ndarray:

@@ -16,3 +16,11 @@ def page_file(kit, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "kit.html"
     save(kit, path, PackOptions(), lambda done, total: None)
     return path
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from tests.page.browser import chromium  # skips where there is no playwright
+
+    with chromium() as browser:
+        yield browser

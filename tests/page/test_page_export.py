@@ -62,6 +62,13 @@ def test_names_of_all_kinds_are_only_text():
     assert "<b>&'" not in page
 
 
+def test_what_has_no_name_is_named_all_the_same():
+    kit = Kit(" ").with_pad(0, name="  ", drum=recorded(1))
+    page = page_of(kit)
+    assert "<title>Kit</title>" in page and "<h1>Kit</h1>" in page
+    assert json.loads(element(page, "data"))["pads"][0]["label"] == "Pad 1"
+
+
 def test_it_is_written_where_it_is_told_and_replaced_only_where_that_is_allowed(kit, tmp_path):
     written = export(kit, "page", tmp_path)
     assert written.path == tmp_path / "Test-kit.html" == target("page", tmp_path, kit.name)

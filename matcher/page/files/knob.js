@@ -127,7 +127,7 @@ class Knob {
     if (!this.enabled) return;
     const line = document.createElement("input");
     line.className = "value";
-    line.inputMode = "decimal";
+    line.inputMode = this.row.low < 0 ? "text" : "decimal"; // a phone's digits have no minus
     line.setAttribute("aria-label", `${this.row.label} ${this.row.unit}`.trim());
     line.value = significant(this.value * this.row.scale, 5);
     let ended = false; // a line that is taken away is left as well

@@ -1,6 +1,8 @@
 // Web MIDI, where the browser has it: every input is played from.
 const NOTE_ON = 0x90;
 
+let asked; // for access, once: another one has ports of its own, by which each note would come again
+
 // got: called with each message's bytes; say: with a sentence on what is connected
 async function connectMidi(got, say) {
   if (!navigator.requestMIDIAccess) {
@@ -9,8 +11,9 @@ async function connectMidi(got, say) {
   }
   let access;
   try {
-    access = await navigator.requestMIDIAccess();
+    access = await (asked ??= navigator.requestMIDIAccess());
   } catch {
+    asked = null;
     say("The browser did not allow MIDI; allow it for this page, then press Connect MIDI again.");
     return;
   }

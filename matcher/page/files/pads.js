@@ -46,8 +46,8 @@ class Pads {
   }
 
   strike(i, velocity, place = null) {
+    this.play(i, velocity, place); // first: what is shown can wait
     this.choose(i);
-    this.play(i, velocity, place);
   }
 
   key(event, i) {

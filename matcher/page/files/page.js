@@ -1,7 +1,7 @@
 // The page put together: what is played and turned goes to the sound, and is shown.
 const POINTER = 15; // MIDI channel whose strikes have a place on the pad; all others keep the drum's
 const POSITION_CC = 16; // controller that says where the next strike hits
-const [RESET, SILENCE] = [121, 120]; // controllers
+const SILENCE = 120; // controller
 const LOW_DB = -60; // dB: the meter's lowest level
 const FALL_DB = 36; // dB a second the meter falls
 const GROUPS = [
@@ -63,7 +63,6 @@ class Page {
     });
     $("sideways").addEventListener("change", () => {
       this.state.sideways = $("sideways").checked;
-      if (!this.state.sideways) this.sound.midi(0xb0 | POINTER, RESET, 0);
       this.state.keep();
     });
     $("midi").addEventListener("click", () => connectMidi((bytes) => this.midi(bytes), say));
@@ -107,7 +106,7 @@ class Page {
 
   choose(i) {
     this.chosen = i;
-    this.refresh();
+    this.showPad();
   }
 
   turn(pad, knob, value) {
@@ -122,7 +121,7 @@ class Page {
         if (this.state.value(pad, knob) !== home) this.turn(pad, knob, home);
       });
     }
-    this.refresh();
+    this.showPad();
   }
 
   // The address was changed: turn to what it says
@@ -139,6 +138,14 @@ class Page {
   }
 
   refresh() {
+    this.showPad();
+    $("sideways").checked = this.state.sideways;
+    $("master").value = this.state.masterDb;
+    this.showMaster();
+  }
+
+  // Of the chosen pad: its name and its knobs
+  showPad() {
     const { pads, knobs } = this.data;
     const pad = pads[this.chosen];
     this.pads.show(this.chosen);
@@ -147,9 +154,6 @@ class Page {
       const enabled = pad.filled && !pad.without.includes(row.name);
       this.knobs[k].show(this.state.value(this.chosen, k), this.state.home[this.state.at(this.chosen, k)], enabled);
     });
-    $("sideways").checked = this.state.sideways;
-    $("master").value = this.state.masterDb;
-    this.showMaster();
   }
 
   showMaster() {
@@ -158,10 +162,11 @@ class Page {
     this.sound.send({ do: "master", gain: toGain(this.state.masterDb) });
   }
 
-  // A report of the worklet
+  // A report of the sound
   take(report) {
     if (report.failed) say("The sound broke off; reload the page, and if it happens again, export the kit anew.", true);
-    else if (report.ready) say("Ready: press a key, touch a pad, or connect MIDI.");
+    else if (report.suspended) say("The sound does not start: connect a loudspeaker, or allow this page to play sound, then touch a pad.", true);
+    else if (report.ready || report.suspended === false) say("Ready: press a key, touch a pad, or connect MIDI.");
     else {
       const resting = this.level <= LOW_DB;
       this.level = Math.max(this.level, 20 * Math.log10(report.peak || 1e-9));

@@ -49,9 +49,9 @@ class State {
   keep() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
-      const { pathname, search } = location;
+      const [address] = location.href.split("#");
       const hash = this.text();
-      history.replaceState(null, "", hash ? `#${hash}` : pathname + search);
+      history.replaceState(null, "", hash ? `#${hash}` : address);
     }, WRITE_MS);
   }
 
