@@ -97,7 +97,9 @@ def _new(arguments) -> None:
 
 
 def _add_set(parser) -> None:
-    parser.add_argument("kit", type=Path, metavar="KIT", help="the kit's file")
+    parser.add_argument("kit", metavar="KIT",
+                        help="the kit's file; with -o also the name of a kit that comes with the "
+                        "app")  # fmt: skip
     parser.add_argument("pad", metavar="PAD",
                         help="number of the pad, from 1, or `kit` for the kit's name")  # fmt: skip
     parser.add_argument("pairs", nargs="+", metavar="KEY VALUE",
@@ -114,12 +116,14 @@ def _set(arguments) -> None:
     pairs = arguments.pairs
     if len(pairs) % 2:
         raise ValueError(f"{pairs[-1]!r:.80} has no value; give pairs of KEY VALUE")
-    target = arguments.output or arguments.kit
-    kit = _load(arguments.kit, whole=target == arguments.kit)
+    # a kit that comes with the app is read, never written
+    source = find_kit(arguments.kit) if arguments.output else Path(arguments.kit)
+    target = arguments.output or source
+    kit = _load(source, whole=source.exists() and target.exists() and target.samefile(source))
     changed = kit
     for key, value in zip(pairs[::2], pairs[1::2]):
         changed = set_value(changed, arguments.pad, key, value)
-    save_kit(changed, target, comment_of(arguments.kit))
+    save_kit(changed, target, comment_of(source))
     for line in changes(kit, changed):
         print(line)
     print(f"{target} is written")

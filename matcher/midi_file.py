@@ -9,13 +9,14 @@ from matcher.recording import save_atomically
 BPM = 120  # tempo that the file names; what was played has none
 TICKS = 9600  # in a quarter: 52 us at BPM, which no onset is more exact than
 CHANNEL = 9  # from 0: the channel of drums in General MIDI
+MOST_TICKS = 2**28 - 1  # between two events, 3.9 hours at BPM: what the format can write
 LENGTH_S = 0.1  # s from note on to note off: drums ignore it
 
 
 class Note(NamedTuple):
     """A note that was played."""
 
-    at_s: float
+    at_s: float  # s, from 0
     note: int  # MIDI note, 0 to 127
     velocity: int  # 1 to 127
 
@@ -26,7 +27,7 @@ def save_midi(path: str | Path, notes: Iterable[Note], name: str = "Drum matcher
     Args:
         path: path of the file.
         notes: what was played, in any order; the file begins at 0 s.
-        name: of the track.
+        name: of the track; what is not in Latin-1 is written as "?".
 
     Raises:
         OSError: if the file cannot be written.
@@ -42,6 +43,9 @@ def save_midi(path: str | Path, notes: Iterable[Note], name: str = "Drum matcher
     track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(BPM)))
     now = 0
     for tick, kind, note, velocity in _messages(notes):
+        while tick - now > MOST_TICKS:
+            track.append(mido.MetaMessage("text", time=MOST_TICKS))  # an empty one
+            now += MOST_TICKS
         track.append(mido.Message(kind, channel=CHANNEL, note=note, velocity=velocity,
                                   time=tick - now))  # fmt: skip
         now = tick

@@ -20,7 +20,7 @@ MOST_CHANNELS = 256  # of recordings: more than any interface has
 FORMATS = "WAV, FLAC, AIFF, OGG or MP3"
 LONGEST_NAME = 64  # characters of a file's name without what is put around it: systems allow 255
 # names that Windows keeps for devices, whatever their suffix
-DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(10))}
+DEVICES = {"CON", "PRN", "AUX", "NUL"} | {f"{p}{i}" for p in ("COM", "LPT") for i in range(10)}
 
 
 class Recording:

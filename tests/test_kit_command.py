@@ -6,6 +6,7 @@ import pytest
 from matcher.__main__ import main
 from matcher.kits.kit import Kit
 from matcher.kits.kit_file import END, load_kit, save_kit
+from matcher.kits.starters import STARTERS
 from matcher.physics.drum import Drum
 from tests.conftest import TOM
 
@@ -64,6 +65,25 @@ def test_a_damaged_kit_is_not_written_over(path, capsys):
     assert path.read_bytes() == before
     assert run("set my.drumkit 1 tau 0.5 -o whole.drumkit") == 0
     assert load_kit("whole.drumkit")[1] == []
+
+
+def test_a_damaged_kit_is_not_written_over_by_another_name_either(path, capsys, tmp_path):
+    path.write_text(path.read_text().replace(END, ""))
+    (tmp_path / "link.drumkit").symlink_to(path)
+    before = path.read_bytes()
+    for other in (path, "link.drumkit"):
+        assert run(f"set my.drumkit 1 tau 0.5 -o {other}") == 2
+        assert "is damaged" in capsys.readouterr().err
+        assert path.read_bytes() == before
+
+
+def test_set_copies_a_kit_that_comes_with_the_app_and_never_changes_it(path, capsys):
+    before = STARTERS["acoustic"].path.read_bytes()
+    assert run("set acoustic 1 tau 0.4 -o louder.drumkit") == 0
+    assert load_kit("louder.drumkit")[0].pads[0].theta.tau == 0.4
+    assert run("set acoustic 1 tau 0.4") == 2
+    assert "acoustic cannot be read" in capsys.readouterr().err
+    assert STARTERS["acoustic"].path.read_bytes() == before
 
 
 def test_new(path, capsys):

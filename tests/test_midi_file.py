@@ -35,6 +35,21 @@ def test_each_note_ends_before_it_begins_again(tmp_path):
         assert begins < ends <= again + 1e-9
 
 
+def test_hours_may_pass_between_two_notes(tmp_path):
+    notes = [Note(0.0, 36, 100), Note(50_000.0, 38, 100)]  # s: a night
+    save_midi(tmp_path / "night.mid", notes)
+    (track,) = mido.MidiFile(tmp_path / "night.mid").tracks
+    assert max(message.time for message in track) < 2**28  # four bytes of seven bits
+    on, _ = read(tmp_path / "night.mid")
+    assert [round(at, 3) for at, *_ in on] == [0.0, 50_000.0]
+
+
+def test_a_name_in_any_script_is_written(tmp_path):
+    for name, written in (("é 'x'", "é 'x'"), ("Барабан 🥁", "??????? ?"), ("", "")):
+        save_midi(tmp_path / "named.mid", [], name)
+        assert mido.MidiFile(tmp_path / "named.mid").tracks[0].name == written
+
+
 def test_nothing_played_is_a_file_too(tmp_path):
     save_midi(tmp_path / "none.mid", [])
     assert read(tmp_path / "none.mid") == ([], {})

@@ -185,9 +185,17 @@ class Document:
             self.problem = f"the recovery file {self.recovery} cannot be written: {reason}"
 
     def discard(self) -> None:
-        """Delete the recovery file: the kit was saved, or is not wanted."""
-        if self.recovery is not None:
+        """Delete the recovery file: the kit was saved, or is not wanted.
+
+        Where it cannot be deleted, `problem` says why.
+        """
+        if self.recovery is None:
+            return
+        try:
             self.recovery.unlink(missing_ok=True)
+        except OSError as error:
+            reason = error.strerror or error
+            self.problem = f"the recovery file {self.recovery} cannot be deleted: {reason}"
 
     def _set_aside(self, move_or_copy) -> None:
         """Keep a damaged recovery file under another name."""

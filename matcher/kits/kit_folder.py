@@ -9,17 +9,19 @@ def kit_of_program(folder: Path, program: int) -> Path:
     """The kit file that a MIDI program stands for.
 
     Args:
-        folder: of kits; they count in the order of their names, whatever the case.
+        folder: of kits; they count in the order of their names, whatever the case. Hidden files,
+            as macOS puts beside others, do not count.
         program: from 0.
 
     Raises:
         ValueError: the folder has no such kit.
     """
-    kits = sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: (path.name.casefold(), path.name))
+    kits = [path for path in folder.glob("*") if is_kit(path) and not path.name.startswith(".")]
+    kits.sort(key=lambda path: (path.name.casefold(), path.name))
     if program < len(kits):
         return kits[program]
-    count = f"{len(kits)} kits" if len(kits) != 1 else "one kit"
-    raise ValueError(f"program {program + 1} stands for no kit: there are {count} in {folder}")
+    count = "is one kit" if len(kits) == 1 else f"are {len(kits) or 'no'} kits"
+    raise ValueError(f"program {program + 1} stands for no kit: there {count} in {folder}")
 
 
 def is_kit(path: Path) -> bool:

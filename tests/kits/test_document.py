@@ -162,6 +162,15 @@ def test_a_recovery_file_that_is_garbage_is_kept_under_another_name(document, tm
     ]  # fmt: skip
 
 
+def test_a_recovery_file_that_cannot_be_deleted_does_not_keep_a_kit_from_being_saved(tmp_path):
+    (tmp_path / "recovery" / "x").mkdir(parents=True)
+    document = Document(tmp_path / "recovery")
+    document.edit("name", Kit("Mine"))
+    document.save(tmp_path / "mine.drumkit")
+    assert not document.edited and load_kit(tmp_path / "mine.drumkit")[0].name == "Mine"
+    assert "cannot be deleted" in document.problem
+
+
 def test_a_recovery_file_whose_first_line_is_nested_is_recovered(document, tmp_path):
     document.edit("gain", document.kit.with_pad(2, gain_db=-6.0))
     lines = document.recovery.read_text().partition("\n")[2]

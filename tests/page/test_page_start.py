@@ -16,7 +16,9 @@ NO_OUTPUT = "globalThis.AudioContext = class { constructor() { throw new Error('
 # A sound that does not begin until it is told to: no output is there
 KEPT = """
 const resume = AudioContext.prototype.resume;
-AudioContext.prototype.resume = async function () { if (globalThis.there) return resume.call(this); };
+AudioContext.prototype.resume = async function () {
+  if (globalThis.there) return resume.call(this);
+};
 """
 # Counts the MIDI messages that reach the worklet
 COUNT = """page.then(({ sound }) => {
