@@ -64,6 +64,7 @@ install_into_venv() {
     python3 -m venv "$top/.venv"
   fi
   cmp -s "$top/pyproject.toml" "$stamp" && return
+  printf 'Setting up %s/.venv, once; this takes some minutes.\n' "$top" >&2
   (cd "$top" && .venv/bin/python -m pip install --quiet --editable "$3")
   "$top/.venv/bin/python" -c 'import rtmidi' 2>/dev/null || build_rtmidi "$top"
   cp "$top/pyproject.toml" "$stamp"

@@ -3,6 +3,7 @@
 python -m export.demo_kit tests/data gui/demo.drumkit
 """
 
+import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -38,12 +39,26 @@ def demo_kit(folder: Path) -> Kit:
     return replace(empty, pads=(*pads, *empty.pads[len(pads) :]))
 
 
-def main() -> int:
-    """The command line: a folder of recordings, the file to write."""
-    if len(sys.argv) != 3:
-        print("export.demo_kit: give a folder of recordings and the file to write", file=sys.stderr)
+def main(argv=None) -> int:
+    """Run it -> the exit status, 2 after one sentence on stderr.
+
+    Args:
+        argv: a folder of recordings, the file to write; by default those of the process.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m export.demo_kit", description="Make the kit of the first start."
+    )
+    parser.add_argument("recordings", type=Path, help="folder of recordings, as tests/data")
+    parser.add_argument("file", type=Path, help="the kit's file")
+    arguments = parser.parse_args(argv)
+    try:
+        save_kit(demo_kit(arguments.recordings), arguments.file)
+    except ValueError as error:
+        print(f"export.demo_kit: {error}", file=sys.stderr)
         return 2
-    save_kit(demo_kit(Path(sys.argv[1])), Path(sys.argv[2]))
+    except OSError as error:
+        print(f"export.demo_kit: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -2,15 +2,16 @@
 
 python -m export.starter_kits RECORDINGS matcher/kits/starters
 
-RECORDINGS is a folder of FLAC files with hits.csv (columns file, drum, mic, stroke, velocity_layer,
-round_robin, is_drum). Ours are cut from two sample libraries of Karoryfer, both CC0: Gogodze Phu
-Vol II, an acoustic kit played by one drummer, and Frankensnare, a collection of snares.
+RECORDINGS is a folder of FLAC files with hits.csv, which has COLUMNS. Ours are cut from two sample
+libraries of Karoryfer, both CC0: Gogodze Phu Vol II, an acoustic kit played by one drummer, and
+Frankensnare, a collection of snares.
 
 Which recording: the close microphone, the velocity layer at LAYER of the way up, and of its round
 robins the first one that is clear: it has one hit, which is a drum's. Where none of them is, the
 layer above.
 """
 
+import argparse
 import csv
 import sys
 from math import ceil
@@ -25,6 +26,7 @@ from matcher.live.file_hits import LIKELY, find
 from matcher.matching.hear import hear
 from matcher.matching.match import Match, MatchOptions, match_file, shipped_encoder, twin_distance
 
+COLUMNS = ("file", "drum", "mic", "stroke", "velocity_layer", "round_robin")  # of hits.csv
 EFFORT = "normal"
 LAYER = 0.75  # of the velocity layers: firm, and not yet forced
 MICROPHONE = "close"
@@ -76,15 +78,31 @@ RECIPES = {  # by the names of STARTERS
 }  # fmt: skip
 
 
-def choose(recordings: list[dict], row: Row, folder: Path) -> dict:
+def read_recordings(folder: Path) -> list[dict[str, str]]:
+    """The rows of hits.csv, by COLUMNS.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if a column is missing.
+    """
+    path = folder / "hits.csv"
+    with open(path, newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
+            raise ValueError(f"{path} has no column {missing[0]}; wanted are {', '.join(COLUMNS)}")
+        return list(reader)
+
+
+def choose(recordings: list[dict[str, str]], row: Row, folder: Path) -> dict[str, str]:
     """The row of hits.csv whose recording a pad is matched to.
 
     Raises:
         ValueError: if there is none that is clear.
     """
+    wanted = (row.drum, row.stroke, MICROPHONE)
     mine = [
         recording for recording in recordings
-        if (recording["drum"], recording["stroke"], recording["mic"]) == (*row[2:4], MICROPHONE)
+        if (recording["drum"], recording["stroke"], recording["mic"]) == wanted
     ]  # fmt: skip
     layers = sorted({int(recording["velocity_layer"]) for recording in mine})
     for layer in layers[ceil(LAYER * len(layers)) - 1 :]:
@@ -100,10 +118,9 @@ def _is_clear(path: Path) -> bool:
     return len(hits) == 1 and hits[0].drum >= LIKELY
 
 
-def make(recipe: Recipe, folder: Path) -> tuple[Kit, list[tuple[Row, dict, float]]]:
+def make(recipe: Recipe, folder: Path) -> tuple[Kit, list[tuple[Row, dict[str, str], float]]]:
     """Match a kit's recordings -> the kit, and each pad's recording and distance from it."""
-    with open(folder / "hits.csv", newline="") as file:
-        recordings = list(csv.DictReader(file))
+    recordings = read_recordings(folder)
     kit, report = Kit(recipe.name), []
     for row in recipe.rows:
         recording = choose(recordings, row, folder)
@@ -126,20 +143,37 @@ def comment(recipe: Recipe, report) -> str:
     return f" Matched (effort {EFFORT}) to recordings of {recipe.source}: {files}"
 
 
-def main() -> int:
-    """The command line: the folder of recordings, the folder to write into."""
-    if len(sys.argv) != 3:
-        print("export.starter_kits: give a folder of recordings, and the folder to write into",
-              file=sys.stderr)  # fmt: skip
+def main(argv=None) -> int:
+    """Run it -> the exit status, 2 after one sentence on stderr.
+
+    Args:
+        argv: the folder of recordings, the folder to write into; by default those of the process.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m export.starter_kits", description="Make the starter kits."
+    )
+    parser.add_argument("recordings", type=Path, help="folder of recordings with hits.csv")
+    parser.add_argument("out", type=Path, help="folder to write into")
+    arguments = parser.parse_args(argv)
+    try:
+        write(arguments.recordings, arguments.out)
+    except ValueError as error:
+        print(f"export.starter_kits: {error}", file=sys.stderr)
         return 2
-    recordings, out = map(Path, sys.argv[1:])
+    except OSError as error:
+        print(f"export.starter_kits: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def write(recordings: Path, out: Path) -> None:
+    """Write all starter kits into a folder, and print each pad's recording and distance."""
     for name, recipe in RECIPES.items():
         kit, report = make(recipe, recordings)
         save_kit(kit, out / STARTERS[name].path.name, comment(recipe, report))
         print(f"{name}: {recipe.name}, from {recipe.source}")
         for row, recording, distance in report:
             print(f"| {row.name} | {row.note} | {recording['file']} | {distance:.2f} |")
-    return 0
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from export import demo_kit, starter_kits
 from export.starter_kits import MICROPHONE, RECIPES, Row, choose
 from matcher.kits.starters import STARTERS
 from tests.conftest import DATA
@@ -41,6 +42,20 @@ def test_a_round_robin_that_is_clear_comes_before_the_layer_above(tmp_path):
 def test_where_none_is_clear_that_is_said(tmp_path):
     with pytest.raises(ValueError, match="no clear recording of tom, t"):
         choose(recordings(tmp_path, True, True, False, False), ROW, tmp_path)
+
+
+@pytest.mark.parametrize("module", [starter_kits, demo_kit])
+def test_recordings_that_are_not_there_are_one_sentence(module, tmp_path, capsys):
+    assert module.main([str(tmp_path), str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert str(tmp_path) in error and error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_list_of_recordings_without_a_column_is_one_sentence(tmp_path, capsys):
+    (tmp_path / "hits.csv").write_text("file,drum,mic\n")
+    assert starter_kits.main([str(tmp_path), str(tmp_path)]) == 2
+    assert "has no column stroke; wanted are file" in capsys.readouterr().err
 
 
 def test_every_starter_kit_has_a_recipe():
