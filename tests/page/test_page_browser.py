@@ -253,6 +253,9 @@ def test_everything_has_a_name_and_is_reached_by_keys(browser, page_file, kit):
         assert button.get_attribute("aria-keyshortcuts") == KEYS[i]
     for name in page.evaluate("page.then((page) => page.data.knobs.map((row) => row.name))"):
         assert knob(page, PARAMETERS[name].label).get_attribute("aria-valuetext")
+    # a level that is told as it changes would be spoken all the time
+    live = page.locator("output, [aria-live], [role=status], [role=alert], [role=log]")
+    assert [element.get_attribute("id") for element in live.all()] == ["status"]
     page.get_by_role("button", name=re.compile("^Pad 1,")).focus()
     for key, pad in (("ArrowRight", 2), ("ArrowUp", 6), ("ArrowLeft", 5), ("ArrowLeft", 5)):
         page.keyboard.press(key)
