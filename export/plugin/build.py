@@ -15,7 +15,7 @@ from export.plugin.noise import ROOM
 from export.plugin.player import HIGHEST_RATE, PLAYER
 from export.plugin.replacer import REPLACER
 from matcher.live.noise import BLOCK
-from matcher.plugin import layout
+from matcher.plugin import bake, layout
 from matcher.plugin.bake import PACKED, RECORD
 from matcher.plugin.layout import BAKED, KIT, KNOB
 from matcher.recording import save_atomically
@@ -40,7 +40,7 @@ def layout_header() -> str:
         "MARK_BYTES": BAKED["mark"].itemsize, "URI_BYTES": BAKED["uri"].itemsize,
         "KNOB_NAME_BYTES": KNOB["name"].itemsize, "KNOB_UNIT_BYTES": KNOB["unit"].itemsize,
         "BAKED_BYTES": BAKED.itemsize, "BAKED_KIT_AT": BAKED.fields["kit"][1],
-        "KIT_BYTES": KIT.itemsize, "KIT_FILLED_AT": KIT.fields["filled"][1],
+        "OWN_AT": PLAYER.fields["own"][1], "KIT_BYTES": KIT.itemsize, "KIT_FILLED_AT": KIT.fields["filled"][1],
         "PLAYER_BYTES": PLAYER.itemsize, "KIT_AT": PLAYER.fields["kit"][1],
         "N_SETTINGS": layout.N_SETTINGS, "N_WEIGHTS": layout.N_WEIGHTS,
         "SETTINGS_AT": BAKED.fields["settings"][1], "REPLACER_BYTES": REPLACER.itemsize,
@@ -50,6 +50,7 @@ def layout_header() -> str:
     lines += [
         f"#define SET_{setting.name.upper()} {i}" for i, setting in enumerate(layout.SETTINGS)
     ]
+    lines.append(f'#define EFFECT_SUFFIX "{bake.EFFECT_SUFFIX}"')
     lines.append(f'#define MARK "{layout.MARK.decode()}"')
     return "\n".join(lines) + "\n" + emit.declarations()
 

@@ -117,7 +117,7 @@ def test_each_knob_of_each_drum_has_its_name_and_value(plugin, kit):
     assert len({info.name for info in infos.values()}) == len(infos)
     for i, setting in enumerate(SETTINGS):
         info = infos.pop(STRIDE * N_PADS + i)
-        assert info.name.decode() == f"Replacer {setting.label}"
+        assert info.name.decode() == setting.name_in_host
         assert plugin.get(info.id) == info.value
     drums = [i for i in range(N_PADS) if kit.pads[i].drum is not None]
     assert set(infos) == {STRIDE * i + k for i in drums for k in range(len(KNOBS))}

@@ -85,7 +85,7 @@ def test_knobs_are_there_turn_and_are_saved(folder, kit, api):
     assert sorted(names[: len(expected)]) == sorted(expected)  # hosts of LV2 order the groups
     # hosts add one to bypass it
     assert len(names) <= len(expected) + len(SETTINGS) + HIDDEN + 1
-    assert {f"Replacer {setting.label}" for setting in SETTINGS} <= set(names)
+    assert {setting.name_in_host for setting in SETTINGS} <= set(names)
     index = names.index("Kick Pitch")
     before = hosted.play(24000, [(0, (0x90, 36, 100))])
     hosted.plugin.set_param(index, 0.5)
