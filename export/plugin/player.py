@@ -258,9 +258,7 @@ def search(player):
         programs.stop_wires(gains, drum.wires_s, rate)
         return
     if step <= n_forces:
-        add_trial(
-            step - 1, player.work, drum, rate, player.scale, sounds, rests[step - 1, :n]
-        )
+        add_trial(step - 1, player.work, drum, rate, player.scale, sounds, rests[step - 1, :n])
         return
     free = rows(player.bands, N_BANDS, n_noise(rate))[N_FIXED:]
     place = step - 1 - n_forces

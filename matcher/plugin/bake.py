@@ -21,7 +21,7 @@ from matcher.plugin.places import PLATFORMS
 TEMPLATES = resources.files("matcher.plugin") / "templates"
 RECORD = "templates.json"  # what they were built with, and their checksums
 EFFECT_SUFFIX = " (replacer)"  # of its name
-EFFECT = "effect"  # its identity is made of this word; hosts know it by that
+EFFECT = "effect"  # its identities are made with this word; hosts know it by them
 PACKED = ".xz"  # suffix of a template as it ships
 NONE_OF_OURS = "it is no plugin of Drum matcher, or is cut off"
 # as knobs are shown: share of what is stored, and unit
@@ -106,8 +106,13 @@ def uri(identity: uuid.UUID) -> str:
     return identity.urn
 
 
+def effect_uri(identity: uuid.UUID) -> str:
+    """That of the effect in the same file, given the instrument's; it comes after it in order."""
+    return f"{identity.urn}#{EFFECT}"
+
+
 def effect_identity(identity: uuid.UUID) -> uuid.UUID:
-    """The identity of the effect in a plugin's file, given the instrument's."""
+    """The identity of the effect as VST3 has it, given the instrument's."""
     return uuid.uuid5(identity, EFFECT)
 
 
@@ -116,8 +121,8 @@ def to_record(kit: Kit, identity: uuid.UUID) -> np.ndarray:
     record = np.zeros(1, BAKED)[0]
     record["mark"], record["version"], record["size"] = MARK, VERSION, BAKED.itemsize
     record["uid"], record["uri"] = list(identity.bytes), uri(identity).encode()
-    effect = effect_identity(identity)
-    record["effect_uid"], record["effect_uri"] = list(effect.bytes), uri(effect).encode()
+    record["effect_uid"] = list(effect_identity(identity).bytes)
+    record["effect_uri"] = effect_uri(identity).encode()
     record["name"] = kit.name.encode()
     record["pads"] = [label(pad, i).encode() for i, pad in enumerate(kit.pads)]
     for row, name in zip(record["knobs"], KNOBS):

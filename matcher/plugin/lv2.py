@@ -41,7 +41,7 @@ _MAIN = """
     lv2:microVersion 0 ;
     lv2:requiredFeature urid:map ;
     lv2:optionalFeature lv2:hardRTCapable ;
-    pg:mainOutput <{uri}#output> ;
+    pg:mainOutput <{output}> ;
     {more}lv2:port {ports} .
 """
 _NOTES = (
@@ -51,8 +51,8 @@ _NOTES = (
 )  # fmt: skip
 _LATENCY = (
     'a lv2:OutputPort , lv2:ControlPort ; lv2:symbol "latency" ; lv2:name "Latency" ; '
-    'lv2:portProperty lv2:reportsLatency , lv2:integer ; lv2:designation lv2:latency ; '
-    'lv2:default 0 ; lv2:minimum 0 ; lv2:maximum 8192 ; units:unit units:frame'
+    "lv2:portProperty lv2:reportsLatency , lv2:integer ; lv2:designation lv2:latency ; "
+    "lv2:default 0 ; lv2:minimum 0 ; lv2:maximum 8192 ; units:unit units:frame"
 )
 _OPTIONAL = " ; lv2:portProperty lv2:connectionOptional"
 _SIDES = ("left", "right")
@@ -60,10 +60,10 @@ _SIDES = ("left", "right")
 
 def manifest(identity: uuid.UUID, binary: str) -> str:
     """manifest.ttl, of the instrument and the effect; binary: name of the file beside it."""
+    uris = {INSTRUMENT: bake.uri(identity), EFFECT: bake.effect_uri(identity)}
     plugins = "".join(
-        f"<{bake.uri(plugin)}>\n    a lv2:Plugin ;\n    lv2:binary <{binary}> ;\n"
-        f"    rdfs:seeAlso <{file}> .\n\n"
-        for plugin, file in ((identity, INSTRUMENT), (bake.effect_identity(identity), EFFECT))
+        f"<{uri}>\n    a lv2:Plugin ;\n    lv2:binary <{binary}> ;\n    rdfs:seeAlso <{file}> .\n\n"
+        for file, uri in uris.items()
     )
     return f"{_HEAD}{plugins.rstrip()}\n"
 
@@ -86,13 +86,13 @@ def description(kit: Kit, identity: uuid.UUID) -> str:
 
 def effect_description(kit: Kit, identity: uuid.UUID) -> str:
     """EFFECT: likewise, with its input, without notes and outputs for pads."""
-    uri = bake.uri(bake.effect_identity(identity))
+    uri = bake.effect_uri(identity)
     groups, ports = _outputs(uri)
     more_groups, inputs = _stereo(uri, "Input", "hits", "Hits")
     return _describe(
         kit, uri, "lv2:Plugin , doap:Project", kit.name + bake.EFFECT_SUFFIX, groups + more_groups,
         [*ports, *inputs, _LATENCY], [setting for setting in SETTINGS if setting.of_effect],
-        f"pg:mainInput <{uri}#hits> ;\n    ",
+        f"pg:mainInput <{_part(uri, 'hits')}> ;\n    ",
     )  # fmt: skip
 
 
@@ -103,33 +103,34 @@ def _describe(kit: Kit, uri: str, kinds: str, name: str, groups: str, ports: lis
         if pad.drum is None:
             continue
         symbol, label = f"pad{i + 1}", bake.label(pad, i)
-        groups += _group(f"{uri}#{symbol}", "pg:InputGroup", symbol, label)
+        groups += _group(uri, "pg:InputGroup", symbol, label)
         for knob in KNOBS:
             port = _knob(f"{label} {PARAMETERS[knob].label}", knob, pad.value(knob))
-            ports.append(f'{port} ; lv2:symbol "{symbol}_{knob}" ; pg:group <{uri}#{symbol}>')
-    groups += _group(f"{uri}#replacer", "pg:InputGroup", "replacer", "Replacer")
+            ports.append(f'{port} ; lv2:symbol "{symbol}_{knob}" ; pg:group <{_part(uri, symbol)}>')
+    groups += _group(uri, "pg:InputGroup", "replacer", "Replacer")
     values = bake.initial_settings(kit)
     for setting in settings:
         port = _setting(setting, values[setting.name], kit)
         if setting.of_replacer:
-            port += f' ; lv2:symbol "replacer_{setting.name}" ; pg:group <{uri}#replacer>'
+            port += f' ; lv2:symbol "replacer_{setting.name}" ; pg:group <{_part(uri, "replacer")}>'
         else:
             port += f' ; lv2:symbol "{setting.name}"'
         ports.append(port)
     rows = " , ".join(f"[\n        lv2:index {i} ; {port}\n    ]" for i, port in enumerate(ports))
-    main = _MAIN.format(uri=uri, kinds=kinds, name=_text(name), more=more, ports=rows)
+    main = _MAIN.format(uri=uri, kinds=kinds, name=_text(name), more=more, ports=rows,
+                       output=_part(uri, "output"))  # fmt: skip
     return _HEAD + groups + main
 
 
 def _outputs(uri: str) -> tuple[str, list[str]]:
     """The group of the main output, and its ports."""
-    group = _group(f"{uri}#output", "pg:StereoGroup , pg:OutputGroup", "output", "Drums")
+    group = _group(uri, "pg:StereoGroup , pg:OutputGroup", "output", "Drums")
     return group, [_audio(uri, "Output", "output", side, side, side.title()) for side in _SIDES]
 
 
 def _stereo(uri: str, way: str, symbol: str, name: str, more: str = "") -> tuple[str, list[str]]:
     """A group, and its ports; way: "Input" or "Output"."""
-    group = _group(f"{uri}#{symbol}", f"pg:StereoGroup , pg:{way}Group", symbol, name)
+    group = _group(uri, f"pg:StereoGroup , pg:{way}Group", symbol, name)
     return group, [
         _audio(uri, way, symbol, side, f"{symbol}_{side}", f"{name} {side}") + more
         for side in _SIDES
@@ -139,12 +140,17 @@ def _stereo(uri: str, way: str, symbol: str, name: str, more: str = "") -> tuple
 def _audio(uri: str, way: str, group: str, side: str, symbol: str, name: str) -> str:
     return (
         f'a lv2:{way}Port , lv2:AudioPort ; lv2:symbol "{symbol}" ; lv2:name {_text(name)} ; '
-        f"lv2:designation pg:{side} ; pg:group <{uri}#{group}>"
+        f"lv2:designation pg:{side} ; pg:group <{_part(uri, group)}>"
     )
 
 
+def _part(uri: str, symbol: str) -> str:
+    """The URI of a group of a plugin."""
+    return f"{uri}{'-' if '#' in uri else '#'}{symbol}"
+
+
 def _group(uri: str, kinds: str, symbol: str, name: str) -> str:
-    return f'<{uri}> a {kinds} ; lv2:symbol "{symbol}" ; lv2:name {_text(name)} .\n'
+    return f'<{_part(uri, symbol)}> a {kinds} ; lv2:symbol "{symbol}" ; lv2:name {_text(name)} .\n'
 
 
 def _knob(name: str, knob: str, value: float) -> str:

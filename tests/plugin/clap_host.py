@@ -242,7 +242,7 @@ def _texts(listed) -> list[str]:
 
 
 class Plugin:
-    """An instance of a plugin of a CLAP file, active at a sample rate: the instrument or the effect.
+    """An instance of a plugin of a CLAP file, instrument or effect, active at a sample rate.
 
     `asked` is how often it asked to be made active anew, `told` the latencies that it told of.
     """
@@ -352,8 +352,9 @@ class Plugin:
 
     def n_note_ports(self) -> int:
         """Ports that it takes notes from."""
-        address = self.table.extension(self.address, b"clap.note-ports")
-        return c.cast(address, c.POINTER(Ports)).contents.count(self.address, True) if address else 0
+        if not self.table.extension(self.address, b"clap.note-ports"):
+            return 0
+        return self._extension(b"clap.note-ports", Ports).count(self.address, True)
 
     def use(self, index: int, on: bool) -> bool:
         """Tell whether the host uses an output; False if there is none."""

@@ -35,18 +35,19 @@ class Hosted:
         self.plugin = minihost.Plugin(str(path), sample_rate=rate, max_block_size=block)
         self.block = block
 
-    def play(self, n: int, messages=(), changes=(), given=None) -> np.ndarray:
-        """Play n frames -> (2, n).
+    def play(self, n: int, messages=(), changes=(), given=None, n_out: int = 1) -> np.ndarray:
+        """Play n frames -> (2 n_out, n).
 
-        messages: (frame, bytes); changes: (frame, index, 0 to 1); given: (2, n), the input.
+        messages: (frame, bytes); changes: (frame, index, 0 to 1); given: (2, n), the input. n_out:
+        outputs that are taken.
         """
-        out = np.zeros((2, n), np.float32)
-        given = np.zeros_like(out) if given is None else given
+        out = np.zeros((2 * n_out, n), np.float32)
+        given = np.zeros((2, n), np.float32) if given is None else given
         for at in range(0, n, self.block):
             end = min(at + self.block, n)
             midi = [(f - at, *d, *(0,) * (3 - len(d))) for f, d in messages if at <= f < end]
             turned = [(f - at, i, x) for f, i, x in changes if at <= f < end]
-            part = np.zeros((2, end - at), np.float32)
+            part = np.zeros((2 * n_out, end - at), np.float32)
             self.plugin.process_auto(given[:, at:end].copy(), part, midi, turned)
             out[:, at:end] = part
         return out

@@ -13,7 +13,7 @@ from tests.plugin.app import App, residual_db
 from tests.plugin.clap_host import Plugin
 from tests.plugin.conftest import runs_here
 from tests.plugin.test_clap import SAME_DB, as_events, performance
-from tests.plugin.test_replacer import ROW, ROWS_AT, PLACES, settings
+from tests.plugin.test_replacer import PLACES, ROW, ROWS_AT, settings
 
 pytestmark = runs_here
 ALL = 1 + N_PADS  # outputs: the mix, and one a pad

@@ -3,15 +3,12 @@
 import numpy as np
 import pytest
 
-from matcher.kits.kit import FIRST_NOTE, N_PADS
+from matcher.kits.kit import N_PADS
 from matcher.plugin import bake
 from matcher.plugin.export import export_plugin
-from tests.plugin import vst3_host
-from tests.plugin.app import App, residual_db
+from tests.plugin.app import App
 from tests.plugin.conftest import IDENTITY, runs_here
 from tests.plugin.take import hits_of, make_take, strikes
-from tests.plugin.test_clap import SAME_DB
-from tests.plugin.test_hosts import Hosted
 from tests.plugin.test_outputs import ALL, check, drums, expected_of
 from tests.plugin.test_replacer import LATENCY, PLACES
 from tests.plugin.vst3_host import AUDIO, EVENTS, INPUT, OUTPUT, Plugin
@@ -124,3 +121,13 @@ def test_vst3_plays_the_effect(vst3, kit):
     check("VST3, the effect", out[0], App(kit).play(len(x), 512, strikes(found, 2, 48000)))
 
 
+def test_lv2_plays_a_pad_in_its_own_ports(folder, kit):
+    n = 48000
+    notes = as_midi(performance(48000, n))
+    hosted = Hosted(folder / "test-kit.lv2")
+    separate = hosted.names().index("Separate outputs")
+    out = hosted.play(n, notes, [(0, separate, 1.0)], n_out=ALL)
+    assert not np.any(out[:2])
+    for i in drums(kit):
+        pair = out[2 * i + 2 : 2 * i + 4]
+        check(f"LV2, pad {i + 1}", pair, expected_of(kit, notes, 48000, hosted.block, n, i))

@@ -72,7 +72,11 @@ class Block(c.Structure):
         *((name, I32) for name in ("mode", "size", "n", "n_in", "n_out")),
         ("inputs", c.POINTER(Buffers)),
         ("outputs", c.POINTER(Buffers)),
-        *((name, POINTER) for name in ("changes", "changes_out", "events", "events_out", "context")),
+        ("changes", POINTER),
+        ("changes_out", POINTER),
+        ("events", POINTER),
+        ("events_out", POINTER),
+        ("context", POINTER),
     ]
 
 
@@ -174,11 +178,9 @@ class Plugin:
         for at in range(0, n, block):
             end = min(at + block, n)
             events = Notes([(f - at, *note) for f, *note in notes if at <= f < end])
-            buses = [
-                Buffers(2, 0, _rows(out[i, :, at:end])) if i in self.outputs else Buffers(0, 0, None)
-                for i in range(self.n_out)
-            ]
-            outs = (Buffers * self.n_out)(*buses)
+            outs = (Buffers * self.n_out)()
+            for i in self.outputs:
+                outs[i] = Buffers(2, 0, _rows(out[i, :, at:end]))
             ins = None
             if given is not None:
                 ins = c.pointer(Buffers(2, 0, _rows(given[:, at:end])))

@@ -72,6 +72,8 @@ struct plugin {
   _Atomic uint32_t reported; /* latency that the host was told of */
 };
 
+bool is_fast_processor(void); /* it runs the faster of the player's two copies, where there are two */
+
 int32_t count_parameters(const struct plugin *plugin);
 bool id_of_parameter(const struct plugin *plugin, int32_t index, uint32_t *id);
 bool is_parameter(const struct plugin *plugin, uint32_t id);
