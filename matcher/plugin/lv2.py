@@ -39,7 +39,6 @@ _MAIN = """
     rdfs:comment "Contains code of Drum matcher, GPL-3.0-or-later." ;
     lv2:minorVersion 6 ;
     lv2:microVersion 0 ;
-    lv2:requiredFeature urid:map ;
     lv2:optionalFeature lv2:hardRTCapable ;
     pg:mainOutput <{output}> ;
     {more}lv2:port {ports} .
@@ -80,8 +79,10 @@ def description(kit: Kit, identity: uuid.UUID) -> str:
         symbol, name = f"pad{i + 1}_output", f"{bake.label(pad, i)} output"
         more_groups, outputs = _stereo(uri, "Output", symbol, name, _OPTIONAL)
         groups, ports = groups + more_groups, ports + outputs
-    return _describe(kit, uri, "lv2:Plugin , lv2:InstrumentPlugin , doap:Project", kit.name,
-                     groups, ports, SETTINGS)  # fmt: skip
+    return _describe(
+        kit, uri, "lv2:Plugin , lv2:InstrumentPlugin , doap:Project", kit.name, groups, ports,
+        SETTINGS, "lv2:requiredFeature urid:map ;\n    ",
+    )  # fmt: skip
 
 
 def effect_description(kit: Kit, identity: uuid.UUID) -> str:
@@ -97,7 +98,7 @@ def effect_description(kit: Kit, identity: uuid.UUID) -> str:
 
 
 def _describe(kit: Kit, uri: str, kinds: str, name: str, groups: str, ports: list[str], settings,
-              more: str = "") -> str:  # fmt: skip
+              more: str) -> str:  # fmt: skip
     """A plugin whose ports are these, then the knobs and settings."""
     for i, pad in enumerate(kit.pads):
         if pad.drum is None:

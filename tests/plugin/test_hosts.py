@@ -47,9 +47,9 @@ class Hosted:
             end = min(at + self.block, n)
             midi = [(f - at, *d, *(0,) * (3 - len(d))) for f, d in messages if at <= f < end]
             turned = [(f - at, i, x) for f, i, x in changes if at <= f < end]
-            part = np.zeros((2 * n_out, end - at), np.float32)
+            part = np.zeros((self.plugin.num_output_channels, end - at), np.float32)
             self.plugin.process_auto(given[:, at:end].copy(), part, midi, turned)
-            out[:, at:end] = part
+            out[:, at:end] = part[: 2 * n_out]
         return out
 
     def names(self) -> list[str]:
@@ -83,7 +83,7 @@ def test_knobs_are_there_turn_and_are_saved(folder, kit, api):
         if kit.pads[i].drum is not None
         for name in KNOBS
     ]
-    assert sorted(names[: len(expected)]) == sorted(expected)  # hosts of LV2 order the groups
+    assert sorted(set(names) & set(expected)) == sorted(expected)
     # hosts add one to bypass it
     assert len(names) <= len(expected) + len(SETTINGS) + HIDDEN + 1
     assert {setting.name_in_host for setting in SETTINGS} <= set(names)

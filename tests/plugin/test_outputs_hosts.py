@@ -1,7 +1,11 @@
 """Outputs of the pads and the effect, as VST3 and LV2."""
 
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
+import soundfile
 
 from matcher.kits.kit import N_PADS
 from matcher.plugin import bake
@@ -9,6 +13,7 @@ from matcher.plugin.export import export_plugin
 from tests.plugin.app import App
 from tests.plugin.conftest import IDENTITY, runs_here
 from tests.plugin.take import hits_of, make_take, strikes
+from tests.plugin.test_hosts import Hosted
 from tests.plugin.test_outputs import ALL, check, drums, expected_of
 from tests.plugin.test_replacer import LATENCY, PLACES
 from tests.plugin.vst3_host import AUDIO, EVENTS, INPUT, OUTPUT, Plugin
@@ -131,3 +136,17 @@ def test_lv2_plays_a_pad_in_its_own_ports(folder, kit):
     for i in drums(kit):
         pair = out[2 * i + 2 : 2 * i + 4]
         check(f"LV2, pad {i + 1}", pair, expected_of(kit, notes, 48000, hosted.block, n, i))
+
+
+@pytest.mark.skipif(not shutil.which("lv2apply"), reason="needs lilv-utils")
+def test_lv2_plays_the_effect(folder, kit, tmp_path, monkeypatch):
+    x, _ = make_take("rolls, 60 to 80 ms", 12)
+    given, played = tmp_path / "in.wav", tmp_path / "out.wav"
+    soundfile.write(given, np.array([x, x]).T, 48000, "FLOAT")
+    monkeypatch.setenv("LV2_PATH", str(folder))
+    command = ["lv2apply", "-i", given, "-o", played, "-c", "replacer_pad", "3"]
+    subprocess.run([*command, bake.effect_uri(IDENTITY)], check=True)
+    found = hits_of(x, 48000)
+    assert len(found) > 5
+    expected = App(kit).play(len(x), 1, strikes(found, 2, 48000))  # its blocks are of one frame
+    check("LV2, the effect", soundfile.read(played, dtype="float32")[0].T, expected)

@@ -49,11 +49,12 @@ static void *instantiate(const lv2_descriptor_type *descriptor, double rate, con
   for (; features && *features; features++)
     if (!strcmp((*features)->uri, "http://lv2plug.in/ns/ext/urid#map")) map = (*features)->data;
   struct lv2 *x = calloc(1, sizeof *x);
-  if (!x || !map || !(x->plugin = plugin_make(is_effect(descriptor))) || !plugin_begin(x->plugin, rate)) {
+  bool takes_notes = !is_effect(descriptor);
+  if (!x || (takes_notes && !map) || !(x->plugin = plugin_make(!takes_notes)) || !plugin_begin(x->plugin, rate)) {
     if (x) cleanup(x);
     return NULL;
   }
-  x->midi = map->map(map->handle, "http://lv2plug.in/ns/ext/midi#MidiEvent");
+  if (takes_notes) x->midi = map->map(map->handle, "http://lv2plug.in/ns/ext/midi#MidiEvent");
   uint32_t id;
   for (int32_t i = 0; id_of_parameter(x->plugin, i, &id); i++)
     x->before[i] = (float)(initial_value(id) * knob_of(id)->scale);
