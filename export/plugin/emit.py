@@ -44,9 +44,7 @@ class Target(NamedTuple):
     faster_cpu: str = ""  # what a second copy of the player is compiled for, where there is one
 
 
-FASTER_CPU = (
-    "x86-64-v3"  # with AVX2 and FMA, as c/processor.c looks for them, and as the library is
-)
+FASTER_CPU = "x86-64-v3"  # with AVX2, as c/processor.c looks for it, and as the library is made for
 TARGETS = {
     "linux-x86_64": Target("x86_64-unknown-linux-gnu", "x86-64-v2", "x86_64-linux-gnu.2.17", "so",
                            faster_cpu=FASTER_CPU),

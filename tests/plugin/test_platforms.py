@@ -29,27 +29,28 @@ EMULATORS = {  # name: platform, zig's target of the host, how to run it, whethe
 }  # fmt: skip
 
 
-@pytest.fixture(params=EMULATORS)
-def play(request, kit, tmp_path):
+@pytest.fixture(scope="module", params=EMULATORS)
+def play(request, kit, tmp_path_factory):
     """A function that plays the kit's plugin for another platform in its emulator."""
     platform, target, emulator, there = EMULATORS[request.param]
     if not there or not util.find_spec("ziglang"):
         pytest.skip(f"needs ziglang and an emulator of {request.param}")
-    plugin = export_plugin(kit, tmp_path, ["clap"], platform, IDENTITY)[0]
-    host = tmp_path / "player.exe"
+    folder = tmp_path_factory.mktemp("platform")
+    plugin = export_plugin(kit, folder, ["clap"], platform, IDENTITY)[0]
+    host = folder / "player.exe"
     zig = [sys.executable, "-m", "ziglang", "cc", "-target", target, "-O2", "-w", "-o", host]
     subprocess.run([*zig, PLAYER], check=True)
 
     def play_it(rate: int, n: int, block: int, messages=(), given=None) -> np.ndarray:
         """-> (2, n); given: (n,), the input of the effect, which then plays."""
         lines = [" ".join(map(str, (f, *d, *(0,) * (3 - len(d))))) for f, d in messages]
-        (tmp_path / "messages").write_text("\n".join(lines))
+        (folder / "messages").write_text("\n".join(lines))
         run = [*emulator, host, f"./{plugin.name}", "messages", "out", *map(str, (rate, n, block))]
         if given is not None:
-            given.astype("<f4").tofile(tmp_path / "in")
+            given.astype("<f4").tofile(folder / "in")
             run.append("in")
-        subprocess.run(run, check=True, cwd=tmp_path)
-        sound = np.fromfile(tmp_path / "out", np.float32)
+        subprocess.run(run, check=True, cwd=folder)
+        sound = np.fromfile(folder / "out", np.float32)
         parts = [sound[2 * at : 2 * min(at + block, n)].reshape(2, -1) for at in range(0, n, block)]
         return np.concatenate(parts, axis=1)
 
