@@ -15,11 +15,12 @@ from export.plugin.noise import ROOM
 from export.plugin.player import HIGHEST_RATE, PLAYER
 from export.plugin.replacer import REPLACER
 from matcher.live.noise import BLOCK
-from matcher.plugin import layout
+from matcher.plugin import bake, layout
 from matcher.plugin.bake import PACKED, RECORD
 from matcher.plugin.layout import BAKED, KIT, KNOB
 from matcher.recording import save_atomically
 
+BASE, FASTER = "base_", "faster_"  # what the names of the two copies' functions begin with
 SOURCES = Path(__file__).parent / "c"
 FLAGS = (
     "-O2", "-std=c11", "-Wall", "-Wextra", "-Werror", "-fPIC", "-fvisibility=hidden", "-shared",
@@ -42,6 +43,7 @@ def layout_header() -> str:
         "BAKED_BYTES": BAKED.itemsize, "BAKED_KIT_AT": BAKED.fields["kit"][1],
         "KIT_BYTES": KIT.itemsize, "KIT_FILLED_AT": KIT.fields["filled"][1],
         "PLAYER_BYTES": PLAYER.itemsize, "KIT_AT": PLAYER.fields["kit"][1],
+        "OWN_AT": PLAYER.fields["own"][1],
         "N_SETTINGS": layout.N_SETTINGS, "N_WEIGHTS": layout.N_WEIGHTS,
         "SETTINGS_AT": BAKED.fields["settings"][1], "REPLACER_BYTES": REPLACER.itemsize,
         "ROOM_BYTES": ROOM.itemsize, "BLOCK": BLOCK, "HIGHEST_RATE": HIGHEST_RATE,
@@ -50,6 +52,7 @@ def layout_header() -> str:
     lines += [
         f"#define SET_{setting.name.upper()} {i}" for i, setting in enumerate(layout.SETTINGS)
     ]
+    lines.append(f'#define EFFECT_SUFFIX "{bake.EFFECT_SUFFIX}"')
     lines.append(f'#define MARK "{layout.MARK.decode()}"')
     return "\n".join(lines) + "\n" + emit.declarations()
 
@@ -69,7 +72,7 @@ def build(targets=tuple(emit.TARGETS)) -> dict[str, bytes]:
     texts, templates = entry_texts(), {}
     for name in targets:
         target = emit.TARGETS[name]
-        templates[f"{name}.{target.suffix}"] = _link(player_object(texts, target), target)
+        templates[f"{name}.{target.suffix}"] = _link(_objects(texts, target), target)
     return templates
 
 
@@ -78,6 +81,17 @@ def entry_texts() -> list[str]:
     command = [sys.executable, "-m", "export.plugin.emit"]  # this process may have used Numba
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout)
+
+
+def _objects(texts: list[str], target: emit.Target) -> dict[str, bytes]:
+    """Object files of the player, by their names: one, or one for each kind of processor."""
+    if not target.faster_cpu:
+        return {"player.o": player_object(texts, target)}
+    faster = target._replace(cpu=target.faster_cpu)
+    return {
+        "base.o": player_object(emit.renamed(texts, BASE), target),
+        "faster.o": player_object(emit.renamed(texts, FASTER), faster),
+    }
 
 
 def player_object(texts: list[str], target: emit.Target) -> bytes:
@@ -92,18 +106,22 @@ def player_object(texts: list[str], target: emit.Target) -> bytes:
     return code
 
 
-def _link(code: bytes, target: emit.Target) -> bytes:
-    """Compile the interfaces and link them with the player's object file."""
+def _link(objects: dict[str, bytes], target: emit.Target) -> bytes:
+    """Compile the interfaces and link them with the player's object files."""
     with tempfile.TemporaryDirectory() as folder:
         for source in SOURCES.iterdir():
             shutil.copy(source, folder)
         (Path(folder) / "layout.h").write_text(layout_header())
-        (Path(folder) / "player.o").write_bytes(code)
-        sources = sorted(source.name for source in SOURCES.glob("*.c"))
+        for name, code in objects.items():
+            (Path(folder) / name).write_bytes(code)
+        if target.faster_cpu:
+            choice = f'#include "plugin.h"\n{emit.choices(BASE, FASTER)}'
+            (Path(folder) / "choice.c").write_text(choice)
+        sources = sorted(source.name for source in Path(folder).glob("*.c"))
         out = f"kit.{target.suffix}"
         command = [sys.executable, "-m", "ziglang", "cc", "-target", target.zig, *FLAGS, "-o", out]
         done = subprocess.run(
-            [*command, *sources, "player.o", "-lm"], cwd=folder, capture_output=True, text=True
+            [*command, *sources, *objects, "-lm"], cwd=folder, capture_output=True, text=True
         )
         if done.returncode:
             raise ValueError(f"zig cannot link the template:\n{done.stderr}")

@@ -41,15 +41,20 @@ class Target(NamedTuple):
     zig: str  # zig's name of it: the oldest C library or system it runs on
     suffix: str
     features: str = ""  # of the processor, beside those of `cpu`
+    faster_cpu: str = ""  # what a second copy of the player is compiled for, where there is one
 
 
+FASTER_CPU = "x86-64-v3"  # with AVX2, as c/processor.c looks for it, and as the library is made for
 TARGETS = {
-    "linux-x86_64": Target("x86_64-unknown-linux-gnu", "x86-64-v2", "x86_64-linux-gnu.2.17", "so"),
+    "linux-x86_64": Target("x86_64-unknown-linux-gnu", "x86-64-v2", "x86_64-linux-gnu.2.17", "so",
+                           faster_cpu=FASTER_CPU),
     "linux-aarch64": Target("aarch64-unknown-linux-gnu", "generic", "aarch64-linux-gnu.2.17", "so"),
-    "windows-x86_64": Target("x86_64-pc-windows-gnu", "x86-64-v2", "x86_64-windows-gnu", "dll"),
-    "macos-x86_64": Target("x86_64-apple-macosx11.0.0", "x86-64-v2", "x86_64-macos.11.0", "dylib"),
+    "windows-x86_64": Target("x86_64-pc-windows-gnu", "x86-64-v2", "x86_64-windows-gnu", "dll",
+                             faster_cpu=FASTER_CPU),
+    "macos-x86_64": Target("x86_64-apple-macosx11.0.0", "x86-64-v2", "x86_64-macos.11.0", "dylib",
+                           faster_cpu=FASTER_CPU),
     "macos-arm64": Target("arm64-apple-macosx11.0.0", "apple-m1", "aarch64-macos.11.0", "dylib"),
-}
+}  # fmt: skip
 
 
 def compile_entry(name: str) -> str:
@@ -139,12 +144,34 @@ def emit(texts: list[str], target: Target) -> tuple[bytes, list[str]]:
     return machine.emit_object(module), [n for n in needed if not n.startswith("llvm.")]
 
 
-def declarations() -> str:
+def renamed(texts: list[str], prefix: str) -> list[str]:
+    """LLVM texts of entries whose names begin with a prefix, also where they call each other."""
+    names = "|".join(ENTRIES)
+    return [re.sub(rf"@({names})\b", rf"@{prefix}\1", text) for text in texts]
+
+
+def declarations(prefix: str = "") -> str:
     """The entries' declarations in C."""
     return "".join(
-        f"{C_TYPES[s.return_type]} {name}({', '.join(C_TYPES[kind] for kind in s.args)});\n"
+        f"{C_TYPES[s.return_type]} {prefix}{name}({', '.join(C_TYPES[kind] for kind in s.args)});\n"
         for name, (_, s) in ENTRIES.items()
     )
+
+
+def choices(base: str, faster: str) -> str:
+    """The entries in C where there are two copies, with these prefixes: the processor decides."""
+    lines = [declarations(base), declarations(faster)]
+    for name, (_, s) in ENTRIES.items():
+        kinds = [C_TYPES[kind] for kind in s.args]
+        taken = ", ".join(f"{kind} a{i}" for i, kind in enumerate(kinds))
+        given = ", ".join(f"a{i}" for i in range(len(kinds)))
+        returns = "" if s.return_type == types.void else "return "
+        lines.append(
+            f"{C_TYPES[s.return_type]} {name}({taken}) {{\n"
+            f"  if (is_fast_processor()) {returns}{faster}{name}({given});\n"
+            f"  else {returns}{base}{name}({given});\n}}\n"
+        )
+    return "".join(lines)
 
 
 if __name__ == "__main__":

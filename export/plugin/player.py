@@ -2,8 +2,9 @@
 
 What sounds are the instrument's own voices and programs. Here is what numpy does for them there:
 the tables, and a pad's values as a program. A knob that is turned counts from the pad's next strike
-on, whose program is then written in a fraction of a block; where its noise may begin is looked for
-later, in small steps.
+on, whose program is then written in a fraction of a block: the attack, which no knob changes but in
+its amount, was rendered when the kit was loaded. Where the noise may begin is looked for later, in
+small steps.
 """
 
 import math
@@ -34,6 +35,7 @@ from matcher.physics.parameters import PARAMETERS
 from matcher.plugin.layout import KIT, KNOBS, N_KNOBS
 
 HIGHEST_RATE = 192000  # Hz
+FLOAT_BYTES = np.dtype(np.float32).itemsize
 POSITION_CC = 16  # the controller that says where a drum is struck, as in the instrument
 CHOKE_S = 0.03  # s, as programs.write_pad
 STEP_S = 0.005  # s between two steps of the search for starts, each some 0.1 to 0.5 ms of work
@@ -57,6 +59,9 @@ PLAYER = np.dtype(
         ("wanted", np.float64, (len(FORCES), 2)),
         ("bands", np.float32, N_BANDS * NOISE),
         ("fading", np.float32, N_DECAYS * ONSET),
+        ("attacks", np.float32, N_PADS * 2 * ONSET),  # of the pads, fixed and free bands, in full
+        ("has_attack", np.int64, N_PADS),
+        ("own", np.uint64, (N_PADS, 2)),  # where the output of a pad goes next; 0: to the mix
         ("sounds", np.float32, 3 * ONSET),
         ("gains", np.float32, N_BANDS * ONSET),
         ("rests", np.float32, len(FORCES) * ONSET),
@@ -162,9 +167,22 @@ def load(player):
         programs.set_pad_gains(pad, kit.knobs[i, GAIN_DB], kit.knobs[i, PAN])
         pad.left_now, pad.right_now = pad.left, pad.right
         if kit.filled[i] != 0:
+            fixed, free = _attack_of(player, i)
+            rate, n = player.pool.sample_rate, onset_samples(player.pool.sample_rate)
+            player.has_attack[i] = programs.render_attack(
+                kit.drums[i], 1.0, rate, rows(player.bands, N_BANDS, n_noise(rate)),
+                rows(player.fading, N_DECAYS, n), fixed, free, rows(player.gains, N_BANDS, n),
+            )  # fmt: skip
             _write(_pointer(player), i, 1)
             while player.searched >= 0:
                 _search(_pointer(player))
+
+
+@native
+def _attack_of(player, i):
+    """The rendered attack of a pad, fixed and free bands, each (samples,)."""
+    both = rows(player.attacks[2 * i * ONSET :], 2, onset_samples(player.pool.sample_rate))
+    return both[0], both[1]
 
 
 @native
@@ -194,18 +212,21 @@ def write(player, i, anew):
 
 @native
 def _write_onset(player, program, i):
-    """programs.write_onset of a pad as its knobs are."""
+    """programs.write_onset of a pad as its knobs are, with the attack that is rendered already."""
     knobs, drum, rate = player.kit.knobs[i], player.kit.drums[i], player.pool.sample_rate
     omega = knobs[OMEGA] * 2 ** (knobs[TUNE] / 12)
     drum.omega = min(max(omega, LOWEST_OMEGA), HIGHEST_OMEGA)  # as Pad.tuned
     drum.tau, drum.p, drum.D, drum.alpha = knobs[TAU], knobs[P], knobs[D], knobs[ALPHA]
     drum.x1, drum.x2, drum.mallet_hz = knobs[X1], knobs[X2], knobs[MALLET_HZ]
-    drum.tension, n = knobs[TENSION], onset_samples(rate)
-    return programs.write_onset(
-        program, drum, knobs[ATTACK_MIX], knobs[AS_RECORDED], rate,
-        rows(player.bands, N_BANDS, n_noise(rate)), rows(player.fading, N_DECAYS, n), player.work,
-        rows(player.sounds, 3, n), rows(player.gains, N_BANDS, n),
-    )  # fmt: skip
+    drum.tension, mix = knobs[TENSION], np.float32(knobs[ATTACK_MIX])
+    sounds = rows(player.sounds, 3, onset_samples(rate))
+    fixed, free = _attack_of(player, i)
+    for t in range(sounds.shape[1]):
+        sounds[1, t], sounds[2, t] = mix * fixed[t], mix * free[t]
+    has_attack = player.has_attack[i] != 0 and mix > 0
+    return programs.write_struck(
+        program, drum, knobs[ATTACK_MIX], knobs[AS_RECORDED], rate, has_attack, player.work, sounds
+    )
 
 
 @native
@@ -222,20 +243,25 @@ def _begin_search(player, program, i):
 
 @native
 def search(player):
-    """One step of the search for starts: a trial stroke, or a place of the noise that is tried."""
+    """One step of the search for starts: the free bands' gains, a trial stroke, or a place of the
+    noise that is tried."""
     i, rate = player.searched, player.pool.sample_rate
     drum, n_all = player.kit.drums[i], onset_samples(rate)
     room, n = rooms(n_noise(rate), rate)
     n_forces, step, found = trial_forces(drum), player.step, player.found
     sounds, rests = rows(player.sounds, 3, n_all), rows(player.rests, len(FORCES), n_all)
+    gains = rows(player.gains, N_BANDS, n_all)[N_FIXED:, :n]
     player.step += 1
-    if step < n_forces:
-        rest = rests[step, :n]
-        add_trial(step, player.work, drum, rate, player.scale, sounds, rest)
+    if step == 0:
+        fading, mix = rows(player.fading, N_DECAYS, n_all)[:, :n], player.kit.knobs[i, ATTACK_MIX]
+        programs.set_gains(drum.attack_powers[N_FIXED:], mix, fading, gains)
+        programs.stop_wires(gains, drum.wires_s, rate)
+        return
+    if step <= n_forces:
+        add_trial(step - 1, player.work, drum, rate, player.scale, sounds, rests[step - 1, :n])
         return
     free = rows(player.bands, N_BANDS, n_noise(rate))[N_FIXED:]
-    gains = rows(player.gains, N_BANDS, n_all)[N_FIXED:, :n]
-    place = step - n_forces
+    place = step - 1 - n_forces
     try_start(
         found, place, rests[:n_forces, :n], free, gains, room - n, sounds[2, :n], player.wanted
     )
@@ -295,8 +321,21 @@ def silence(player):
 
 @native
 def render(player, left, right):
-    """Set left and right (samples,), at most BLOCK of them, to what sounds."""
+    """Set left and right (samples,), at most BLOCK of them, to the mix of what sounds.
+
+    Pads with an output of their own are added there, and it goes on by as many samples.
+    """
+    pool, own, n = player.pool, player.own, left.shape[0]
     left[:] = 0
     right[:] = 0
-    voices.render(player.pool, left, right)
-    go_on(player, left.shape[0])
+    for i in range(N_PADS):
+        pool.pads[i].output = programs.MIX if own[i, 0] == 0 else 1 + i
+    voices.add_output(pool, programs.MIX, left, right)
+    for i in range(N_PADS):
+        if own[i, 0] != 0:
+            pad_left, pad_right = carray(floats_at(own[i, 0]), n), carray(floats_at(own[i, 1]), n)
+            voices.add_output(pool, 1 + i, pad_left, pad_right)
+            own[i, 0] += np.uint64(FLOAT_BYTES * n)
+            own[i, 1] += np.uint64(FLOAT_BYTES * n)
+    voices.advance(pool, n)
+    go_on(player, n)

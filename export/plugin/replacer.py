@@ -23,9 +23,10 @@ SCAN_MS, CANCEL, LEAK_DB = Settings.scan_ms, Settings.cancel, Settings.leak_db
 LINE = 8192  # samples that are kept: more than the latency at 192 kHz and a block together
 QUEUE = 1024  # messages that wait: a hundred times as many as MIDI carries in that time
 MIDI, STRIKE, CHOKE = range(3)  # kinds of them
-ON, PAD, GAIN_DB, THRESHOLD_DB, SENSITIVITY, MASK_MS, THROUGH = range(N_SETTINGS)
+ON, PAD, GAIN_DB, THRESHOLD_DB, SENSITIVITY, MASK_MS, THROUGH, SEPARATE = range(N_SETTINGS)
 assert tuple(setting.name for setting in SETTINGS) == (
     "on", "pad", "gain_db", "threshold_db", "sensitivity", "mask_ms", "through",
+    "separate",
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ N_POWERS = len(modal.POWERS)
 SLOTS = 3  # programs for each pad: one sounds, one waits, one is written
 OVER = 1e-5  # level below which a voice or its noise is over: -100 dB of full scale
 SILENT = 1e-9  # amplitude below which a mode is over
+MIX = 0  # the output of all pads that have none of their own
 PEAK_S = 0.25  # s after the strike within which a drum has its largest sample
 
 PROGRAM = np.dtype(
@@ -53,6 +54,7 @@ PAD = np.dtype(
         ("position", np.float64),  # of strikes, 0 middle to 1 rim; below 0: the drum's own point
         ("choke", np.int64),  # group, 0: none
         ("choke_samples", np.int64),
+        ("output", np.int64),  # where it is heard: MIX, or a number of its own
     ],
     align=True,
 )
@@ -116,16 +118,42 @@ def write_onset(
     As `write`, in a fraction of its time. Returns the scale in which the body's peak is 1; work,
     sounds and gains are then as noise.set_starts takes them.
     """
-    sounds[:] = 0
+    has_attack = render_attack(
+        drum, attack_mix, sample_rate, bands, fading, sounds[1], sounds[2], gains
+    )
+    return write_struck(
+        program, drum, attack_mix, as_recorded, sample_rate, has_attack, work, sounds
+    )
+
+
+@native
+def render_attack(drum, attack_mix, sample_rate, bands, fading, fixed, free, gains):
+    """Set fixed and free (samples,) to the attack's bands of each kind -> whether there is any.
+
+    Its noise begins at 0. What it depends on are the drum's attack powers and wires alone. gains:
+    set as noise.set_starts takes them.
+    """
+    fixed[:] = 0
+    free[:] = 0
+    has_attack = set_gains(drum.attack_powers, attack_mix, fading, gains)
+    if has_attack:
+        stop_wires(gains[N_FIXED:], drum.wires_s, sample_rate)
+        noise.add_bands(bands[:N_FIXED], gains[:N_FIXED], fixed)
+        noise.add_bands(bands[N_FIXED:], gains[N_FIXED:], free)
+    return has_attack
+
+
+@native
+def write_struck(program, drum, attack_mix, as_recorded, sample_rate, has_attack, work, sounds):
+    """Fill a record of PROGRAM given its attack, sounds[1:] as render_attack sets them.
+
+    Returns the scale in which the body's peak is 1; sounds[0] becomes the whole in that scale.
+    """
+    sounds[0, :] = 0
     bank.fill(work.bank, drum, as_recorded, sample_rate)
     body.add(work, drum.tension, sample_rate, sounds[0])
     body_peak = _largest(sounds[0])
     scale = np.float32(1 / body_peak if body_peak > 0 else 1)
-    has_attack = _set_gains(drum.attack_powers, attack_mix, fading, gains)
-    if has_attack:
-        _stop_wires(gains[N_FIXED:], drum.wires_s, sample_rate)
-        noise.add_bands(bands[:N_FIXED], gains[:N_FIXED], sounds[1])
-        noise.add_bands(bands[N_FIXED:], gains[N_FIXED:], sounds[2])
     for t in range(sounds.shape[1]):
         sounds[0, t] = scale * sounds[0, t] + sounds[1, t] + sounds[2, t]
     whole = _largest(sounds[0])
@@ -148,7 +176,7 @@ def varies(program, sounds):
 
 
 @native
-def _stop_wires(gains, wires_s, sample_rate):
+def stop_wires(gains, wires_s, sample_rate):
     """Let gains (bands, samples) end with the wires."""
     if wires_s < attack.NEVER_S:
         for t in range(gains.shape[1]):
@@ -167,7 +195,7 @@ def _largest(x):
 
 
 @native
-def _set_gains(powers, attack_mix, fading, gains):
+def set_gains(powers, attack_mix, fading, gains):
     """Set the amplitude of each band, as attack.envelopes has it -> whether any is above 0."""
     gains[:] = 0
     has_attack = False

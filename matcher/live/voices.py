@@ -13,7 +13,7 @@ from matcher.kits import kit
 from matcher.kits.kit import N_PADS
 from matcher.live import attack_noise, excitation
 from matcher.live.noise import BLOCK, N_DECAYS, N_FIXED, N_FREE, NOISE, noise_table
-from matcher.live.programs import N_POWERS, N_ROWS, OVER, PAD, PROGRAM, SILENT, SLOTS
+from matcher.live.programs import MIX, N_POWERS, N_ROWS, OVER, PAD, PROGRAM, SILENT, SLOTS
 from matcher.physics import attack, modal
 
 N_VOICES = 256
@@ -186,12 +186,22 @@ def set_program(pool, pad, program):
 @native
 def render(pool, left, right):
     """Add the next samples of all voices to left and right (samples,), at most BLOCK of them."""
+    add_output(pool, MIX, left, right)
+    advance(pool, left.shape[0])
+
+
+@native
+def add_output(pool, output, left, right):
+    """Add the next samples of the voices of one output to left and right, as `render` does.
+
+    output: as PAD has it. `advance` is due once all outputs are done.
+    """
     n = left.shape[0]
-    share = min(1.0, n / (SMOOTH_S * pool.sample_rate))
+    share = _pan_share(pool, n)
     scratch = pool.scratch[:n]
     for index in range(pool.voices.shape[0]):
         voice = pool.voices[index]
-        if voice.pad < 0:
+        if voice.pad < 0 or pool.pads[voice.pad].output != output:
             continue
         for t in range(n):
             scratch[t] = 0
@@ -212,13 +222,25 @@ def render(pool, left, right):
         for t in range(n):
             left[t] += scratch[t] * (l + l_step * np.float32(t))
             right[t] += scratch[t] * (r + r_step * np.float32(t))
+
+
+@native
+def advance(pool, n):
+    """After n samples of all outputs: age the voices, move gain and pan of the pads."""
     for index in range(pool.voices.shape[0]):
         if pool.voices[index].pad >= 0:
             _age(pool, index)
+    share = _pan_share(pool, n)
     for i in range(pool.pads.shape[0]):
         pad = pool.pads[i]
         pad.left_now += np.float32((pad.left - pad.left_now) * share)
         pad.right_now += np.float32((pad.right - pad.right_now) * share)
+
+
+@native
+def _pan_share(pool, n):
+    """Share of the way to a wanted gain that n samples go."""
+    return min(1.0, n / (SMOOTH_S * pool.sample_rate))
 
 
 @native

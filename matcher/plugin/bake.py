@@ -20,6 +20,8 @@ from matcher.plugin.places import PLATFORMS
 
 TEMPLATES = resources.files("matcher.plugin") / "templates"
 RECORD = "templates.json"  # what they were built with, and their checksums
+EFFECT_SUFFIX = " (replacer)"  # of its name
+EFFECT = "effect"  # its identities are made with this word; hosts know it by them
 PACKED = ".xz"  # suffix of a template as it ships
 NONE_OF_OURS = "it is no plugin of Drum matcher, or is cut off"
 # as knobs are shown: share of what is stored, and unit
@@ -104,11 +106,23 @@ def uri(identity: uuid.UUID) -> str:
     return identity.urn
 
 
+def effect_uri(identity: uuid.UUID) -> str:
+    """That of the effect in the same file, given the instrument's; it comes after it in order."""
+    return f"{identity.urn}#{EFFECT}"
+
+
+def effect_identity(identity: uuid.UUID) -> uuid.UUID:
+    """The identity of the effect as VST3 has it, given the instrument's."""
+    return uuid.uuid5(identity, EFFECT)
+
+
 def to_record(kit: Kit, identity: uuid.UUID) -> np.ndarray:
     """A kit as a record of BAKED."""
     record = np.zeros(1, BAKED)[0]
     record["mark"], record["version"], record["size"] = MARK, VERSION, BAKED.itemsize
     record["uid"], record["uri"] = list(identity.bytes), uri(identity).encode()
+    record["effect_uid"] = list(effect_identity(identity).bytes)
+    record["effect_uri"] = effect_uri(identity).encode()
     record["name"] = kit.name.encode()
     record["pads"] = [label(pad, i).encode() for i, pad in enumerate(kit.pads)]
     for row, name in zip(record["knobs"], KNOBS):
@@ -116,10 +130,10 @@ def to_record(kit: Kit, identity: uuid.UUID) -> np.ndarray:
         row["name"] = parameter.label.encode()
         row["unit"], row["scale"] = shown(name)
         row["low"], row["high"] = parameter.low, parameter.high
-        row["is_log"] = parameter.scale == "log"
+        row["is_log"], row["of_effect"] = parameter.scale == "log", True
     for row, setting in zip(record["settings"], SETTINGS):
         row["name"], row["unit"] = setting.label.encode(), setting.unit.encode()
-        for key in ("low", "high", "scale", "steps"):
+        for key in ("low", "high", "scale", "steps", "of_replacer", "of_effect"):
             row[key] = getattr(setting, key)
     record["initial"] = list(initial_settings(kit).values())
     record["kit"] = kit_record(kit)
@@ -129,7 +143,8 @@ def to_record(kit: Kit, identity: uuid.UUID) -> np.ndarray:
 
 
 def initial_settings(kit: Kit) -> dict[str, float]:
-    """The replacer as a kit is exported: off, with the first drum on its pad."""
+    """The settings as a kit is exported: the replacer off, with the first drum on its pad, and one
+    output."""
     values = {setting.name: setting.default for setting in SETTINGS}
     drums = [i for i in range(N_PADS) if kit.pads[i].drum is not None]
     return values | ({"pad": drums[0] + 1.0} if drums else {})

@@ -81,7 +81,8 @@ def _files(kit: Kit, api: str, name: str, platform: str, identity: uuid.UUID, co
     files = {binary: code}
     if api == "lv2":
         files["manifest.ttl"] = lv2.manifest(identity, binary).encode()
-        files["kit.ttl"] = lv2.description(kit, identity).encode()
+        files[lv2.INSTRUMENT] = lv2.description(kit, identity).encode()
+        files[lv2.EFFECT] = lv2.effect_description(kit, identity).encode()
     texts = places.beside(api, name, platform, str(identity))
     return files | {place: text.encode() for place, text in texts.items()}
 

@@ -18,13 +18,14 @@ from matcher.physics.drum import DRUM_PARAMETERS
 KNOBS = (*DRUM_PARAMETERS, "attack_mix", "as_recorded", "tune", "gain_db", "pan")
 N_KNOBS = len(KNOBS)
 STRIDE = 64  # knobs that a pad has room for: knob k of pad i is parameter STRIDE i + k of the host
-VERSION = 2  # of this layout
+VERSION = 3  # of this layout
 MARK = b"DRUM-MATCHER-KIT"  # stands where BAKED begins in a template
 NAME_BYTES = 257  # of a name in UTF-8 and its end: 64 characters of 4 bytes
 
 
 class Setting(NamedTuple):
-    """A setting of the replacer, which plays a pad on each hit in the plugin's input."""
+    """A setting of the plugin as a whole: of the replacer, which plays a pad on each hit in the
+    plugin's input, or of the outputs."""
 
     name: str
     label: str
@@ -34,11 +35,18 @@ class Setting(NamedTuple):
     default: float
     scale: float = 1.0  # units that are shown per natural unit
     steps: int = 0  # between low and high; 0: continuous
+    of_replacer: bool = True
+    of_effect: bool = True  # whether the effect has it as well
+
+    @property
+    def name_in_host(self) -> str:
+        """As hosts show it."""
+        return f"Replacer {self.label}" if self.of_replacer else self.label
 
 
 # Hosts save a setting by its place, as parameter STRIDE N_PADS + place: new ones come last.
 SETTINGS = (
-    Setting("on", "On", "", 0.0, 1.0, 0.0, steps=1),
+    Setting("on", "On", "", 0.0, 1.0, 0.0, steps=1, of_effect=False),  # an effect always is
     Setting("pad", "Pad", "", 1.0, N_PADS, 1.0, steps=N_PADS - 1),  # from 1, as people count
     Setting("gain_db", "Input gain", "dB", -24.0, 24.0, 0.0),  # of what is searched for hits
     Setting("threshold_db", "Threshold", "dB", *Settings.RANGES["threshold_db"],
@@ -47,6 +55,9 @@ SETTINGS = (
             Settings.sensitivity, 100.0),
     Setting("mask_ms", "Mask time", "ms", *Settings.RANGES["mask_ms"], Settings.mask_ms),
     Setting("through", "Input through", "%", 0.0, 1.0, 0.0, 100.0),  # input in the output
+    # pads whose own outputs are in use leave the mix
+    Setting("separate", "Separate outputs", "", 0.0, 1.0, 0.0, steps=1, of_replacer=False,
+            of_effect=False),
 )  # fmt: skip
 N_SETTINGS = len(SETTINGS)
 N_WEIGHTS = sum(int(np.prod(shape)) for shape in strokes.WEIGHTS.values())
@@ -71,6 +82,8 @@ KNOB = np.dtype(  # how a knob or a setting is shown
         ("scale", np.float64),  # units that are shown per natural unit
         ("is_log", np.int64),
         ("steps", np.int64),  # between low and high; 0: continuous
+        ("of_replacer", np.int64),  # as Setting has them
+        ("of_effect", np.int64),
     ],
     align=True,
 )
@@ -85,6 +98,8 @@ BAKED = np.dtype(
     [
         *_IDENTITY,
         ("uri", "S64"),
+        ("effect_uid", np.uint8, 16),  # of the effect that is in the same file
+        ("effect_uri", "S64"),
         ("name", f"S{NAME_BYTES}"),
         ("pads", f"S{NAME_BYTES}", N_PADS),
         ("knobs", KNOB, N_KNOBS),

@@ -47,6 +47,13 @@ class App:
         elif what == midi_notes.SILENCE:
             voices.silence(self.pool, max(1, int(voices.STEAL_S * self.sample_rate)))
 
+    def solo(self, *heard: int) -> None:
+        """Let only these pads be heard; all else goes on, unheard."""
+        for i, pad in enumerate(self.pool["pads"]):
+            if i not in heard:
+                for side in ("left", "right", "left_now", "right_now"):
+                    pad[side] = 0
+
     def play(self, n: int, block: int, messages=()) -> np.ndarray:
         """Play n frames in blocks -> (2, n). messages: (frame, bytes or HIT, ...)."""
         out, messages, k = np.zeros((2, n), np.float32), sorted(messages), 0

@@ -156,6 +156,31 @@ class Info(c.Structure):
     ]
 
 
+class Port(c.Structure):
+    _fields_ = [
+        ("id", U32),
+        ("name", c.c_char * 256),
+        ("flags", U32),
+        ("channels", U32),
+        ("kind", TEXT),
+        ("in_place", U32),
+    ]
+
+
+class Ports(c.Structure):
+    _fields_ = [
+        ("count", function(U32, POINTER, c.c_bool)),
+        ("describe", function(c.c_bool, POINTER, U32, c.c_bool, POINTER)),
+    ]
+
+
+class Activation(c.Structure):
+    _fields_ = [
+        ("while_processing", function(c.c_bool, POINTER)),
+        ("set", function(c.c_bool, POINTER, c.c_bool, U32, c.c_bool, U32)),
+    ]
+
+
 class Host(c.Structure):
     _fields_ = [
         ("version", Version),
@@ -208,21 +233,30 @@ def _rows(x: np.ndarray):
     return (c.POINTER(c.c_float) * len(at))(*at)
 
 
+def _texts(listed) -> list[str]:
+    """Texts of a list that ends with NULL."""
+    found = []
+    while listed[len(found)]:
+        found.append(listed[len(found)].decode())
+    return found
+
+
 class Plugin:
-    """An instance of the plugin of a CLAP file, active at a sample rate.
+    """An instance of a plugin of a CLAP file, instrument or effect, active at a sample rate.
 
     `asked` is how often it asked to be made active anew, `told` the latencies that it told of.
     """
 
-    def __init__(self, path: Path, sample_rate: float = 48000):
+    def __init__(self, path: Path, sample_rate: float = 48000, effect: bool = False):
         self.asked, self.told = 0, []
         self.host = self._make_host()
         self.entry = Entry.in_dll(c.CDLL(str(path)), "clap_entry")
         assert self.entry.init(str(path).encode())
         address = self.entry.get_factory(b"clap.plugin-factory")
         factory = c.cast(address, c.POINTER(Factory)).contents
-        assert factory.count(address) == 1
-        described = factory.describe(address, 0).contents
+        assert factory.count(address) == 2
+        described = factory.describe(address, int(effect)).contents
+        self.features = _texts(described.features)
         self.id, self.name = described.id.decode(), described.name.decode()
         self.description = described.description.decode()
         self.address = factory.create(address, c.addressof(self.host), described.id)
@@ -271,24 +305,31 @@ class Plugin:
         self.table.destroy(self.address)
 
     def process(self, out: np.ndarray, events=(), given: np.ndarray | None = None) -> int:
-        """Fill out (2, frames) float32, C-contiguous in each row; given: the input, likewise."""
+        """Fill out (2, frames) float32, C-contiguous in each row; given: the input, likewise.
+
+        out may have two more rows for each output of a pad that the host has, from the first on.
+        """
         keep = [SIZE(lambda context: len(events)), GET(lambda context, i: c.addressof(events[i]))]
         listed = Events(None, *keep)
-        buffer, inputs = Buffer(_rows(out), None, 2, 0, 0), None
+        n_out, inputs = len(out) // 2, None
+        pairs = [Buffer(_rows(out[2 * i : 2 * i + 2]), None, 2, 0, 0) for i in range(n_out)]
+        buffers = (Buffer * n_out)(*pairs)
         if given is not None:
             inputs = c.pointer(Buffer(_rows(given), None, len(given), 0, 0))
         block = Block(
-            0, out.shape[1], None, inputs, c.pointer(buffer), given is not None, 1,
-            c.pointer(listed), None,
+            0, out.shape[1], None, inputs, buffers, given is not None, n_out, c.pointer(listed),
+            None,
         )  # fmt: skip
         return self.table.process(self.address, c.addressof(block))
 
-    def play(self, n: int, block: int, events=(), given: np.ndarray | None = None) -> np.ndarray:
-        """Play n frames in blocks -> (2, n); the events' times count from here.
+    def play(self, n: int, block: int, events=(), given: np.ndarray | None = None,
+             n_out: int = 1) -> np.ndarray:  # fmt: skip
+        """Play n frames in blocks -> (2 n_out, n); the events' times count from here.
 
-        given: (channels, n), the input.
+        given: (channels, n), the input. n_out: outputs that the host has.
         """
-        out, events = np.zeros((2, n), np.float32), sorted(events, key=lambda e: e.header.time)
+        events = sorted(events, key=lambda e: e.header.time)
+        out = np.full((2 * n_out, n), np.nan, np.float32)
         k = 0
         for at in range(0, n, block):
             now, end = [], min(at + block, n)
@@ -299,6 +340,26 @@ class Plugin:
             part = None if given is None else given[:, at:end]
             assert self.process(out[:, at:end], now, part) != ERROR
         return out
+
+    def ports(self, given: bool) -> list[Port]:
+        """Audio ports, the inputs or the outputs."""
+        extension, found = self._extension(b"clap.audio-ports", Ports), []
+        for i in range(extension.count(self.address, given)):
+            found.append(Port())
+            assert extension.describe(self.address, i, given, c.byref(found[-1]))
+        assert not extension.describe(self.address, len(found), given, c.byref(Port()))
+        return found
+
+    def n_note_ports(self) -> int:
+        """Ports that it takes notes from."""
+        if not self.table.extension(self.address, b"clap.note-ports"):
+            return 0
+        return self._extension(b"clap.note-ports", Ports).count(self.address, True)
+
+    def use(self, index: int, on: bool) -> bool:
+        """Tell whether the host uses an output; False if there is none."""
+        extension = self._extension(b"clap.audio-ports-activation/draft-2", Activation)
+        return extension.set(self.address, False, index, on, 32)
 
     def infos(self) -> list[Info]:
         """All parameters, as the host lists them."""

@@ -35,20 +35,21 @@ class Hosted:
         self.plugin = minihost.Plugin(str(path), sample_rate=rate, max_block_size=block)
         self.block = block
 
-    def play(self, n: int, messages=(), changes=(), given=None) -> np.ndarray:
-        """Play n frames -> (2, n).
+    def play(self, n: int, messages=(), changes=(), given=None, n_out: int = 1) -> np.ndarray:
+        """Play n frames -> (2 n_out, n).
 
-        messages: (frame, bytes); changes: (frame, index, 0 to 1); given: (2, n), the input.
+        messages: (frame, bytes); changes: (frame, index, 0 to 1); given: (2, n), the input. n_out:
+        outputs that are taken.
         """
-        out = np.zeros((2, n), np.float32)
-        given = np.zeros_like(out) if given is None else given
+        out = np.zeros((2 * n_out, n), np.float32)
+        given = np.zeros((2, n), np.float32) if given is None else given
         for at in range(0, n, self.block):
             end = min(at + self.block, n)
             midi = [(f - at, *d, *(0,) * (3 - len(d))) for f, d in messages if at <= f < end]
             turned = [(f - at, i, x) for f, i, x in changes if at <= f < end]
-            part = np.zeros((2, end - at), np.float32)
+            part = np.zeros((self.plugin.num_output_channels, end - at), np.float32)
             self.plugin.process_auto(given[:, at:end].copy(), part, midi, turned)
-            out[:, at:end] = part
+            out[:, at:end] = part[: 2 * n_out]
         return out
 
     def names(self) -> list[str]:
@@ -82,10 +83,10 @@ def test_knobs_are_there_turn_and_are_saved(folder, kit, api):
         if kit.pads[i].drum is not None
         for name in KNOBS
     ]
-    assert sorted(names[: len(expected)]) == sorted(expected)  # hosts of LV2 order the groups
+    assert sorted(set(names) & set(expected)) == sorted(expected)
     # hosts add one to bypass it
     assert len(names) <= len(expected) + len(SETTINGS) + HIDDEN + 1
-    assert {f"Replacer {setting.label}" for setting in SETTINGS} <= set(names)
+    assert {setting.name_in_host for setting in SETTINGS} <= set(names)
     index = names.index("Kick Pitch")
     before = hosted.play(24000, [(0, (0x90, 36, 100))])
     hosted.plugin.set_param(index, 0.5)

@@ -17,9 +17,9 @@ def test_knobs_keep_their_places():
     assert KIT.fields["knobs"][1] == 0  # C code finds them there
 
 
-def test_settings_of_the_replacer_keep_their_places():
-    assert tuple(setting.name for setting in SETTINGS)[:7] == (
-        "on", "pad", "gain_db", "threshold_db", "sensitivity", "mask_ms", "through",
+def test_settings_keep_their_places():
+    assert tuple(setting.name for setting in SETTINGS)[:8] == (
+        "on", "pad", "gain_db", "threshold_db", "sensitivity", "mask_ms", "through", "separate",
     )  # fmt: skip
     for setting in SETTINGS:
         assert setting.low <= setting.default <= setting.high

@@ -29,7 +29,7 @@ static void reset(const clap_plugin *c) {
 static double most(uint32_t id) { return knob_of(id)->steps ? (double)knob_of(id)->steps : 1; }
 
 static void take_value(struct plugin *p, const clap_value *e) {
-  if (is_parameter(e->id)) plugin_set(p, e->id, from_share(e->id, e->value / most(e->id)));
+  if (is_parameter(p, e->id)) plugin_set(p, e->id, from_share(e->id, e->value / most(e->id)));
 }
 
 static void take_midi(struct plugin *p, const uint8_t *data) { /* its length is not given */
@@ -45,19 +45,13 @@ static void take_event(struct plugin *p, const clap_header *header) {
   else if (header->type == NOTE_CHOKE && note->key >= 0) plugin_choke(p, note->key);
 }
 
-static void take_input(struct plugin *p, const clap_process *block) {
-  const clap_buffer *in = block->in;
-  bool given = in && block->n_in >= 1 && in->channels >= 1 && in->data32 && in->data32[0];
-  plugin_input(p, given ? in->data32[0] : NULL, given && in->channels > 1 ? in->data32[1] : NULL);
-}
-
 static int32_t process(const clap_plugin *c, const clap_process *block) {
   struct plugin *p = of(c);
   if (!p->player || block->n_out < 1 || block->out[0].channels < 2 || !block->out[0].data32) return ERROR;
   uint64_t before = begin_block();
   float *left = block->out[0].data32[0], *right = block->out[0].data32[1];
   uint32_t at = 0, n = block->events ? block->events->size(block->events) : 0;
-  take_input(p, block);
+  clap_take_audio(instance(c), block);
   plugin_follow(p);
   for (uint32_t i = 0; i < n; i++) {
     const clap_header *header = block->events->get(block->events, i);
@@ -75,12 +69,11 @@ static int32_t process(const clap_plugin *c, const clap_process *block) {
   return plugin_is_quiet(p) ? SLEEP : CONTINUE;
 }
 
-static uint32_t count(const clap_plugin *c) { return (void)c, (uint32_t)count_parameters(); }
+static uint32_t count(const clap_plugin *c) { return (uint32_t)count_parameters(of(c)); }
 
 static bool info(const clap_plugin *c, uint32_t index, clap_param *out) {
   uint32_t id;
-  (void)c;
-  if (!id_of_parameter((int32_t)index, &id)) return false;
+  if (!id_of_parameter(of(c), (int32_t)index, &id)) return false;
   memset(out, 0, sizeof *out);
   out->id = id, out->flags = AUTOMATABLE | (knob_of(id)->steps ? STEPPED : 0);
   out->high = most(id), out->value = most(id) * to_share(id, initial_value(id));
@@ -90,21 +83,19 @@ static bool info(const clap_plugin *c, uint32_t index, clap_param *out) {
 }
 
 static bool get(const clap_plugin *c, uint32_t id, double *value) {
-  if (!is_parameter(id)) return false;
+  if (!is_parameter(of(c), id)) return false;
   *value = most(id) * to_share(id, plugin_get(of(c), id));
   return true;
 }
 
 static bool to_text(const clap_plugin *c, uint32_t id, double value, char *out, uint32_t size) {
-  (void)c;
-  if (!is_parameter(id)) return false;
+  if (!is_parameter(of(c), id)) return false;
   print_value(id, from_share(id, value / most(id)), true, out, size);
   return true;
 }
 
 static bool from_text(const clap_plugin *c, uint32_t id, const char *text, double *value) {
-  (void)c;
-  if (!is_parameter(id) || !read_value(id, text, value)) return false;
+  if (!is_parameter(of(c), id) || !read_value(id, text, value)) return false;
   *value = most(id) * to_share(id, *value);
   return true;
 }
@@ -118,19 +109,9 @@ static void flush(const clap_plugin *c, const clap_events *in, const void *out) 
   clap_latency_follow(instance(c));
 }
 
-static uint32_t count_audio(const clap_plugin *c, bool in) { return (void)c, (void)in, 1; }
-static bool describe_audio(const clap_plugin *c, uint32_t index, bool in, clap_audio_port *out) {
-  (void)c;
-  if (index) return false;
-  *out = (clap_audio_port){0, "Drums", MAIN_PORT, 2, "stereo", UINT32_MAX};
-  if (in) *out = (clap_audio_port){1, "Hits", 0, 2, "stereo", UINT32_MAX};
-  return true;
-}
-
-static uint32_t count_notes(const clap_plugin *c, bool in) { return (void)c, in; }
+static uint32_t count_notes(const clap_plugin *c, bool in) { return in && !of(c)->is_effect; }
 static bool describe_notes(const clap_plugin *c, uint32_t index, bool in, clap_note_port *out) {
-  (void)c;
-  if (!in || index) return false;
+  if (index >= count_notes(c, in)) return false;
   *out = (clap_note_port){0, DIALECT_CLAP | DIALECT_MIDI, DIALECT_CLAP, "Pads"};
   return true;
 }
@@ -164,41 +145,50 @@ static bool load(const clap_plugin *c, const clap_istream *stream) {
 static const void *extension(const clap_plugin *c, const char *id) {
   static const struct { void *functions[6]; } params = {{count, info, get, to_text, from_text, flush}};
   static const struct { uint32_t (*get)(const clap_plugin *); } latency = {clap_latency};
-  static const struct { void *functions[2]; } audio = {{count_audio, describe_audio}};
+  static const struct { void *functions[2]; } audio = {{clap_count_audio, clap_describe_audio}};
+  static const struct { void *functions[2]; } activation = {{yes, clap_activate_audio}};
   static const struct { void *functions[2]; } notes = {{count_notes, describe_notes}}, state = {{save, load}};
-  (void)c;
   if (!strcmp(id, "clap.params")) return &params;
   if (!strcmp(id, "clap.audio-ports")) return &audio;
-  if (!strcmp(id, "clap.note-ports")) return &notes;
+  if (!strcmp(id, "clap.audio-ports-activation/draft-2")) return &activation; /* the one name it has */
+  if (!strcmp(id, "clap.note-ports") && !of(c)->is_effect) return &notes;
   if (!strcmp(id, "clap.state")) return &state;
   if (!strcmp(id, "clap.latency")) return &latency;
   return NULL;
 }
 
-static clap_descriptor descriptor;
-static const char *const features[] = {"instrument", "drum", "drum-machine", "stereo", NULL};
+enum { N_PLUGINS = 2 }; /* instrument and effect */
+static clap_descriptor descriptors[N_PLUGINS];
+static const char *const features[N_PLUGINS][5] = {{"instrument", "drum", "drum-machine", "stereo", NULL}, {"audio-effect", "drum", "stereo", NULL}};
 
-static uint32_t count_plugins(const void *factory) { return (void)factory, 1; }
-static const clap_descriptor *describe(const void *factory, uint32_t index) { return (void)factory, index ? NULL : &descriptor; }
+static uint32_t count_plugins(const void *factory) { return (void)factory, N_PLUGINS; }
+static const clap_descriptor *describe(const void *factory, uint32_t index) {
+  return (void)factory, index < N_PLUGINS ? &descriptors[index] : NULL;
+}
 
 static const clap_plugin *create(const void *factory, const void *host, const char *id) {
   (void)factory;
-  if (strcmp(id, KIT->uri)) return NULL;
+  bool is_effect = !strcmp(id, KIT->effect_uri);
+  if (!is_effect && strcmp(id, KIT->uri)) return NULL;
   clap_plugin *c = calloc(1, sizeof *c);
   struct clap *x = calloc(1, sizeof *x);
-  struct plugin *p = plugin_make();
+  struct plugin *p = plugin_make(is_effect);
   if (!c || !x || !p) {
     free(c), free(x), free(p);
     return NULL;
   }
   x->plugin = p, x->host = host;
-  *c = (clap_plugin){&descriptor, x, yes, destroy, activate, nothing, yes, nothing, reset, process, extension, nothing};
+  *c = (clap_plugin){&descriptors[is_effect], x, yes, destroy, activate, nothing, yes, nothing, reset, process, extension, nothing};
   return c;
 }
 
 static bool initialise(const char *path) {
   (void)path;
-  descriptor = (clap_descriptor){{1, 2, 0}, KIT->uri, KIT->name, VENDOR, "", "", "", "1", LICENCE, features};
+  static char names[N_PLUGINS][NAME_BYTES];
+  for (int i = 0; i < N_PLUGINS; i++) {
+    name_plugin(i, names[i], sizeof names[i]);
+    descriptors[i] = (clap_descriptor){{1, 2, 0}, i ? KIT->effect_uri : KIT->uri, names[i], VENDOR, "", "", "", "1", LICENCE, features[i]};
+  }
   return true;
 }
 

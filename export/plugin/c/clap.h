@@ -1,5 +1,5 @@
 /* CLAP 1.2, as far as it is used: clap/plugin.h, process.h, events.h, host.h and the extensions params,
- * state, audio-ports, note-ports and latency. */
+ * state, audio-ports, audio-ports-activation, note-ports and latency. */
 #pragma once
 #include "plugin.h"
 
@@ -77,6 +77,12 @@ struct clap {
   const clap_host *host; /* NULL: none that can be called */
   atomic_bool asked;     /* it was asked to activate the plugin anew */
 };
+
+/* Audio ports: the mix and the pads out, hits in. */
+uint32_t clap_count_audio(const clap_plugin *plugin, bool in);
+bool clap_describe_audio(const clap_plugin *plugin, uint32_t index, bool in, clap_audio_port *out);
+bool clap_activate_audio(const clap_plugin *plugin, bool in, uint32_t index, bool on, uint32_t size);
+void clap_take_audio(struct clap *clap, const clap_process *block); /* input and outputs of a block */
 
 /* Latency: what the host may be told of it, and when. */
 uint32_t clap_latency(const clap_plugin *plugin);

@@ -5,13 +5,14 @@
 
 #include "plugin.h"
 
-enum { MIDI_IN, LEFT, RIGHT, IN_LEFT, IN_RIGHT, LATENCY, FIRST_CONTROL }; /* as matcher/plugin/lv2.py has them */
+/* As matcher/plugin/lv2.py has them. The effect has neither the first nor those of the pads. */
+enum { MIDI_IN, LEFT, RIGHT, IN_LEFT, IN_RIGHT, LATENCY, FIRST_PAD, FIRST_CONTROL = FIRST_PAD + 2 * N_PADS };
 
 typedef struct { const char *uri; void *data; } lv2_feature;
 typedef struct { void *handle; uint32_t (*map)(void *, const char *); } lv2_map;
-typedef struct {
+typedef struct lv2_descriptor_type {
   const char *uri;
-  void *(*instantiate)(const void *, double, const char *, const lv2_feature *const *);
+  void *(*instantiate)(const struct lv2_descriptor_type *, double, const char *, const lv2_feature *const *);
   void (*connect_port)(void *, uint32_t, void *);
   void (*activate)(void *);
   void (*run)(void *, uint32_t);
@@ -29,6 +30,7 @@ struct lv2 {
   const lv2_sequence *in;
   float *out[2], *latency;
   const float *input[2];
+  float *own[N_PADS][2]; /* outputs of the pads that are connected */
   const float *controls[MOST_PARAMETERS];
   float before[MOST_PARAMETERS];
 };
@@ -39,29 +41,34 @@ static void cleanup(void *handle) {
   free(x);
 }
 
-static void *instantiate(const void *descriptor, double rate, const char *bundle, const lv2_feature *const *features) {
-  (void)descriptor, (void)bundle;
+static bool is_effect(const lv2_descriptor_type *descriptor) { return !strcmp(descriptor->uri, KIT->effect_uri); }
+
+static void *instantiate(const lv2_descriptor_type *descriptor, double rate, const char *bundle, const lv2_feature *const *features) {
+  (void)bundle;
   const lv2_map *map = NULL;
   for (; features && *features; features++)
     if (!strcmp((*features)->uri, "http://lv2plug.in/ns/ext/urid#map")) map = (*features)->data;
   struct lv2 *x = calloc(1, sizeof *x);
-  if (!x || !map || !(x->plugin = plugin_make()) || !plugin_begin(x->plugin, rate)) {
+  bool takes_notes = !is_effect(descriptor);
+  if (!x || (takes_notes && !map) || !(x->plugin = plugin_make(!takes_notes)) || !plugin_begin(x->plugin, rate)) {
     if (x) cleanup(x);
     return NULL;
   }
-  x->midi = map->map(map->handle, "http://lv2plug.in/ns/ext/midi#MidiEvent");
+  if (takes_notes) x->midi = map->map(map->handle, "http://lv2plug.in/ns/ext/midi#MidiEvent");
   uint32_t id;
-  for (int32_t i = 0; id_of_parameter(i, &id); i++)
+  for (int32_t i = 0; id_of_parameter(x->plugin, i, &id); i++)
     x->before[i] = (float)(initial_value(id) * knob_of(id)->scale);
   return x;
 }
 
 static void connect_port(void *handle, uint32_t port, void *data) {
   struct lv2 *x = handle;
+  if (x->plugin->is_effect) port += port < LATENCY ? LEFT : FIRST_CONTROL - LATENCY;
   if (port == MIDI_IN) x->in = data;
   else if (port == LEFT || port == RIGHT) x->out[port - LEFT] = data;
   else if (port == IN_LEFT || port == IN_RIGHT) x->input[port - IN_LEFT] = data;
   else if (port == LATENCY) x->latency = data;
+  else if (port < FIRST_CONTROL) x->own[(port - FIRST_PAD) / 2][(port - FIRST_PAD) % 2] = data;
   else if (port - FIRST_CONTROL < MOST_PARAMETERS) x->controls[port - FIRST_CONTROL] = data;
 }
 
@@ -69,7 +76,7 @@ static void activate(void *handle) { plugin_silence(((struct lv2 *)handle)->plug
 
 static void take_controls(struct lv2 *x) {
   uint32_t id;
-  for (int32_t i = 0; id_of_parameter(i, &id); i++) {
+  for (int32_t i = 0; id_of_parameter(x->plugin, i, &id); i++) {
     if (!x->controls[i] || *x->controls[i] == x->before[i]) continue;
     x->before[i] = *x->controls[i];
     plugin_set(x->plugin, id, x->before[i] / knob_of(id)->scale);
@@ -81,6 +88,7 @@ static void run(void *handle, uint32_t n) {
   struct lv2 *x = handle;
   uint64_t before = begin_block();
   plugin_input(x->plugin, x->input[0] ? x->input[0] : x->input[1], x->input[1]);
+  plugin_outputs(x->plugin, x->own, n);
   take_controls(x);
   if (x->latency) *x->latency = (float)latency_at(x->plugin, x->plugin->rate);
   uint32_t at = 0, end = x->in ? sizeof(lv2_atom) + x->in->atom.size : 0;
@@ -104,7 +112,9 @@ static const void *extension_data(const char *uri) {
 }
 
 EXPORT const lv2_descriptor_type *lv2_descriptor(uint32_t index) {
-  static lv2_descriptor_type descriptor;
-  descriptor = (lv2_descriptor_type){KIT->uri, instantiate, connect_port, activate, run, NULL, cleanup, extension_data};
-  return index ? NULL : &descriptor;
+  static lv2_descriptor_type descriptors[2]; /* instrument and effect */
+  if (index > 1) return NULL;
+  const char *uri = index ? KIT->effect_uri : KIT->uri;
+  descriptors[index] = (lv2_descriptor_type){uri, instantiate, connect_port, activate, run, NULL, cleanup, extension_data};
+  return &descriptors[index];
 }

@@ -13,10 +13,14 @@ __attribute__((used, section("dm_kit")))
 #endif
 volatile struct baked baked_kit = {.mark = MARK, .version = VERSION, .size = BAKED_BYTES};
 
-struct plugin *plugin_make(void) {
+struct plugin *plugin_make(bool is_effect) {
   struct plugin *p = calloc(1, sizeof *p);
-  uint32_t id;
-  for (int32_t i = 0; p && id_of_parameter(i, &id); i++) p->wanted[id] = initial_value(id);
+  if (!p) return NULL;
+  p->is_effect = is_effect;
+  for (uint32_t id = 0; id < SETTING + N_SETTINGS; id++)
+    if (id >= SETTING || is_parameter(p, id)) p->wanted[id] = initial_value(id);
+  for (int pad = 0; pad < N_PADS; pad++) p->in_use[pad] = !is_effect;
+  if (is_effect) p->wanted[SETTING + SET_ON] = 1;
   return p;
 }
 
@@ -29,10 +33,9 @@ bool plugin_begin(struct plugin *p, double rate) {
     memcpy((char *)player + KIT_AT, KIT->kit.bytes, KIT_BYTES);
     free(p->player), free(p->replacer);
     p->player = player, p->replacer = replacer, p->rate = rate;
-    uint32_t id;
-    for (int32_t i = 0; id_of_parameter(i, &id); i++) {
+    for (uint32_t id = 0; id < SETTING + N_SETTINGS; id++) {
       p->playing[id] = p->wanted[id];
-      if (id < SETTING) player_turn(player, id / STRIDE, id % STRIDE, p->playing[id]);
+      if (id < SETTING && is_parameter(p, id)) player_turn(player, id / STRIDE, id % STRIDE, p->playing[id]);
     }
     player_load(player);
     replacer_begin(p);
@@ -51,7 +54,7 @@ void plugin_end(struct plugin *p) {
 double plugin_get(struct plugin *p, uint32_t id) { return p->wanted[id]; }
 
 void plugin_set(struct plugin *p, uint32_t id, double value) {
-  if (!is_parameter(id) || !isfinite(value)) return;
+  if (!is_parameter(p, id) || !isfinite(value)) return;
   double low = knob_of(id)->low, high = knob_of(id)->high;
   if (knob_of(id)->steps) value = from_share(id, to_share(id, value));
   p->wanted[id] = value < low ? low : value > high ? high : value;
@@ -61,7 +64,7 @@ void plugin_set(struct plugin *p, uint32_t id, double value) {
 void plugin_follow(struct plugin *p) {
   if (!p->player || !atomic_exchange(&p->turned, false)) return;
   uint32_t id;
-  for (int32_t i = 0; id_of_parameter(i, &id) && id < SETTING; i++) {
+  for (int32_t i = 0; id_of_parameter(p, i, &id) && id < SETTING; i++) {
     double value = p->wanted[id];
     if (value == p->playing[id]) continue;
     p->playing[id] = value;
@@ -97,7 +100,7 @@ size_t plugin_save(struct plugin *p, struct state *state) {
   memcpy(state->mark, STATE_MARK, sizeof state->mark);
   memcpy(state->uid, KIT->uid, sizeof state->uid);
   uint32_t id;
-  for (int32_t i = 0; id_of_parameter(i, &id); i++) {
+  for (int32_t i = 0; id_of_parameter(p, i, &id); i++) {
     state->rows[i].id = id, state->rows[i].value = plugin_get(p, id);
     state->count++;
   }
@@ -110,7 +113,7 @@ bool plugin_load(struct plugin *p, const struct state *state, size_t size) {
   if (size != offsetof(struct state, rows) + state->count * sizeof state->rows[0]) return false;
   for (uint32_t i = 0; i < state->count; i++)
     if (!isfinite(state->rows[i].value)) return false;
-  for (uint32_t i = 0; i < N_SETTINGS; i++) /* a state of before the replacer has none */
+  for (uint32_t i = 0; i < N_SETTINGS; i++) /* a state of an earlier export lacks some */
     plugin_set(p, SETTING + i, initial_value(SETTING + i));
   for (uint32_t i = 0; i < state->count; i++) plugin_set(p, state->rows[i].id, state->rows[i].value);
   return true;

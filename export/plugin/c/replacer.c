@@ -31,6 +31,25 @@ void replacer_follow(struct plugin *p) {
 
 void plugin_input(struct plugin *p, const float *left, const float *right) { p->in[0] = left, p->in[1] = right; }
 
+void plugin_outputs(struct plugin *p, float *own[N_PADS][2], uint32_t n) {
+  memcpy(p->own, own, sizeof p->own);
+  for (int pad = 0; pad < N_PADS; pad++)
+    for (int side = 0; side < 2; side++)
+      if (own[pad][side]) memset(own[pad][side], 0, n * sizeof(float));
+}
+
+bool has_own_output(const struct plugin *p, uint32_t pad) {
+  return p->playing[SETTING + SET_SEPARATE] != 0 && KIT->kit.filled[pad] && p->in_use[pad] && p->own[pad][0] && p->own[pad][1];
+}
+
+/* Tells the player where the pads' own outputs go on. */
+static void send_outputs(struct plugin *p, uint32_t from) {
+  uint64_t own[N_PADS][2] = {0};
+  for (uint32_t pad = 0; pad < N_PADS; pad++)
+    for (int side = 0; side < 2 && has_own_output(p, pad); side++) own[pad][side] = (uintptr_t)(p->own[pad][side] + from);
+  memcpy((char *)p->player + OWN_AT, own, sizeof own);
+}
+
 void plugin_strike(struct plugin *p, int64_t note, int64_t channel, double velocity) {
   if (is_replacing(p)) replacer_strike(p->replacer, note, channel, velocity);
   else player_strike(p->player, note, channel, velocity);
@@ -57,6 +76,7 @@ void plugin_render(struct plugin *p, float *left, float *right, uint32_t from, u
   while (from < to) {
     uint32_t end = (from / BLOCK + 1) * BLOCK;
     if (end > to) end = to;
+    send_outputs(p, from);
     const float *x = p->in[0] ? p->in[0] + from : silence, *y = p->in[1] ? p->in[1] + from : x;
     if (is_replacing(p)) replacer_render(p->replacer, p->player, (float *)x, (float *)y, left + from, right + from, end - from);
     else player_render(p->player, left + from, right + from, end - from);

@@ -22,14 +22,6 @@ void widen(uint16_t *out, size_t size, const char *utf8) {
   out[n] = 0;
 }
 
-void copy(char *out, size_t size, const char *utf8) {
-  size_t n = strlen(utf8);
-  if (n >= size)
-    for (n = size - 1; n > 0 && (utf8[n] & 0xC0) == 0x80; n--) {}
-  memcpy(out, utf8, n);
-  out[n] = 0;
-}
-
 static result query(struct vst *x, const uint8_t *uid, void **out) {
   *out = NULL;
   if (!memcmp(uid, PROCESSOR, 16)) *out = &x->processor;
@@ -102,7 +94,8 @@ static result set_up(void *h, setup *s) {
 }
 
 /* controller */
-static int32_t count(void *h) { return (void)h, count_parameters() + N_CONTROLLERS; }
+static const struct plugin *controlled(void *h) { return OF(controller, h)->plugin; }
+static int32_t count(void *h) { return count_parameters(controlled(h)) + (controlled(h)->is_effect ? 0 : N_CONTROLLERS); }
 static result describe_controller(int32_t index, parameter *out) {
   char name[32];
   if (index < 0 || index >= N_CONTROLLERS) return WRONG;
@@ -114,9 +107,9 @@ static result describe_controller(int32_t index, parameter *out) {
 static result describe(void *h, int32_t index, parameter *out) {
   char name[2 * NAME_BYTES];
   uint32_t id;
-  (void)h;
   memset(out, 0, sizeof *out);
-  if (!id_of_parameter(index, &id)) return describe_controller(index - count_parameters(), out);
+  if (index >= count(h)) return WRONG;
+  if (!id_of_parameter(controlled(h), index, &id)) return describe_controller(index - count_parameters(controlled(h)), out);
   name_parameter(id, name, sizeof name);
   out->id = id, out->flags = CAN_AUTOMATE, out->steps = (int32_t)knob_of(id)->steps, out->value = to_share(id, initial_value(id));
   widen(out->title, 128, name), widen(out->brief, 128, knob_of(id)->name), widen(out->units, 128, knob_of(id)->unit);
@@ -124,8 +117,7 @@ static result describe(void *h, int32_t index, parameter *out) {
 }
 static result to_text(void *h, uint32_t id, double share, uint16_t *out) {
   char text[NAME_BYTES + 8];
-  (void)h;
-  if (!is_parameter(id)) return WRONG;
+  if (!is_parameter(controlled(h), id)) return WRONG;
   print_value(id, from_share(id, share), false, text, sizeof text);
   widen(out, 128, text);
   return OK;
@@ -134,24 +126,23 @@ static result from_text(void *h, uint32_t id, uint16_t *in, double *share) {
   char text[64];
   double value;
   int n = 0;
-  (void)h;
   for (; n < 63 && in[n]; n++) text[n] = in[n] < 128 ? (char)in[n] : '?';
   text[n] = 0;
-  if (!is_parameter(id) || !read_value(id, text, &value)) return FAILED;
+  if (!is_parameter(controlled(h), id) || !read_value(id, text, &value)) return FAILED;
   *share = to_share(id, value);
   return OK;
 }
 static double to_plain(void *h, uint32_t id, double share) {
-  return (void)h, is_parameter(id) ? from_share(id, share) * knob_of(id)->scale : share;
+  return is_parameter(controlled(h), id) ? from_share(id, share) * knob_of(id)->scale : share;
 }
 static double from_plain(void *h, uint32_t id, double value) {
-  return (void)h, is_parameter(id) ? to_share(id, value / knob_of(id)->scale) : value;
+  return is_parameter(controlled(h), id) ? to_share(id, value / knob_of(id)->scale) : value;
 }
 static double get(void *h, uint32_t id) {
-  return is_parameter(id) ? to_share(id, plugin_get(OF(controller, h)->plugin, id)) : 0;
+  return is_parameter(controlled(h), id) ? to_share(id, plugin_get(OF(controller, h)->plugin, id)) : 0;
 }
 static result set(void *h, uint32_t id, double share) { /* one that comes back as it was given stays to the last bit */
-  if (is_parameter(id) && fabs(share - get(h, id)) > 1e-9) plugin_set(OF(controller, h)->plugin, id, from_share(id, share));
+  if (is_parameter(controlled(h), id) && fabs(share - get(h, id)) > 1e-9) plugin_set(OF(controller, h)->plugin, id, from_share(id, share));
   vst_latency_follow(OF(controller, h));
   return OK;
 }
@@ -159,8 +150,8 @@ static void *view(void *h, const char *name) { return (void)h, (void)name, NULL;
 
 /* MIDI mapping */
 static result assignment(void *h, int32_t index, int16_t channel, int16_t number, uint32_t *id) {
-  (void)h, (void)channel;
-  for (uint32_t i = 0; index == 0 && i < N_CONTROLLERS; i++)
+  (void)channel;
+  for (uint32_t i = 0; index == 0 && !OF(mapping, h)->plugin->is_effect && i < N_CONTROLLERS; i++)
     if (CONTROLLERS[i] == number) {
       *id = FIRST_CONTROLLER + i;
       return OK;
@@ -190,42 +181,47 @@ static result describe_factory(void *h, factory_info *out) {
   strcpy(out->vendor, VENDOR), out->flags = UNICODE;
   return OK;
 }
-static int32_t count_classes(void *h) { return (void)h, 1; }
+enum { N_CLASSES = 2 }; /* instrument and effect */
+static int32_t count_classes(void *h) { return (void)h, N_CLASSES; }
 static result describe_class(void *h, int32_t index, class_1 *out) {
   (void)h;
-  if (index) return WRONG;
+  if (index < 0 || index >= N_CLASSES) return WRONG;
   memset(out, 0, sizeof *out);
-  memcpy(out->uid, KIT->uid, 16);
+  memcpy(out->uid, index ? KIT->effect_uid : KIT->uid, 16);
   out->cardinality = MANY;
-  strcpy(out->category, "Audio Module Class"), copy(out->name, sizeof out->name, KIT->name);
+  strcpy(out->category, "Audio Module Class"), name_plugin(index, out->name, sizeof out->name);
   return OK;
 }
 static result describe_class_2(void *h, int32_t index, class_2 *out) {
   memset(out, 0, sizeof *out);
   if (describe_class(h, index, &out->first)) return WRONG;
-  strcpy(out->sub, "Instrument|Drum"), strcpy(out->vendor, VENDOR), strcpy(out->version, "1.0.0"), strcpy(out->sdk, "VST 3.7");
+  strcpy(out->sub, index ? "Fx|Drum" : "Instrument|Drum"), strcpy(out->vendor, VENDOR), strcpy(out->version, "1.0.0"), strcpy(out->sdk, "VST 3.7");
   return OK;
 }
 static result describe_class_3(void *h, int32_t index, class_3 *out) {
   class_2 c;
+  char name[NAME_BYTES];
   memset(out, 0, sizeof *out);
   if (describe_class_2(h, index, &c)) return WRONG;
+  name_plugin(index, name, sizeof name);
   memcpy(out->uid, c.first.uid, 16);
   out->cardinality = c.first.cardinality, out->flags = c.flags;
   memcpy(out->category, c.first.category, sizeof out->category), memcpy(out->sub, c.sub, sizeof out->sub);
-  widen(out->name, 64, KIT->name), widen(out->vendor, 64, c.vendor), widen(out->version, 64, c.version), widen(out->sdk, 64, c.sdk);
+  widen(out->name, 64, name), widen(out->vendor, 64, c.vendor), widen(out->version, 64, c.version), widen(out->sdk, 64, c.sdk);
   return OK;
 }
 static result create(void *h, const uint8_t *uid, const uint8_t *interface, void **out) {
   (void)h;
   *out = NULL;
-  if (memcmp(uid, KIT->uid, 16)) return NO_INTERFACE;
+  bool is_effect = !memcmp(uid, KIT->effect_uid, 16);
+  if (!is_effect && memcmp(uid, KIT->uid, 16)) return NO_INTERFACE;
   struct vst *x = calloc(1, sizeof *x);
-  if (!x || !(x->plugin = plugin_make())) {
+  if (!x || !(x->plugin = plugin_make(is_effect))) {
     free(x);
     return FAILED;
   }
   x->component = component_table, x->processor = processor_table, x->controller = controller_table, x->mapping = mapping_table;
+  for (int pad = 0; pad < N_PADS; pad++) x->plugin->in_use[pad] = false;
   x->rate = 48000, x->input = STEREO, x->references = 1;
   result found = query(x, interface, out);
   release(x);

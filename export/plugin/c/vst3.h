@@ -132,7 +132,8 @@ struct vst {
 static const int CONTROLLERS[] = {16, 120, 121, 123, AFTERTOUCH};
 enum { N_CONTROLLERS = sizeof CONTROLLERS / sizeof *CONTROLLERS };
 
-/* Buses: drums out, hits in, pads in. */
+/* Buses: the mix and the pads out, hits in, notes in. */
+enum { MIX, FIRST_PAD, N_OUTPUTS = FIRST_PAD + N_PADS };
 int32_t vst_count_buses(void *component, int32_t media, int32_t direction);
 result vst_describe_bus(void *component, int32_t media, int32_t direction, int32_t index, bus *out);
 result vst_activate_bus(void *component, int32_t media, int32_t direction, int32_t index, uint8_t on);
@@ -146,4 +147,3 @@ void vst_latency_follow(struct vst *x);
 
 result vst_process(void *processor, block *block);
 void widen(uint16_t *out, size_t size, const char *utf8);
-void copy(char *out, size_t size, const char *utf8); /* cut between characters */

@@ -4,32 +4,45 @@
 #include "vst3.h"
 
 int32_t vst_count_buses(void *h, int32_t media, int32_t direction) {
-  return (void)h, media == AUDIO || (media == EVENTS && direction == INPUT);
+  bool is_effect = OF(component, h)->plugin->is_effect;
+  if (media == EVENTS) return direction == INPUT && !is_effect;
+  return media != AUDIO ? 0 : direction == INPUT || is_effect ? 1 : N_OUTPUTS;
 }
 
 result vst_describe_bus(void *h, int32_t media, int32_t direction, int32_t index, bus *out) {
-  if (index || !vst_count_buses(h, media, direction)) return WRONG;
-  bool is_hits = media == AUDIO && direction == INPUT;
+  struct vst *x = OF(component, h);
+  if (index < 0 || index >= vst_count_buses(h, media, direction)) return WRONG;
+  bool is_hits = media == AUDIO && direction == INPUT, is_pad = direction == OUTPUT && index >= FIRST_PAD;
+  bool is_main = !is_pad && (!is_hits || x->plugin->is_effect);
+  char name[NAME_BYTES] = "Drums";
+  if (media == EVENTS) strcpy(name, "Pads");
+  else if (is_hits) strcpy(name, "Hits");
+  else if (is_pad) name_output((uint32_t)(index - FIRST_PAD), name, sizeof name);
   memset(out, 0, sizeof *out);
-  out->media = media, out->direction = direction, out->type = is_hits ? AUXILIARY : 0, out->flags = is_hits ? 0 : DEFAULT_ACTIVE;
-  out->channels = media == EVENTS ? 16 : is_hits && OF(component, h)->input == MONO ? 1 : 2;
-  widen(out->name, 128, media == EVENTS ? "Pads" : is_hits ? "Hits" : "Drums");
+  out->media = media, out->direction = direction, out->type = is_main ? 0 : AUXILIARY, out->flags = is_main ? DEFAULT_ACTIVE : 0;
+  out->channels = media == EVENTS ? 16 : is_hits && x->input == MONO ? 1 : 2;
+  widen(out->name, 128, name);
   return OK;
 }
 
 result vst_activate_bus(void *h, int32_t media, int32_t direction, int32_t index, uint8_t on) {
-  return (void)on, index || !vst_count_buses(h, media, direction) ? WRONG : OK;
+  if (index < 0 || index >= vst_count_buses(h, media, direction)) return WRONG;
+  if (direction == OUTPUT && index >= FIRST_PAD) OF(component, h)->plugin->in_use[index - FIRST_PAD] = on;
+  return OK;
 }
 
 result vst_set_arrangement(void *h, uint64_t *in, int32_t n_in, uint64_t *out, int32_t n_out) {
-  if (n_in > 1 || n_out != 1 || *out != STEREO) return FAILED;
+  struct vst *x = OF(processor, h);
+  if (n_in > 1 || n_out < 1 || n_out > vst_count_buses(&x->component, AUDIO, OUTPUT)) return FAILED;
+  for (int32_t i = 0; i < n_out; i++)
+    if (out[i] != STEREO) return FAILED;
   if (n_in == 1 && *in != STEREO && *in != MONO) return FAILED;
-  if (n_in == 1) OF(processor, h)->input = *in;
+  if (n_in == 1) x->input = *in;
   return OK;
 }
 
 result vst_get_arrangement(void *h, int32_t direction, int32_t index, uint64_t *out) {
-  if (index) return WRONG;
+  if (index < 0 || index >= vst_count_buses(&OF(processor, h)->component, AUDIO, direction)) return WRONG;
   *out = direction == OUTPUT ? STEREO : OF(processor, h)->input;
   return OK;
 }

@@ -43,7 +43,7 @@ static void take_point(struct vst *x, struct changes *changes, int32_t index) {
   if (queue->v->get(queue, x->cursor[index]++, &offset, &value)) return;
   if (is_controller(id)) {
     if (x->plugin->player) take_controller(x, id, value);
-  } else if (is_parameter(id)) {
+  } else if (is_parameter(x->plugin, id)) {
     plugin_set(x->plugin, id, from_share(id, value));
     plugin_follow(x->plugin);
   }
@@ -86,14 +86,28 @@ static void take_input(struct plugin *p, const block *b) {
   plugin_input(p, given ? in->data[0] : NULL, given && in->channels > 1 ? in->data[1] : NULL);
 }
 
+static void take_outputs(struct vst *x, const block *b) {
+  float *own[N_PADS][2] = {0};
+  for (int32_t pad = 0; pad < N_PADS && FIRST_PAD + pad < b->n_out; pad++) {
+    const buffers *out = &b->out[FIRST_PAD + pad];
+    for (int side = 0; side < 2 && out->channels >= 2 && out->data; side++) own[pad][side] = out->data[side];
+  }
+  plugin_outputs(x->plugin, own, (uint32_t)b->n);
+}
+
 result vst_process(void *processor, block *b) {
   struct vst *x = OF(processor, processor);
   bool sounds = x->plugin->player && b->n_out >= 1 && b->out[0].channels >= 2 && b->n > 0 && b->out[0].data;
   uint64_t before = begin_block();
   take_input(x->plugin, b);
+  if (sounds) take_outputs(x, b);
   plugin_follow(x->plugin);
   play(x, b, sounds ? b->out[0].data[0] : NULL, sounds ? b->out[0].data[1] : NULL);
-  if (sounds) x->first = false, b->out[0].silence = plugin_is_quiet(x->plugin) ? STEREO : 0;
+  for (int32_t i = 0; sounds && i < b->n_out && i < N_OUTPUTS; i++) {
+    bool is_silent = plugin_is_quiet(x->plugin) || (i >= FIRST_PAD && !has_own_output(x->plugin, (uint32_t)(i - FIRST_PAD)));
+    b->out[i].silence = is_silent ? STEREO : 0;
+  }
+  if (sounds) x->first = false;
   end_block(before);
   return OK;
 }
