@@ -2,10 +2,10 @@
 
 It is filled by compiled code from a plain record of the drum, for the offline rendering and the
 live voices alike. With A the share "as recorded", amplitudes are those of the membrane times 1 - A
-and those of the recorded drum times A, both on the scale of a peak of 1. So neither begins with a
-step, and partials that cancel each other do so all the way. The loudest partial of a mode takes its
-place: they sound as one, and the logarithms of frequency and decay rate go from those of its
-parent, the membrane's mode, to its own, as do those of the mode's other partials.
+and those of the recorded drum times A, each on the scale on which its peak is 1. So what begins at
+rest at both ends does so in between, and partials that cancel each other there stay together. The
+loudest partial of a mode takes the place of its parent, the membrane's mode: their amplitudes add
+up. The logarithms of frequency and decay rate go from the parent's to the partial's own.
 """
 
 import numpy as np

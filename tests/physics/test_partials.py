@@ -145,8 +145,9 @@ def test_a_strike_at_another_point_goes_from_the_membrane_to_the_drum(strike):
     near, gains = struck_elsewhere(1e-9), ftm.modes(whole.theta, elsewhere).gain
     gains = gains * np.exp(-partials.softness(whole.modes().omega, whole.mallet_hz))
     mode = (10 * (m - 1) + k - 1).astype(int)
-    for one in set(mode):
-        assert np.abs(near[mode == one]).sum() == pytest.approx(gains[one], rel=1e-6)
+    for parent in set(mode):
+        there = np.abs(near[mode == parent]).sum()
+        assert there == pytest.approx(gains[parent], rel=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(8))
