@@ -56,7 +56,7 @@ def test_the_resynthesis_fits_the_recording(done):
     data = json.loads((done[0] / "tom_low-match" / "match.json").read_text())
     assert len(y) == len(x) - round(data["onset_s"] * rate)
     assert np.abs(y).max() == pytest.approx(np.abs(x).max(), rel=1e-3)
-    assert abs(y[0]) < 2e-3 * np.abs(y).max()  # a membrane at rest
+    assert abs(y[0]) < 1e-5 * np.abs(y).max()  # a membrane at rest
     assert np.abs(y).argmax() < rate // 20
 
 

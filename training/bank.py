@@ -6,7 +6,14 @@ import numpy as np
 import torch
 
 from matcher.physics import ftm, modal, partials
-from matcher.physics.bank import GLIDE_AMPLITUDE, LEAST_STRAIN, QUIETEST
+from matcher.physics.bank import (
+    EARLY_STEP_S,
+    GLIDE_AMPLITUDE,
+    LEAST_GAIN,
+    LEAST_STRAIN,
+    N_EARLY,
+    QUIETEST,
+)
 
 INAUDIBLE = 1e-12  # shape of a mode with a node where the drum is struck; it is left out
 
@@ -54,12 +61,14 @@ def fill(theta, strike, mallet_hz, recorded, sample_rate) -> Rows:
     own = recorded.partials.double()
     A = recorded.as_recorded.double()[:, None].expand(own.shape[:2])
     A = torch.where(own[..., 0] > 0, A, 0)  # (batch, partials)
-    floor = QUIETEST * gain.amax(dim=1, keepdim=True)
-    rows = _partial_rows(theta, strike, mallet_hz, own, A, floor, strain)
+    membrane_peak = _peak(gain.to(torch.complex128), sigma, omega)
+    rows, ratio = _partial_rows(theta, strike, mallet_hz, own, A, membrane_peak, strain)
     start = rows.start * fade(rows.omega, sample_rate)
     A, sounds = A.amax(dim=1, keepdim=True), A > 0
     left = (1 - A) * ~_is_parent(m, k, own, sounds)
-    modes = modes._replace(start=left * modes.start, weight=left * modes.weight)
+    modes = modes._replace(
+        start=left * ratio**-A * modes.start, weight=left * ratio ** (2 * A) * modes.weight
+    )
     silent = torch.zeros_like(A)
     glide = Rows(
         1 / recorded.glide_s.double()[:, None], silent, silent + GLIDE_AMPLITUDE + 0j, silent,
@@ -69,28 +78,40 @@ def fill(theta, strike, mallet_hz, recorded, sample_rate) -> Rows:
     return Rows(*(torch.cat(column, dim=1) for column in zip(modes, rows, glide)))
 
 
-def _partial_rows(theta, strike, mallet_hz, own, A, floor, strain) -> Rows:
-    """Rows of the partials before they fade out; own (batch, partials, 6), A (batch, partials)."""
+def _partial_rows(theta, strike, mallet_hz, own, A, membrane_peak, strain) -> tuple[Rows, ...]:
+    """Rows of the partials before they fade out, and the ratio of the peaks, (batch, 1).
+
+    own: (batch, partials, 6). A: (batch, partials). membrane_peak, strain: (batch, 1).
+    """
     m, k, cents, decay_ratio, gain_db, phase = own.unbind(-1)
     m, k = m.clamp(min=1), k.clamp(min=1)
     shape = _shape(m, k, strike)
     q, sigma, undamped, omega = closed_form(theta, m, k)  # of the parents
-    loudest = _loudest(own)
     own_omega = torch.sqrt(undamped) * 2 ** (cents / 1200)
+    own_sigma = sigma * torch.where(decay_ratio > 0, decay_ratio, 1)
     soft = partials.softness(own_omega, mallet_hz).clamp(max=partials.MOST_SOFTNESS)
     unit = partials.gain(shape, theta.omega[:, None], theta.alpha[:, None])
-    of_mode = torch.log(torch.maximum(_mode_gain(theta, shape, omega, mallet_hz), floor))
-    of_own = np.log(10) / 20 * gain_db + torch.log(unit) - soft
-    of_loudest, first = of_own.gather(1, loudest), loudest == torch.arange(own.shape[1]).to(loudest)
-    beside = torch.where(first, 1, A * torch.exp(of_own - of_loudest))
+    recorded = (A > 0) * 10 ** (gain_db / 20) * unit * torch.exp(-soft + 1j * phase)
+    ratio = (membrane_peak / _peak(recorded, own_sigma, own_omega)).clamp(min=QUIETEST)
+    takes_place = _loudest(own) == torch.arange(own.shape[1]).to(own.device)
+    of_mode = takes_place * (1 - A) * ratio**-A * _mode_gain(theta, shape, omega, mallet_hz)
     pull = (1 + q) * (theta.omega[:, None] / omega) ** 2
-    return Rows(
-        sigma * torch.where(decay_ratio > 0, decay_ratio, 1) ** A,
+    rows = Rows(
+        torch.exp((1 - A) * torch.log(sigma) + A * torch.log(own_sigma)),
         torch.exp((1 - A) * torch.log(omega) + A * torch.log(own_omega)),
-        torch.exp((1 - A) * of_mode + A * of_loudest) * beside * torch.exp(1j * A * phase),
+        of_mode + A * ratio ** (1 - A) * recorded,
         pull ** (1 - A),
-        first * (1 - A) * (1 + q) / strain,
+        takes_place * (1 - A) * ratio ** (2 * A) * (1 + q) / strain,
     )
+    return rows, ratio
+
+
+def _peak(start, sigma, omega):
+    """About the peak of the sound of rows (batch, rows), as matcher.physics.bank has it."""
+    seconds = EARLY_STEP_S * torch.arange(1, N_EARLY + 1).to(sigma)
+    turned = torch.exp((-sigma + 1j * omega)[..., None] * seconds)  # (batch, rows, samples)
+    early = torch.einsum("br,brt->bt", start, turned).imag
+    return early.abs().amax(dim=1, keepdim=True).clamp(min=LEAST_GAIN)
 
 
 def _loudest(own):

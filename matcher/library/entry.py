@@ -95,9 +95,17 @@ def _array_taker(element: str, shape: str) -> Callable:
         for i, size in fixed:
             if value.shape[i] != size:
                 return None
-        return (value.ctypes.data, *value.shape)
+        return (_address(value), *value.shape)
 
     return take
+
+
+def _address(array: np.ndarray) -> int:
+    """Where a contiguous array is: by its buffer in half the time of numpy's own attribute."""
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    except (TypeError, ValueError):  # it is empty or cannot be written to
+        return array.ctypes.data
 
 
 _layouts: dict[int, tuple] = {}  # by the address of a dtype, which is kept

@@ -94,9 +94,7 @@ def digest(sources: list[str]) -> str:
 
 def _copy(name: str, expected: str) -> Path:
     """The unpacked library in the user's cache folder; one that is damaged is replaced."""
-    from platformdirs import user_cache_path
-
-    folder = user_cache_path("drum-matcher") / "library"
+    folder = cache_folder() / "library"
     path = folder / f"{expected[:32]}{'.dll' if sys.platform == 'win32' else '.so'}"
     if not (path.is_file() and _checksum(path.read_bytes()) == expected):
         code = lzma.decompress((FOLDER / f"{name}.xz").read_bytes())
@@ -107,6 +105,13 @@ def _copy(name: str, expected: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         save_atomically(path, lambda file: file.write(code))
     return path
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept for the next process."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("drum-matcher")
 
 
 def _checksum(code: bytes) -> str:

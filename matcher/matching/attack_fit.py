@@ -10,8 +10,10 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from matcher.matching import features
 from matcher.matching.descent import BY_CHANCE, nnls
 from matcher.matching.features import FLOOR, LogCqt
+from matcher.matching.kept import kept
 from matcher.matching.target import background
 from matcher.physics import attack
 
@@ -43,7 +45,7 @@ def power(x: np.ndarray) -> np.ndarray:
     return CQT.magnitude(np.asarray(x, np.float32)) ** 2
 
 
-@lru_cache(1)
+@kept(attack, features)
 def unit_power() -> np.ndarray:
     """Power of each band and decay of the attack, (attack_powers, bins, frames) float32."""
     rows = [power(unit) for unit in attack.units(RATE, CQT.n_samples)]

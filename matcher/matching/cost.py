@@ -19,6 +19,7 @@ from matcher.physics.drum import Drum
 
 EARLY = 2048  # samples, 93 ms: the peak of a drum lies within
 EARLY_S = np.arange(EARLY) / SAMPLE_RATE
+EARLY_FADING = attack.fading(EARLY_S)  # (decays, EARLY)
 SMALLEST_POWER = 1e-12  # power, added to each cell: the square root has no derivative at 0
 SMALLEST_PEAK = 1e-9  # amplitude, at least, that a sound is divided by
 SMALLEST_ENVELOPE = 1e-4  # amplitude, at least, that a band of the attack is divided by
@@ -47,7 +48,7 @@ class Point:
     @cached_property
     def envelopes(self) -> np.ndarray:
         """Amplitude of the attack's bands, (bands, EARLY)."""
-        return attack.envelopes(self.attack_powers.reshape(attack.SHAPE), EARLY_S)
+        return attack.amplitudes(self.attack_powers.reshape(attack.SHAPE), EARLY_FADING)
 
     @cached_property
     def early(self) -> np.ndarray:

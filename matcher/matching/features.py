@@ -108,8 +108,8 @@ class LogCqt:
         half = np.ceil(self.reach * sigma / hz).astype(int)  # lines on each side of the centre
         centre = np.round(self.frequencies / hz).astype(int)
         sizes = np.array([_fast_size(self.oversampling * 2 * h + 1) for h in half])
-        plan = []
-        for size in np.unique(sizes):
+        plan, distinct = [], np.unique(sizes)
+        for size, pool in zip(distinct, self._poolings(distinct, length)):
             bins = np.flatnonzero(sizes == size)
             offset = np.arange(-half[bins].max(), half[bins].max() + 1)
             lines = centre[bins, None] + offset  # (bins, lines)
@@ -121,19 +121,28 @@ class LogCqt:
             take = np.zeros((len(bins), size), np.intp)
             window[:, offset] = 2 * gauss * size / length  # 2: half of a sine's amplitude is at +f
             take[:, offset] = np.clip(lines, 0, length // 2)
-            plan.append((bins, take, window, self._pooling(size, length)))
+            plan.append((bins, take, window, pool))
         return plan
 
-    def _pooling(self, size: int, length: int) -> np.ndarray:
-        """Matrix (size, n_frames) from samples of a periodic band-limited signal to frame means."""
-        q = np.arange(size // 2 + 1)[:, None]  # harmonics of the window
-        turn = 2 * np.pi * q / length
-        at_edges = np.cos(turn * self.edges) + 1j * np.sin(turn * self.edges)
-        with np.errstate(invalid="ignore", divide="ignore"):  # (harmonics, frames)
-            mean = np.diff(at_edges) / (1j * turn * np.diff(self.edges))
-        mean[0] = 1
-        mean[size // 2] = 0  # the Nyquist harmonic has no sign
-        return scipy.fft.irfft(mean.conj(), size, axis=0).astype(np.float32)
+    def _poolings(self, sizes: np.ndarray, length: int) -> list:
+        """Matrices (size, n_frames) from samples of periodic band-limited signals to frame means.
+
+        Args:
+            sizes: samples of the signals' period, ascending.
+            length: of that period in samples of the window.
+        """
+        turn = 2 * np.pi * np.arange(sizes[-1] // 2 + 1)[:, None] / length  # (harmonics, 1)
+        at_edges = turn * self.edges
+        with np.errstate(divide="ignore", invalid="ignore"):  # of harmonic 0
+            scale = 1 / (turn * np.diff(self.edges))
+            mean = np.diff(np.sin(at_edges)) * scale + 1j * (np.diff(np.cos(at_edges)) * scale)
+        mean[0] = 1  # (harmonics, frames), the conjugate of each harmonic's mean
+        matrices = []
+        for size in sizes:
+            own = mean[: size // 2 + 1].copy()
+            own[-1] = 0  # the Nyquist harmonic has no sign
+            matrices.append(scipy.fft.irfft(own, size, axis=0).astype(np.float32))
+        return matrices
 
 
 @native(fastmath=True)

@@ -22,7 +22,6 @@ NEAR_HZ = 2.5  # Hz, at least
 LEAST_GAIN = 1e-5  # of what the first explains: a partial with less is not there
 FEW = 12  # partials, by which a glide is judged
 GLIDE_GAIN = 0.2  # of the energy that they leave, which a glide has to explain as well
-FROM_ZERO = 30.0  # cost of a body that begins with a step
 ROUNDS = 2  # of moving the partials, the second by half
 MOVES_HZ = np.array([0, 1, -1, 2.5, -2.5, 0, 0, 1, -1])  # of MOVE_HZ sigma
 MOVES_SIGMA = np.array([0, 0, 0, 0, 0, 1, -1, 1, -1])  # of MOVE_SIGMA
@@ -163,7 +162,7 @@ def _with_amplitudes(strokes: list[Stroke], hz, sigma, glide: Glide, pitches) ->
     """Partials of these frequencies and decay rates in strokes without glide."""
     sines = _sinusoids(strokes, hz, sigma)
     chosen = list(range(len(hz)))
-    amplitudes = [s.amplitudes(chosen, FROM_ZERO) for s in sines]
+    amplitudes = [s.amplitudes(chosen, from_zero=True) for s in sines]
     explained = _explained(sines, chosen, amplitudes)
     # Re(a z^n) = Im(i a z^n)
     amplitudes = 1j * np.array([a[:, 0] + 1j * a[:, 1] for a in amplitudes])

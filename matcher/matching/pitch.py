@@ -12,7 +12,6 @@ from functools import lru_cache
 
 import numpy as np
 import scipy.fft
-import scipy.ndimage
 
 from matcher.matching.features import SAMPLE_RATE
 
@@ -43,7 +42,7 @@ def pitches(clips: list[np.ndarray]) -> np.ndarray:
     power = sum(_salience(clip) for clip in clips)
     if not np.any(power):
         return np.zeros(0)
-    smooth = scipy.ndimage.gaussian_filter1d(power, TOGETHER_CENTS / STEP_CENTS, mode="constant")
+    smooth = np.convolve(power, _together(), "same")
     inside = np.flatnonzero((smooth[1:-1] >= smooth[:-2]) & (smooth[1:-1] > smooth[2:])) + 1
     order = inside[np.argsort(-smooth[inside], kind="stable")]
     found = []
@@ -59,6 +58,15 @@ def pitches(clips: list[np.ndarray]) -> np.ndarray:
 def _cents() -> np.ndarray:
     """Where the salience is computed, cents above LOWEST_HZ."""
     return np.arange(0, 1200 * np.log2(HIGHEST_HZ / LOWEST_HZ), STEP_CENTS)
+
+
+@lru_cache(1)
+def _together() -> np.ndarray:
+    """How much neighbouring values of the salience count for one: a Gaussian, to 4 sigma."""
+    sigma = TOGETHER_CENTS / STEP_CENTS
+    steps = np.arange(-round(4 * sigma), round(4 * sigma) + 1)
+    weights = np.exp(-0.5 * (steps / sigma) ** 2)
+    return weights / weights.sum()
 
 
 def _salience(clip: np.ndarray) -> np.ndarray:

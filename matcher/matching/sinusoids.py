@@ -58,25 +58,27 @@ class Sinusoids:
         _gram(np.exp(self._rotation), begin, end, self._weights, gram)
         return gram
 
-    def amplitudes(self, chosen: list[int], from_zero: float = 0.0) -> np.ndarray:
+    def amplitudes(self, chosen: list[int], from_zero: bool = False) -> np.ndarray:
         """The amplitudes of some sines that explain most.
 
         Args:
             chosen: Indices of the sines.
-            from_zero: Cost of the square of the sum's first sample, over the energy of a window.
+            from_zero: Whether their sum begins at 0, as a body at rest does.
 
         Returns:
             Real and imaginary parts, (chosen, 2).
         """
         n = 2 * len(chosen)
         gram = self.gram[chosen][:, :, chosen].reshape(n, n)
-        if from_zero > 0:
-            first = np.tile([1.0, 0.0], len(chosen))
-            gram = gram + from_zero * np.outer(first, first)
         scale = np.sqrt(np.diag(gram)) + SMALLEST
         matrix = gram / np.outer(scale, scale) + RIDGE * np.eye(n)
         right_side = self.correlation[chosen].ravel() / scale
-        return (np.linalg.solve(matrix, right_side) / scale).reshape(-1, 2)
+        found = np.linalg.solve(matrix, right_side)
+        if from_zero:  # the constraint's Lagrange multiplier takes its part away
+            first = np.tile([1.0, 0.0], len(chosen)) / scale
+            along = np.linalg.solve(matrix, first)
+            found -= along * (first @ found) / max(first @ along, SMALLEST)
+        return (found / scale).reshape(-1, 2)
 
     def gains(self, chosen: list[int], amplitudes: np.ndarray) -> np.ndarray:
         """What each sine alone would explain of what the chosen ones leave, (sines,)."""

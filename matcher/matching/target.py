@@ -1,11 +1,13 @@
 """The recording that drums are compared with: its window, its spectrum, its background noise."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import ClassVar
 
 import numpy as np
 
+from matcher.matching import features
 from matcher.matching.features import (
     DISTANCE,
     FLOOR,
@@ -15,6 +17,7 @@ from matcher.matching.features import (
     distance_from,
     normalise,
 )
+from matcher.matching.kept import kept
 from matcher.physics import attack, drum
 from matcher.physics.drum import Drum
 
@@ -24,6 +27,7 @@ LONGEST_DECAY_S = 1.0  # s: in this window, longer ones are background
 STEADY = 0.75  # ratio of amplitudes: noise falls by less from one quarter of a clip to the next
 NEIGHBOURS = 13  # bins, an octave: a partial that rings covers fewer than half of them
 MOST_OF_A_BIN = 2.0  # times the neighbours' median: a partial in the bin is not background
+MOST_KEPT = 4  # drums, whose amplitudes are kept
 
 
 class _Whole(LogCqt):
@@ -49,7 +53,7 @@ WINDOWS = tuple(
 )
 
 
-@lru_cache(1)
+@kept(attack, features)
 def unit_attack_power() -> np.ndarray:
     """Spectra of the attack's bands and decays, each with power 1: (attack_powers, bins, 64)."""
     cqt = WINDOWS[-1]
@@ -171,18 +175,31 @@ class Target:
 
     def distance(self, drum_: Drum) -> float:
         """log-CQT distance of a drum's sound, as matching.match.twin_distance."""
-        twin = drum.render(drum_, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
-        return distance_from(self.log_cqt, twin[: len(self.clip)] if self.ends_in_hit else twin)
+        if self.ends_in_hit:
+            twin = drum.render(drum_, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE)
+            return distance_from(self.log_cqt, twin[: len(self.clip)])
+        return self._away(self._amplitude(drum_) / np.float32(FLOOR))
 
     def distance_over_noise(self, drum_: Drum) -> float:
         """As distance, of the drum's sound over the recording's background."""
         if not np.any(self.noise):
             return self.distance(drum_)
-        twin = normalise(drum.render(drum_, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE))
-        twin = twin[: len(self.clip)] if self.ends_in_hit else twin
-        amplitude = np.sqrt(DISTANCE.magnitude(twin) ** 2 + self.noise[:, None] ** 2)
-        away = self.log_cqt - np.log1p(amplitude / FLOOR)
+        amplitude = np.sqrt(self._amplitude(drum_) ** 2 + self.noise[:, None] ** 2)
+        return self._away(amplitude / FLOOR)
+
+    def _away(self, amplitude: np.ndarray) -> float:
+        """Distance of an amplitude (bins, 64) over FLOOR."""
+        away = self.log_cqt - np.log1p(amplitude)
         return float(np.linalg.norm(away) / np.linalg.norm(self.log_cqt))
+
+    @cached_property
+    def _amplitude(self) -> Callable[[Drum], np.ndarray]:
+        """Amplitude of a drum's sound, (bins, 64): several stages ask for that of one drum."""
+        return lru_cache(MOST_KEPT)(self._transformed)
+
+    def _transformed(self, drum_: Drum) -> np.ndarray:
+        twin = normalise(drum.render(drum_, SAMPLE_RATE, N_SAMPLES / SAMPLE_RATE))
+        return DISTANCE.magnitude(twin[: len(self.clip)] if self.ends_in_hit else twin)
 
     @cached_property
     def _last(self) -> int:

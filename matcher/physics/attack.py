@@ -72,9 +72,19 @@ def envelopes(powers: np.ndarray, seconds: np.ndarray, wires_s: float = NEVER_S)
     Returns:
         (N_BANDS, times).
     """
-    amplitudes = np.sqrt(np.maximum(powers @ fading(seconds), 0))
-    amplitudes[FIRST_WIRES_BAND:] *= stopping(seconds, wires_s)
-    return amplitudes
+    out = amplitudes(powers, fading(seconds))
+    out[FIRST_WIRES_BAND:] *= stopping(seconds, wires_s)
+    return out
+
+
+def amplitudes(powers: np.ndarray, faded: np.ndarray) -> np.ndarray:
+    """Amplitude of each band, (N_BANDS, times), of wires that never stop.
+
+    Args:
+        powers: SHAPE, the power of each decay at 0 s.
+        faded: (N_DECAYS, times), as `fading` gives it.
+    """
+    return np.sqrt(np.maximum(powers @ faded, 0))
 
 
 def stopping(seconds, wires_s: float):
@@ -130,9 +140,8 @@ def render(
     Returns:
         (n_samples,) float32, from the beginning of the noise's period.
     """
-    amplitudes = envelopes(powers, np.arange(n_samples) / sample_rate, wires_s)
-    out = np.zeros(n_samples, np.float32)
-    for band, amplitude in zip(noise(sample_rate), amplitudes):
+    out, seconds = np.zeros(n_samples, np.float32), np.arange(n_samples) / sample_rate
+    for band, amplitude in zip(noise(sample_rate), envelopes(powers, seconds, wires_s)):
         out += amplitude * np.resize(band, n_samples)
     return out
 

@@ -1,11 +1,11 @@
 """The bank of a drum: decay, frequency and start of everything that rings, modes and partials.
 
 It is filled by compiled code from a plain record of the drum, for the offline rendering and the
-live voices alike. With A the share "as recorded", a partial's logarithms of frequency and decay
-rate go from those of its parent, the membrane's mode, at A = 0 to its own at A = 1, and its phase
-from 0 to its own. So does the logarithm of the gain of a mode's loudest partial, which takes its
-place. The others of that mode fade in beside it with A, and modes without partials fade out with
-1 - A.
+live voices alike. With A the share "as recorded", amplitudes are those of the membrane times 1 - A
+and those of the recorded drum times A, each on the scale on which its peak is 1. So what begins at
+rest at both ends does so in between, and partials that cancel each other there stay together. The
+loudest partial of a mode takes the place of its parent, the membrane's mode: their amplitudes add
+up. The logarithms of frequency and decay rate go from the parent's to the partial's own.
 """
 
 import numpy as np
@@ -17,9 +17,10 @@ from matcher.physics.partials import MOST_PARTIALS, NODE
 N_MODES = ftm.N_MODES**2
 N_ROWS = N_MODES + MOST_PARTIALS + 1  # the last one is the glide's
 BRIGHTER = 0.2  # exponent of force in a mallet's cutoff: a Hertzian contact lasts force^-0.2
-QUIETEST = 1e-4  # of the largest gain of a mode: a parent's gain counts as no less, for its log
-MOST_DULL = -np.log(QUIETEST)  # softness of a parent counts as no more, for the same reason
-LEAST_GAIN = 1e-300  # counts as the largest gain where no mode sounds
+N_EARLY = 64  # samples of the first 26 ms, whose largest counts as the peak
+EARLY_STEP_S = 0.0004  # s between them
+QUIETEST = 1e-4  # of the partials' peak: that of a membrane which hardly sounds counts as no less
+LEAST_GAIN = 1e-300  # amplitude, at least, that is divided by
 LEAST_STRAIN = 1e-38  # counts as the energy of a drum where no mode sounds
 GLIDE_AMPLITUDE = 1e-6  # amplitude of the glide's silent row: nothing among those that sound
 
@@ -49,6 +50,7 @@ BANK = np.dtype(
         *_rows,
         ("anywhere", np.float64, (2, N_ROWS)),  # re and im over (shape at the strike point + node)
         ("index", np.int64, (2, N_ROWS)),  # m and k, of the mode or the parent; 0: the glide
+        ("early", np.float64, N_EARLY),  # room for the beginning of a sound
     ],
     align=True,
 )
@@ -82,8 +84,8 @@ def fill(bank, drum, as_recorded, sample_rate):
     bank.n = N_MODES
     _fill_modes(bank, drum, sample_rate)
     if as_recorded > 0 and drum.n_partials > 0:
-        _add_partials(bank, drum, as_recorded)
-        _thin_modes(bank, drum, as_recorded)
+        _add_partials(bank, drum)
+        _blend(bank, drum, as_recorded)
         if drum.tension > 0:
             _add_glide(bank, drum, as_recorded)
     for i in range(bank.n):
@@ -123,7 +125,7 @@ def _fill_modes(bank, drum, sample_rate):
         bank.index[0, i], bank.index[1, i] = m, k
         bank.sigma[i], bank.omega[i], bank.softness[i] = sigma, omega, soft
         bank.anywhere[0, i], bank.anywhere[1, i], bank.node[i] = strength, 0, 0
-        bank.re[i] = gain
+        bank.re[i], bank.im[i] = gain, 0
         bank.pull[i], bank.weight[i] = (1 + q) * (drum.omega / omega) ** 2, 1 + q
         strain += (1 + q) * (gain * _fade(omega, sample_rate)) ** 2
     for i in range(N_MODES):
@@ -138,29 +140,23 @@ def _mode(drum, m, k):
 
 
 @native
-def _add_partials(bank, drum, A):
-    """Rows of the partials, before they fade out."""
-    largest = LEAST_GAIN
-    for i in range(N_MODES):
-        largest = max(largest, bank.re[i])
+def _add_partials(bank, drum):
+    """Rows of the partials as recorded; re, im: their starts before they fade out."""
     for c in range(drum.n_partials):
-        m, k, _, decay_ratio, _, phase = drum.partials[c]
-        parent, loudest, i = _parent(drum, c), _loudest(drum, c), bank.n
-        shape, node = _shape(m, k, drum.x1, drum.x2), A * NODE
-        omega, soft, own = _own(drum, c)
-        _, _, of_loudest = _own(drum, loudest)
-        of_mode = max(bank.re[parent], QUIETEST * largest)
-        gain = np.exp((1 - A) * np.log(of_mode) + A * np.log(of_loudest))
-        if c != loudest:
-            gain *= A * own / of_loudest
-        bank.index[0, i], bank.index[1, i], bank.node[i] = int(m), int(k), node
-        bank.sigma[i] = bank.sigma[parent] * decay_ratio**A
-        bank.omega[i] = np.exp((1 - A) * np.log(bank.omega[parent]) + A * np.log(omega))
-        bank.softness[i] = (1 - A) * min(bank.softness[parent], MOST_DULL) + A * soft
-        bank.anywhere[0, i] = gain * np.cos(A * phase) / (shape + node)
-        bank.anywhere[1, i] = gain * np.sin(A * phase) / (shape + node)
-        bank.pull[i] = bank.pull[parent] ** (1 - A)
-        bank.weight[i] = (1 - A) * bank.weight[parent] if c == loudest else 0
+        m, k, cents, decay_ratio, gain_db, phase = drum.partials[c]
+        i, parent = bank.n, _parent(drum, c)
+        _, _, undamped, _ = _mode(drum, m, k)
+        omega = np.sqrt(undamped) * 2 ** (cents / 1200)
+        soft, shape = _capped(_softness(omega, drum.mallet_hz)), _shape(m, k, drum.x1, drum.x2)
+        unit = _partial_gain(shape, drum.omega, drum.alpha) * np.exp(-soft)
+        gain = 10 ** (gain_db / 20) * unit
+        bank.index[0, i], bank.index[1, i], bank.node[i] = int(m), int(k), NODE
+        bank.sigma[i], bank.omega[i] = bank.sigma[parent] * decay_ratio, omega
+        bank.softness[i] = soft
+        bank.re[i], bank.im[i] = gain * np.cos(phase), gain * np.sin(phase)
+        bank.anywhere[0, i] = bank.re[i] / (shape + NODE)
+        bank.anywhere[1, i] = bank.im[i] / (shape + NODE)
+        bank.pull[i], bank.weight[i] = 1, 0
         bank.n += 1
 
 
@@ -183,25 +179,62 @@ def _loudest(drum, c):
 
 
 @native
-def _own(drum, c):
-    """A partial's own frequency, softness, and gain with the mallet."""
-    m, k, cents, _, gain_db, _ = drum.partials[c]
-    _, _, undamped, _ = _mode(drum, m, k)
-    omega = np.sqrt(undamped) * 2 ** (cents / 1200)
-    soft = _capped(_softness(omega, drum.mallet_hz))
-    unit = _partial_gain(_shape(m, k, drum.x1, drum.x2), drum.omega, drum.alpha)
-    return omega, soft, 10 ** (gain_db / 20) * unit * np.exp(-soft)
+def _blend(bank, drum, A):
+    """Lead the rows of the modes and of the partials to what sounds at A."""
+    ratio = max(_peak(bank, 0, N_MODES) / _peak(bank, N_MODES, bank.n), QUIETEST)
+    of_modes, of_partials = (1 - A) * ratio**-A, A * ratio ** (1 - A)
+    energy = (1 - A) * ratio ** (2 * A)  # share of a mode's, over the square of its amplitude's
+    for c in range(drum.n_partials):
+        _blend_partial(bank, drum, c, A, of_modes, of_partials, energy)
+    for i in range(N_MODES):
+        bank.anywhere[0, i] *= of_modes
+        bank.weight[i] *= energy
+    for c in range(drum.n_partials):  # they have taken the place of their parents
+        parent = _parent(drum, c)
+        bank.anywhere[0, parent] = bank.weight[parent] = 0
 
 
 @native
-def _thin_modes(bank, drum, A):
-    """Fade out modes without partials; partials have taken the place of their parents."""
-    for i in range(N_MODES):
-        bank.anywhere[0, i] *= 1 - A
-        bank.weight[i] *= 1 - A
-    for c in range(drum.n_partials):
-        parent = _parent(drum, c)
-        bank.anywhere[0, parent] = bank.weight[parent] = 0
+def _blend_partial(bank, drum, c, A, of_modes, of_partials, energy):
+    """Let a partial take the place of its parent, or sound beside the one that does.
+
+    Node and softness are means, weighted by the amplitudes of both.
+    """
+    i, parent = N_MODES + c, _parent(drum, c)
+    takes_place = 1.0 if c == _loudest(drum, c) else 0.0
+    shape = _shape(bank.index[0, i], bank.index[1, i], drum.x1, drum.x2)
+    mode = takes_place * of_modes * bank.anywhere[0, parent]
+    re, im = of_partials * bank.anywhere[0, i], of_partials * bank.anywhere[1, i]
+    own = np.hypot(re, im)
+    node = NODE * own / max(mode + own, LEAST_GAIN)
+    at_point = max(shape + node, LEAST_GAIN)
+    bank.anywhere[0, i] = (mode * shape + re * (shape + NODE)) / at_point
+    bank.anywhere[1, i] = im * (shape + NODE) / at_point
+    bank.node[i] = node
+    mode, own = mode * shape, own * (shape + NODE)
+    soft = mode * bank.softness[parent] + own * bank.softness[i]
+    bank.softness[i] = soft / max(mode + own, LEAST_GAIN)
+    bank.sigma[i] = bank.sigma[parent] ** (1 - A) * bank.sigma[i] ** A
+    bank.omega[i] = bank.omega[parent] ** (1 - A) * bank.omega[i] ** A
+    bank.pull[i] = bank.pull[parent] ** (1 - A)
+    bank.weight[i] = takes_place * energy * bank.weight[parent]
+
+
+@native
+def _peak(bank, first, end):
+    """About the peak of the sound of some rows, whose starts are in re and im."""
+    bank.early[:] = 0
+    for i in range(first, end):
+        decay, turn = np.exp(-bank.sigma[i] * EARLY_STEP_S), bank.omega[i] * EARLY_STEP_S
+        cos, sin = decay * np.cos(turn), decay * np.sin(turn)
+        re, im = bank.re[i], bank.im[i]
+        for t in range(N_EARLY):
+            re, im = re * cos - im * sin, re * sin + im * cos
+            bank.early[t] += im
+    peak = LEAST_GAIN
+    for t in range(N_EARLY):
+        peak = max(peak, abs(bank.early[t]))
+    return peak
 
 
 @native

@@ -1,6 +1,7 @@
-"""The knob As recorded on matched recordings: python -m tests.live.as_recorded FILE
+"""The knob As recorded on matched recordings: python -m tests.live.as_recorded FILE [FOLDER]
 
-Prints how the level changes in ten steps, and draws docs/as-recorded.png.
+Prints how the level changes in ten steps, with random drums and the recordings of a folder as well,
+and draws docs/as-recorded.png.
 """
 
 import sys
@@ -19,6 +20,7 @@ from matcher.matching.spectrogram import RANGE_DB, TICKS_HZ, edges_hz, edges_s, 
 from matcher.physics.drum import Drum
 from matcher.recording import save_atomically
 from tests.conftest import DATA
+from tests.physics.recorded import recorded
 
 RATE = 48000
 BLOCK = 480  # frames
@@ -35,6 +37,7 @@ SHOWN = (  # title, as recorded, ratio of the pitch
     ("pitch times 0.8", 1.0, 0.8),
     ("pitch times 1.25", 1.0, 1.25),
 )
+N_RANDOM = 40  # drums, each with 16 partials
 SECONDS = {"kick": 0.6, "snare": 0.6, "tenor": 1.0}
 
 
@@ -64,6 +67,25 @@ def levels_db(drum: Drum) -> np.ndarray:
     return np.stack([10 * np.log10(energy), 20 * np.log10(peak)], axis=1)
 
 
+def largest_steps_db(drum: Drum) -> np.ndarray:
+    """Largest steps of energy and peak between STEPS, (2,) dB."""
+    return np.abs(np.diff(levels_db(drum), axis=0)).max(axis=0)
+
+
+def drums_of(folder: Path) -> list[Drum]:
+    """Matched drums of the recordings in a folder, those that have partials of their own."""
+    options = MatchOptions(effort="normal")
+    found = [for_pad(match_file(path, options).drum) for path in sorted(folder.glob("*.flac"))]
+    return [drum for drum in found if drum.partials]
+
+
+def print_steps(title: str, drums: list[Drum]) -> None:
+    """Print the largest steps of some drums: the median and the worst."""
+    steps = np.array([largest_steps_db(drum) for drum in drums])
+    median, worst = np.median(steps, axis=0).round(2), steps.max(axis=0).round(2)
+    print(f"{len(drums)} {title}: energy and peak, median {median}, worst {worst} dB")
+
+
 def draw(drums: dict[str, Drum]) -> Figure:
     """Spectrograms of each drum (rows) at each of SHOWN (columns)."""
     figure = Figure(figsize=(10, 5), facecolor=BACKGROUND, layout="constrained")
@@ -91,7 +113,9 @@ def draw(drums: dict[str, Drum]) -> Figure:
 if __name__ == "__main__":
     found = {name: matched(name) for name in RECORDINGS}
     for name, drum in found.items():
-        steps = np.abs(np.diff(levels_db(drum), axis=0)).max(axis=0)
-        print(f"{name}: largest step of energy and peak {steps.round(2)} dB")
+        print(f"{name}: largest step of energy and peak {largest_steps_db(drum).round(2)} dB")
+    print_steps("random drums", [recorded(seed, 0.2 * (seed % 2)) for seed in range(N_RANDOM)])
+    for folder in sys.argv[2:]:
+        print_steps(f"drums of {folder}", drums_of(Path(folder)))
     picture = draw(found)
     save_atomically(Path(sys.argv[1]), lambda file: picture.savefig(file, format="png", dpi=100))

@@ -53,6 +53,32 @@ def test_amplitudes_of_known_sines_are_found_and_explain_everything():
     assert beside.explained(everything, found) == pytest.approx(1, abs=1e-4)
 
 
+def test_sines_that_are_to_begin_at_rest_do_and_explain_as_much_as_such_sines_can():
+    beside = Sinusoids(sines() + 0.1 * noise(SAMPLE_RATE), HZ, SIGMA, SAMPLE_RATE)
+    everything = list(range(len(HZ)))
+    found = beside.amplitudes(everything, from_zero=True)
+    assert abs(found[:, 0].sum()) < 1e-12
+
+    def left(amplitudes):
+        a, gram = amplitudes.ravel(), beside.gram.reshape(2 * len(HZ), -1)
+        return a @ gram @ a - 2 * a @ beside.correlation.ravel()
+
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        change = 0.02 * rng.standard_normal(found.shape)
+        change[:, 0] -= change[:, 0].mean()
+        assert left(found) < left(found + change)
+    free = beside.amplitudes(everything)
+    assert left(free) < left(found)
+    assert abs(free[:, 0].sum()) > 1e-3
+
+
+def test_the_partials_of_a_stroke_begin_at_rest():
+    x = sines() + 0.02 * noise(SAMPLE_RATE) * np.exp(-np.arange(SAMPLE_RATE) / 3000)
+    (amplitudes,) = partials.analyse(Stroke(x)).alone.amplitudes
+    assert abs(amplitudes.imag.sum()) < 1e-9 * np.abs(amplitudes).sum()
+
+
 def test_what_a_sine_would_explain_is_what_it_does():
     beside = Sinusoids(sines(), HZ, SIGMA, SAMPLE_RATE)
     few = [0, 1, 2]
