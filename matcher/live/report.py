@@ -62,7 +62,8 @@ def _words(event: Event) -> str:
                 return f"hit the middle of the drum: {event.middle} of {event.needed}"
             return f"hit it at the rim: {event.rim} of {event.needed}"
         case PlaceShown():
-            return f"the place of hits is told: {100 * event.told_apart:.0f} % told apart"
+            share = f"{100 * event.told_apart:.0f} % of the pairs of strokes"
+            return f"the place of hits is told: {share} are told apart"
         case ProgramChanged():
             return f"program {event.number + 1}"
         case Learned():

@@ -6,6 +6,7 @@ import scipy.stats
 import soundfile
 import soxr
 
+from matcher.__main__ import main
 from matcher.live import callback as native
 from matcher.live import detector, hit_notes, hit_place
 from matcher.live.detector import Settings
@@ -194,6 +195,26 @@ def test_places_are_written_where_nobody_reads_and_taken_back(recordings):
         assert sent["places"][at] == before
         used.append((int(sent["places_used"]), int(sent["places"][sent["places_used"]]["n"])))
     assert used == [(0, 0), (1, 144), (1, 144), (0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (("none.wav", "rim.wav"), "none.wav does not exist"),
+        (("middle.wav",), "--midi-out-place has 1 files, allowed are two"),
+        (("middle.wav", "middle.wav"), "sound too much alike"),
+    ],
+)
+def test_wrong_recordings_are_one_sentence(files, said, recordings, capsys):
+    paths = [str(recordings[0].parent / name) for name in files]
+    assert main(["live", "--midi-out", "--midi-out-place", *paths]) == 2
+    error = capsys.readouterr().err
+    assert said in error and len(error.splitlines()) == 1
+
+
+def test_places_are_for_hits_that_are_sent(capsys):
+    assert main(["live", "--midi-out-place"]) == 2
+    assert "goes with hits that are sent: add --midi-out" in capsys.readouterr().err
 
 
 def input_of(x) -> np.ndarray:
