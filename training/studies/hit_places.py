@@ -41,6 +41,7 @@ MATCHED_S = 1.0  # s of a stroke that is matched
 STROKES_AT = {"sc": 0.0, "se": 1.0}  # centre and edge, as hits.csv has them
 SNARE = "gogodze_sc"  # the drum that was struck at both
 DRAWS = 40  # choices of the recordings that are shown
+SOFT_LAYERS = (1, 2)  # velocity layers that are shown in one row of the table
 PADS_LAYERS = (2, 3, 4, 5)  # velocity layers whose first recording is matched to be the pad's drum
 
 
@@ -182,6 +183,7 @@ def real_rows(folder: Path, scan_ms: float = 3.0) -> list[dict]:
                 if hit.round_robin == 1 and hit.velocity_layer in PADS_LAYERS]  # fmt: skip
         rows += [
             {"microphone": mic} | _shown(readout, levels, places),
+            {"microphone": mic} | _shown_softly(readout, levels, places, here),
             {"microphone": mic} | _control(readout, levels[places == 0]),
             {"microphone": mic} | _by_modes(readout, levels, places, sounds, pads),
         ]
@@ -190,30 +192,42 @@ def real_rows(folder: Path, scan_ms: float = 3.0) -> list[dict]:
 
 def _shown(readout, levels, places) -> dict:
     """Shown strokes drawn at random, and how the others are told apart."""
-    rng, told, passed = np.random.default_rng(0), [], 0
-    for _ in range(DRAWS):
-        middle, rim = (rng.permutation(np.flatnonzero(places == place))[:SHOWN] for place in (0, 1))
-        rest = np.setdiff1d(np.arange(len(places)), [*middle, *rim])
-        try:
-            hit_place.learn(readout, levels[middle], levels[rim])
-        except ValueError:
-            continue
-        told.append(_told_apart(readout["weights"].ravel(), levels[rest], places[rest]))
-        passed += 1
-    return _real_row("shown", f"{passed} of {DRAWS}", told)
+    rng = np.random.default_rng(0)
+    draws = [
+        [rng.permutation(np.flatnonzero(places == place))[:SHOWN] for place in (0, 1)]
+        for _ in range(DRAWS)
+    ]
+    told = [_of_the_rest(readout, levels, places, *shown) for shown in draws]
+    return _real_row("shown", told)
+
+
+def _shown_softly(readout, levels, places, strokes) -> dict:
+    """The softest strokes shown, and how the others are told apart."""
+    soft = np.array([hit.velocity_layer in SOFT_LAYERS for hit in strokes])
+    middle, rim = (np.flatnonzero(soft & (places == place)) for place in (0, 1))
+    return _real_row("shown by soft strokes", [_of_the_rest(readout, levels, places, middle, rim)])
+
+
+def _of_the_rest(readout, levels, places, middle, rim) -> float:
+    """Area under the curve of the strokes that were not shown; NaN where no place is told."""
+    rest = np.setdiff1d(np.arange(len(places)), [*middle, *rim])
+    try:
+        hit_place.learn(readout, levels[middle], levels[rim])
+    except ValueError:
+        return np.nan
+    return _told_apart(readout["weights"].ravel(), levels[rest], places[rest])
 
 
 def _control(readout, levels) -> dict:
     """The same place shown twice: how often a place would be told."""
-    rng, passed = np.random.default_rng(0), 0
-    for _ in range(DRAWS):
-        order = rng.permutation(len(levels))
-        try:
-            hit_place.learn(readout, levels[order[:SHOWN]], levels[order[SHOWN : 2 * SHOWN]])
-            passed += 1
-        except ValueError:
-            pass
-    return _real_row("shown twice the centre", f"{passed} of {DRAWS}", [])
+    rng = np.random.default_rng(0)
+    draws = [rng.permutation(len(levels)) for _ in range(DRAWS)]
+    anywhere = rng.integers(0, 2, len(levels))  # nothing to be told
+    told = [
+        _of_the_rest(readout, levels, anywhere, order[:SHOWN], order[SHOWN : 2 * SHOWN])
+        for order in draws
+    ]
+    return _real_row("the centre, shown as both", told)
 
 
 def _by_modes(readout, levels, places, sounds, pads) -> dict:
@@ -222,7 +236,7 @@ def _by_modes(readout, levels, places, sounds, pads) -> dict:
         weights, _ = by_modes(readout, matched(sounds[i]), np.random.default_rng(i))
         rest = np.arange(len(places)) != i
         told.append(_told_apart(weights, levels[rest], places[rest]))
-    return _real_row("modes, matched to one stroke", f"{len(told)} of {len(pads)}", told)
+    return _real_row("modes, matched to one stroke", told)
 
 
 def _told_apart(weights, levels, places) -> float:
@@ -230,10 +244,14 @@ def _told_apart(weights, levels, places) -> float:
     return hit_place.told_apart(told[places == 0], told[places == 1])
 
 
-def _real_row(by: str, told_in: str, areas: list[float]) -> dict:
-    shown = f"{np.mean(areas):.2f}" if areas else ""
-    spread = f"{np.quantile(areas, 0.05):.2f} to {np.quantile(areas, 0.95):.2f}" if areas else ""
-    return {"by": by, "told in": told_in, "AUC, mean": shown, "5th to 95th percentile": spread}
+def _real_row(by: str, areas: list[float]) -> dict:
+    told = [area for area in areas if not np.isnan(area)]
+    mean = f"{np.mean(told):.2f}" if told else ""
+    least, most = (f"{end(told):.2f}" if told else "" for end in (min, max))
+    return {
+        "by": by, "told in": f"{len(told)} of {len(areas)}",
+        "AUC, mean": mean, "least": least, "most": most,
+    }  # fmt: skip
 
 
 @command.entry_point("training.studies.hit_places")
