@@ -170,8 +170,14 @@ def recorded(hit: hits.Hit) -> np.ndarray:
 
 
 def real_rows(folder: Path, scan_ms: float = 3.0) -> list[dict]:
-    """How well edge and centre of the recorded snare are told apart, for each microphone."""
+    """How well edge and centre of the recorded snare are told apart, for each microphone.
+
+    Raises:
+        ValueError: The folder has no recordings, or none of that snare.
+    """
     strokes = [hit for hit in hits.read(folder) if hit.shell == SNARE]
+    if not strokes:
+        raise ValueError(f"{folder} holds no strokes on {SNARE}, whose places are known")
     readout, rows = hit_place.prepare(RATE, Settings(scan_ms=scan_ms)), []
     for mic in sorted({hit.mic for hit in strokes}):
         here = [hit for hit in strokes if hit.mic == mic]
