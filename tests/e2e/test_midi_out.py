@@ -192,8 +192,8 @@ def test_the_place_that_was_shown_leaves_before_its_note_and_plays_a_pad(stage, 
     xruns = cables.xruns - xruns
     print(
         f"{n} hits with their places, period {period}, {xruns} xruns: frames to the note "
-        f"{percentiles(late, 0, 50, 100)}, {np.sum(late == period)} exactly {period}; places in the "
-        f"middle {percentiles(told[::2], 0, 50, 100)}, at the rim {percentiles(told[1::2], 0, 50, 100)}"
+        f"{percentiles(late, 0, 50, 100)}, {np.sum(late == period)} exactly {period}; places, "
+        f"middle {percentiles(told[::2], 0, 50, 100)}, rim {percentiles(told[1::2], 0, 50, 100)}"
     )
     assert np.sum(late != period) <= xruns
 
