@@ -273,10 +273,10 @@ def _places(arguments):
         )
     if not given:
         return None
-    from matcher.live import hit_place
+    from matcher.live import place_learning
     from matcher.live.detector import Settings
 
-    return hit_place.from_recordings(*given, Settings(drums_only=arguments.drums_only))
+    return place_learning.from_recordings(*given, Settings(drums_only=arguments.drums_only))
 
 
 def _shows_places(event, calibrates: bool) -> bool:

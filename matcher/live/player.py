@@ -13,7 +13,7 @@ import soxr
 
 from matcher.kits.kit import N_PADS
 from matcher.live import callback as native
-from matcher.live import capture, detector, hit_notes, hit_place, programs, voices
+from matcher.live import capture, detector, hit_notes, place_learning, programs, voices
 from matcher.live.audio import Audio
 from matcher.live.frame_times import FrameTimes
 from matcher.live.load_meter import LoadMeter
@@ -176,7 +176,7 @@ class Player:
         if setup.midi_out and setup.places is not None:
             known_by = setup.settings.scan_ms, setup.settings.drums_only
             try:
-                learned = hit_place.learned(setup.places, sample_rate, *known_by)
+                learned = place_learning.learned(setup.places, sample_rate, *known_by)
             except ValueError as error:  # they could be told apart with another scan time
                 problem = str(error)
         if problem and problem != self._told:

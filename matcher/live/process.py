@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from matcher.kits.kit import N_PADS
-from matcher.live import calibration, detector, devices, events, hit_place, programs, voices
+from matcher.live import calibration, detector, devices, events, place_learning, programs, voices
 from matcher.live import callback as native
 from matcher.live.audio import OUTPUT, Stuck
 from matcher.live.calibration import Calibration
@@ -353,7 +353,7 @@ class EngineProcess:
 
     def _say_shown(self, **more) -> None:
         middle, rim = self._shown_places.middle, self._shown_places.rim
-        self.change(PlaceShown, middle=middle, rim=rim, needed=hit_place.FEWEST, **more)
+        self.change(PlaceShown, middle=middle, rim=rim, needed=place_learning.FEWEST, **more)
 
     def _now(self) -> float:
         return time.monotonic() - self._began

@@ -20,7 +20,7 @@ import numpy as np
 from matcher.kits.kit import MOST_MORE_NOTES, N_PADS, Kit, Sound
 from matcher.live.detector import Settings
 from matcher.live.devices import Device, check_block, check_channel
-from matcher.live.hit_place import Shown
+from matcher.live.place_learning import Shown
 from matcher.matching.encoder import SHIPPED
 from matcher.matching.hear import Clip
 from matcher.physics.drum import DRUM_PARAMETERS, Drum

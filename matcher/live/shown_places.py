@@ -1,8 +1,8 @@
 """Strokes that are shown at the input, in the middle and then at the rim, to learn places from."""
 
-from matcher.live import capture, hit_place
+from matcher.live import capture, hit_place, place_learning
 from matcher.live.detector import Settings
-from matcher.live.hit_place import CUT_S, FEWEST, Shown
+from matcher.live.place_learning import CUT_S, FEWEST, Shown
 
 
 class ShownPlaces:
@@ -48,7 +48,7 @@ class ShownPlaces:
         while self._pending and self._pending[0] + after <= record["time"]:
             onset = self._pending.pop(0)
             x = capture.received(record, onset - before, onset + after)
-            self._strokes.append(hit_place.cut(x, before, self._sample_rate))
+            self._strokes.append(place_learning.cut(x, before, self._sample_rate))
         return len(self._strokes) > n
 
     def learn(self, settings: Settings) -> tuple[Shown, float]:
@@ -59,5 +59,5 @@ class ShownPlaces:
         strokes = tuple(self._strokes)
         shown = Shown(self._sample_rate, strokes[:FEWEST], strokes[FEWEST:])
         readout = hit_place.prepare(self._sample_rate, settings)
-        levels = hit_place.shown_levels(readout, shown, self._sample_rate)
-        return shown, hit_place.learn(readout, *levels)
+        levels = place_learning.shown_levels(readout, shown, self._sample_rate)
+        return shown, place_learning.learn(readout, *levels)

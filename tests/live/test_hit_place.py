@@ -8,7 +8,7 @@ import soxr
 
 from matcher.__main__ import main
 from matcher.live import callback as native
-from matcher.live import detector, hit_notes, hit_place
+from matcher.live import detector, hit_notes, hit_place, place_learning
 from matcher.live.detector import Settings
 from matcher.live.midi_ring import CONTROL, NOTE_ON, POSITION_CC, Ring
 from matcher.live.shown_places import ShownPlaces
@@ -54,7 +54,9 @@ def recordings(tmp_path):
 
 def taught(paths) -> np.ndarray:
     """The readout for RATE and the default scan time."""
-    return hit_place.learned(hit_place.from_recordings(*paths, Settings()), RATE, 3.0, False)
+    return place_learning.learned(
+        place_learning.from_recordings(*paths, Settings()), RATE, 3.0, False
+    )
 
 
 def test_levels_are_those_of_the_bands_and_no_matter_of_loudness():
@@ -75,7 +77,7 @@ def test_levels_are_those_of_the_bands_and_no_matter_of_loudness():
 
 def test_levels_are_the_same_at_any_place_of_the_ring():
     readout, x = hit_place.prepare(RATE, Settings()), strokes([0.3])
-    (onset,) = hit_place.onsets(x, RATE, Settings())
+    (onset,) = place_learning.onsets(x, RATE, Settings())
     assert hit_place.measure(readout, x, onset)
     levels = readout["levels"].copy()
     for shift in (len(x) - onset - 70, len(x) - onset + 5):
@@ -106,13 +108,13 @@ def test_each_stroke_is_left_out_of_what_tells_its_place():
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((20, 6)) @ rng.standard_normal((6, 6))
     places = rows[:, 0] + rng.standard_normal(20)
-    weights, bias, left_out = hit_place.fit(rows, places)
-    z = (rows - rows.mean(axis=0)) / (rows.std(axis=0) + hit_place.LEAST_SPREAD)
+    weights, bias, left_out = place_learning.fit(rows, places)
+    z = (rows - rows.mean(axis=0)) / (rows.std(axis=0) + place_learning.LEAST_SPREAD)
     for i in range(20):
         rest = np.arange(20) != i
         mean, wanted = z[rest].mean(axis=0), places[rest]
         away = z[rest] - mean
-        cost = hit_place.RIDGE * 6 * np.eye(6)
+        cost = place_learning.RIDGE * 6 * np.eye(6)
         own = np.linalg.solve(away.T @ away + cost, away.T @ (wanted - wanted.mean()))
         assert left_out[i] == pytest.approx(wanted.mean() + (z[i] - mean) @ own, abs=1e-9)
     assert scipy.stats.pearsonr(rows @ weights + bias, places).statistic > 0.5
@@ -122,7 +124,7 @@ def test_places_between_those_that_were_shown_are_told_in_order(recordings):
     readout = taught(recordings)
     places = np.repeat(np.linspace(0, 1, 9), 5)
     x = strokes(places, seed=3)
-    onsets = hit_place.onsets(x, RATE, Settings())
+    onsets = place_learning.onsets(x, RATE, Settings())
     assert len(onsets) == len(places)
     told = [hit_place.estimate(readout, x, onset) for onset in onsets]
     assert scipy.stats.spearmanr(told, places).statistic > 0.9
@@ -138,7 +140,7 @@ def test_a_recording_at_another_rate_teaches_the_same(recordings, tmp_path):
     x = strokes([0.0, 1.0] * 5, seed=4)
     for paths in (recordings, at_96000):
         readout = taught(paths)
-        onsets = hit_place.onsets(x, RATE, Settings())
+        onsets = place_learning.onsets(x, RATE, Settings())
         told = np.array([hit_place.estimate(readout, x, onset) for onset in onsets])
         assert np.all(told[::2] < 40) and np.all(told[1::2] > 87)
 
@@ -147,18 +149,18 @@ def test_what_cannot_be_told_apart_is_refused_in_a_sentence(recordings, tmp_path
     middle, rim = recordings
     again = write(tmp_path, "again", strokes([0.1] * 10, 5))
     with pytest.raises(ValueError, match="sound too much alike"):
-        hit_place.from_recordings(middle, again, Settings())
+        place_learning.from_recordings(middle, again, Settings())
     few = write(tmp_path, "few", strokes([0.9] * 3, 2))
     with pytest.raises(ValueError, match="3 strokes at the rim to learn"):
-        hit_place.from_recordings(middle, few, Settings())
+        place_learning.from_recordings(middle, few, Settings())
     with pytest.raises(ValueError, match="does not exist"):
-        hit_place.from_recordings(tmp_path / "none.wav", rim, Settings())
+        place_learning.from_recordings(tmp_path / "none.wav", rim, Settings())
     silent = write(tmp_path, "silent", np.zeros(RATE))
     with pytest.raises(ValueError, match="0 strokes in the middle"):
-        hit_place.from_recordings(silent, rim, Settings())
+        place_learning.from_recordings(silent, rim, Settings())
     long = write(tmp_path, "long", np.zeros(121 * 8000), 8000)
     with pytest.raises(ValueError, match="lasts 121 s, allowed"):
-        hit_place.from_recordings(long, rim, Settings())
+        place_learning.from_recordings(long, rim, Settings())
 
 
 @pytest.mark.parametrize("block", [16, 64, 480, 3000])
@@ -226,7 +228,7 @@ def input_of(x) -> np.ndarray:
 
 def test_strokes_that_are_shown_at_the_input_teach_what_recordings_teach(recordings):
     x = strokes([0.1] * 9 + [0.9] * 8, 7)
-    onsets = hit_place.onsets(x, RATE, Settings())
+    onsets = place_learning.onsets(x, RATE, Settings())
     shown = ShownPlaces(RATE)
     for onset in onsets[:1]:
         shown.hit(onset)
@@ -241,12 +243,12 @@ def test_strokes_that_are_shown_at_the_input_teach_what_recordings_teach(recordi
     places, told_apart = shown.learn(Settings())
     assert told_apart == 1
     live, files = (
-        hit_place.learned(given, RATE, 3.0, False)
-        for given in (places, hit_place.from_recordings(*recordings, Settings()))
+        place_learning.learned(given, RATE, 3.0, False)
+        for given in (places, place_learning.from_recordings(*recordings, Settings()))
     )
     x = strokes(np.linspace(0, 1, 20), seed=8)
     told = [[hit_place.estimate(readout, x, onset) for readout in (live, files)]
-            for onset in hit_place.onsets(x, RATE, Settings())]  # fmt: skip
+            for onset in place_learning.onsets(x, RATE, Settings())]  # fmt: skip
     assert np.abs(np.diff(told, axis=1)).max() < 25
 
     again = ShownPlaces(RATE)
@@ -258,10 +260,10 @@ def test_strokes_that_are_shown_at_the_input_teach_what_recordings_teach(recordi
 
 
 def test_what_was_shown_serves_other_scan_times_and_sample_rates(recordings):
-    shown = hit_place.from_recordings(*recordings, Settings())
+    shown = place_learning.from_recordings(*recordings, Settings())
     for rate, scan_ms in ((RATE, 5.0), (44100, 3.0), (96000, 3.0)):
-        readout = hit_place.learned(shown, rate, scan_ms, False)
+        readout = place_learning.learned(shown, rate, scan_ms, False)
         x = np.float32(soxr.resample(strokes([0.0, 1.0] * 5, seed=4), RATE, rate))
         told = [hit_place.estimate(readout, x, onset)
-                for onset in hit_place.onsets(x, rate, Settings())]  # fmt: skip
+                for onset in place_learning.onsets(x, rate, Settings())]  # fmt: skip
         assert len(told) == 10 and max(told[::2]) < 40 and min(told[1::2]) > 87

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from matcher.kits.kit import Kit
-from matcher.live import hit_place, programs
+from matcher.live import place_learning, programs
 from matcher.live.callback import make_state
-from matcher.live.hit_place import Shown
 from matcher.live.midi import Message
 from matcher.live.midi_notes import PORTS
 from matcher.live.midi_ring import CONTROL
+from matcher.live.place_learning import Shown
 from matcher.live.process import EngineProcess
 from matcher.live.protocol import (
     Answered,
@@ -221,7 +221,7 @@ def test_places_are_shown_at_an_input(process):
 def test_places_that_cannot_be_told_are_reported_once(process):
     t = np.arange(480) / 48000
     low, high = (
-        tuple(hit_place.cut(rise * np.float32(np.sin(2 * np.pi * hz * t)), 96, 48000)
+        tuple(place_learning.cut(rise * np.float32(np.sin(2 * np.pi * hz * t)), 96, 48000)
               for rise in np.linspace(0.1, 1, 8))
         for hz in (200, 2000)
     )  # fmt: skip

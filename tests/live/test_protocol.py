@@ -6,7 +6,7 @@ import pytest
 
 from matcher.kits.kit import Kit, Sound
 from matcher.live.detector import Settings
-from matcher.live.hit_place import Shown
+from matcher.live.place_learning import Shown
 from matcher.live.protocol import (
     NOTE,
     Answered,

@@ -19,7 +19,7 @@ import soxr
 from matcher.kits.kit import Pad
 from matcher.kits.kit_file import load_kit
 from matcher.kits.starters import find_kit
-from matcher.live import hit_place, programs, voices
+from matcher.live import hit_place, place_learning, programs, voices
 from matcher.live.detector import Settings
 from matcher.matching.match import match
 from matcher.physics.drum import Drum
@@ -30,7 +30,7 @@ from training.dataset import Recipe, make_stroke
 RATE = 48000
 HELD_OUT_KIT = "snares"
 MIDDLE, RIM = (0.0, 0.15), (0.85, 1.0)  # places of the strokes that are shown
-SHOWN = hit_place.FEWEST  # strokes at each of them
+SHOWN = place_learning.FEWEST  # strokes at each of them
 STROKES = 100  # on each drum whose places are told
 MODEL_STROKES = 96  # of the pad's drum, from which its modes are learned
 FORCES = (0.15, 1.0)
@@ -93,14 +93,14 @@ def in_noise(x: np.ndarray, rng) -> np.ndarray:
 
 def onset_of(x: np.ndarray) -> int | None:
     """Where the detector finds the stroke that x (samples,) holds; None where it does not."""
-    found = [at for at in hit_place.onsets(x, RATE, Settings()) if at <= np.argmax(np.abs(x))]
+    found = [at for at in place_learning.onsets(x, RATE, Settings()) if at <= np.argmax(np.abs(x))]
     return found[-1] if found else None
 
 
 def by_modes(readout, drum: Drum, rng) -> tuple[np.ndarray, float]:
     """Weights and bias that tell the place on a drum, from strokes of its model."""
     places = (np.arange(MODEL_STROKES) + rng.random(MODEL_STROKES)) / MODEL_STROKES
-    return hit_place.fit(*Model(drum, rng).levels(readout, places))[:2]
+    return place_learning.fit(*Model(drum, rng).levels(readout, places))[:2]
 
 
 def matched(x: np.ndarray) -> Drum:
@@ -120,7 +120,7 @@ def synthetic_row(drum: Drum, seed: int, scan_ms: float = 3.0) -> dict:
         return float(scipy.stats.spearmanr(rows @ weights, places).statistic)
 
     try:
-        hit_place.learn(readout, middle, rim)
+        place_learning.learn(readout, middle, rim)
         shown = correlation(readout["weights"].ravel())
     except ValueError:
         shown = np.nan
@@ -218,7 +218,7 @@ def _of_the_rest(readout, levels, places, middle, rim) -> float:
     """Area under the curve of the strokes that were not shown; NaN where no place is told."""
     rest = np.setdiff1d(np.arange(len(places)), [*middle, *rim])
     try:
-        hit_place.learn(readout, levels[middle], levels[rim])
+        place_learning.learn(readout, levels[middle], levels[rim])
     except ValueError:
         return np.nan
     return _told_apart(readout["weights"].ravel(), levels[rest], places[rest])
@@ -247,7 +247,7 @@ def _by_modes(readout, levels, places, sounds, pads) -> dict:
 
 def _told_apart(weights, levels, places) -> float:
     told = levels @ weights
-    return hit_place.told_apart(told[places == 0], told[places == 1])
+    return place_learning.told_apart(told[places == 0], told[places == 1])
 
 
 def _real_row(by: str, areas: list[float]) -> dict:
