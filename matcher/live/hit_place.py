@@ -16,7 +16,7 @@ LONGEST_S = 0.005  # s: longest start of a hit that is looked at; the callback's
 RATE = 48000  # Hz: a hit at a multiple of it is averaged down to about this
 MOST_SAMPLES = 384  # of LONGEST_S at less than 1.5 times RATE
 PARTS = 2  # overlapping halves of the start
-# Hz: between the bands; in 3 ms each holds a bin of the transform, the higher ones up to ten
+# Hz: between the bands; in 3 ms each holds a bin of the transform, the higher ones up to nine
 EDGES_HZ = (0, 166, 500, 833, 1167, 1833, 2833, 4167, 6167, 8833, 12000)
 N_BANDS = len(EDGES_HZ) - 1
 MOST_BINS = round(EDGES_HZ[-1] * LONGEST_S) + 1
