@@ -236,7 +236,8 @@ def _live(arguments) -> None:
         input_channel=arguments.input_channel - 1, output_channel=arguments.output_channel - 1,
         exclusive=arguments.exclusive, asio=arguments.asio, midi_in=tuple(arguments.midi_in),
         midi_channel=arguments.midi_channel, midi_out=arguments.midi_out is not None,
-        midi_out_port=arguments.midi_out or "", block=arguments.block,
+        midi_out_port=arguments.midi_out or "",
+        places=_places(arguments), block=arguments.block,
         model=arguments.model or SHIPPED, mode=arguments.mode, armed=arguments.pad - 1,
         controllers=dict(map(_control, arguments.control)),
         refine=arguments.refine, settings=Settings(drums_only=arguments.drums_only),
@@ -251,9 +252,38 @@ def _live(arguments) -> None:
             take(event)
             if arguments.listen and _begins_input(event):
                 engine.send(protocol.Calibrate())
+            if arguments.midi_out_place == [] and _shows_places(event, arguments.listen):
+                engine.send(protocol.ShowPlaces())
             if isinstance(event, protocol.ProgramChanged) and arguments.kits:
                 _change_kit(engine, arguments.kits, event.number)
             print(json.dumps(event.to_json()) if arguments.json else sentence(event), flush=True)
+
+
+def _places(arguments):
+    """The strokes of the recordings by which places are to be told; None where there are none."""
+    given = arguments.midi_out_place
+    if given is None:
+        return None
+    if arguments.midi_out is None:
+        raise ValueError("--midi-out-place goes with hits that are sent: add --midi-out")
+    if len(given) not in (0, 2):
+        raise ValueError(
+            f"--midi-out-place has {len(given)} files, allowed are two, of strokes in the middle "
+            "and of strokes at the rim, or none"
+        )
+    if not given:
+        return None
+    from matcher.live import place_learning
+    from matcher.live.detector import Settings
+
+    return place_learning.from_recordings(*given, Settings(drums_only=arguments.drums_only))
+
+
+def _shows_places(event, calibrates: bool) -> bool:
+    """Whether strokes are to be shown from now on: there is an input, which is calibrated."""
+    from matcher.live.protocol import Calibrated
+
+    return isinstance(event, Calibrated) if calibrates else _begins_input(event)
 
 
 @contextmanager

@@ -210,6 +210,10 @@ def _add_live(commands) -> argparse.ArgumentParser:
                       "where the system has such, and to PORT: a port's name or a part of it; "
                       "default: no"
                       )  # fmt: skip
+    live.add_argument("--midi-out-place", nargs="*", type=Path, metavar="FILE",
+                      help="send where each hit is as controller 16 before its note; it is learned "
+                      "from your first hits, 8 in the middle and 8 at the rim, or from two "
+                      "recordings of such; default: no")  # fmt: skip
     live.add_argument("--no-midi-out", dest="midi_out", action="store_const", const=None,
                       help="send no notes")  # fmt: skip
     live.add_argument("--kits", type=Path, metavar="FOLDER",

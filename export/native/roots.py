@@ -9,6 +9,7 @@ from matcher.live import (
     callback,
     detector,
     hit_notes,
+    hit_place,
     jack_midi,
     midi_ring,
     noise,
@@ -50,6 +51,7 @@ ROOTS = [  # function, types of its arguments
     # live
     (callback.send, (STATE, "i8", "i8", "i8", "i8", "f8", "i8")),
     (compiled.memory_fence, ()),
+    (hit_place.measure, (hit_place.READOUT, "f4[:]", "i8")),
     (hit_notes.next_message, (hit_notes.SENDER, "i8", "i8")),
     (midi_ring.put, (midi_ring.MESSAGES, "i8", "i8", "i8", "u1[:]", "i8")),
     (detector.set_up, (detector.DETECTOR, *["f8"] * 6, "b1", "f8", "f8")),

@@ -120,8 +120,9 @@ def take(capture, x, at, step):
             if triggers.put(capture, n, what, np.int64(at + t * step), d.peak):
                 n += 1
             if kind == detector.ENDED:
-                events.tell(capture, d.onset, events.HIT, -1, round(100 * d.drum), d.peak, 0)
-                hit_notes.put(capture.sent, t, d.peak)
+                place = hit_notes.place_of(capture.sent, capture.input, d.onset)
+                events.tell(capture, d.onset, events.HIT, -1, round(100 * d.drum), d.peak, place)
+                hit_notes.put(capture.sent, t, d.peak, place)
     if began >= 0:
         _raise_peak(capture, began)
     elif capture.scanning and triggers.put(capture, n, triggers.GREW, np.int64(at), d.peak):

@@ -32,7 +32,7 @@ class Event(NamedTuple):
     # index in detector.REASONS, where it was IGNORED; of a HIT, that it is a drum's, %
     reason: int
     level: float  # peak of a hit, force of a strike
-    tag: int  # that of the command
+    tag: int  # that of the command; of a HIT its place, as hit_place.estimate gives it
 
 
 @native

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from matcher.live import jack_midi, midi_ports
 from matcher.live.midi_output import Outputs
 from matcher.live.midi_ring import CHANNEL_PRESSURE, NOTE_OFF, NOTE_ON, PROGRAM, Ring
-from matcher.live.open_ports import Retry
+from matcher.live.open_ports import RETRY_S
+from matcher.live.retry import Retry
 
 LOOK_S = 1.0  # s between two looks for ports that came or went
 WAIT_S = 1.0  # s that others wait for a look: opening a port, or a dying server, may hang
@@ -46,7 +47,7 @@ class Inputs:
         self._wanted, self._ring, self._tell, self._outputs = wanted, ring, tell, outputs
         self.jack: jack_midi.Source | None = None
         self._ports: midi_ports.Ports | None = None
-        self._retries = {"jack": Retry(), "ports": Retry()}
+        self._retries = {"jack": Retry(*RETRY_S), "ports": Retry(*RETRY_S)}
         self._reasons = {"ports": "", "jack": ""}
         self._looking = threading.Lock()
         self._closing = threading.Event()
@@ -86,12 +87,12 @@ class Inputs:
                 return
             if self._ports is not None:
                 self._ports.look()
-            elif self._retries["ports"].due:
+            elif self._retries["ports"].is_due():
                 self._ports = self._start("ports", lambda: midi_ports.Ports(
                     self._wanted, self._ring, self._tell))  # fmt: skip
             if self.jack is not None and not self.jack.gone:
                 self.jack.look()
-            elif self._retries["jack"].due:
+            elif self._retries["jack"].is_due():
                 bridged = self._ports is None
                 hits, to = self._outputs.hits, self._outputs.to
                 self.jack = self._start("jack", lambda: jack_midi.Source(
@@ -102,7 +103,7 @@ class Inputs:
 
     def look_again(self) -> None:
         """Look at once, also for systems that were missing."""
-        self._retries = {name: Retry() for name in self._retries}
+        self._retries = {name: Retry(*RETRY_S) for name in self._retries}
         self.look()
 
     def close(self) -> None:
@@ -117,7 +118,7 @@ class Inputs:
             self._reasons[name] = str(error)
             self._retries[name].failed()
             return None
-        self._reasons[name], self._retries[name] = "", Retry()
+        self._reasons[name], self._retries[name] = "", Retry(*RETRY_S)
         return part
 
     def _jack_that_runs(self) -> jack_midi.Source | None:

@@ -10,7 +10,7 @@ from matcher.live import callback as native
 from matcher.live import clock, midi, midi_notes, midi_ports
 from matcher.live.midi_learning import Movements
 from matcher.live.midi_output import Outputs
-from matcher.live.midi_ring import CONTROL, NOTE_ON, PROGRAM, Ring
+from matcher.live.midi_ring import CONTROL, NOTE_ON, POSITION_CC, PROGRAM, Ring
 from matcher.live.player import Player
 from matcher.live.protocol import (
     MORE_NOTES,
@@ -26,7 +26,6 @@ from matcher.live.protocol import (
 )
 from matcher.physics.parameters import PARAMETERS
 
-POSITION_CC = 16  # controller number with which electronic drum pads send the strike position
 CHANNEL_MODE = 120  # first number of messages that are no controllers: silence, reset and so on
 MOST = 127  # largest MIDI value
 CHOOSE = (

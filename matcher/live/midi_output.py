@@ -17,7 +17,8 @@ from matcher.live.jack_midi import Source
 from matcher.live.midi_names import HITS, NAME, OWN
 from matcher.live.midi_ports import Ports
 from matcher.live.midi_ring import Ring
-from matcher.live.open_ports import OpenPorts, Retry, first_that_works, let_go
+from matcher.live.open_ports import RETRY_S, OpenPorts, first_that_works, let_go
+from matcher.live.retry import Retry
 
 POLL_S = 0.0005  # s between two looks at what is due
 # ns by which notes are sent later than they may leave: one that is due is in the ring by then
@@ -58,7 +59,11 @@ class OutPorts(OpenPorts):
         if hits is not None:
             hit_notes.start(self._sender, hits)
             self._sender["delay"] = SLACK_NS
-            self._own = self._open_own()
+            try:
+                self._own = self._open_own()
+            except ValueError:
+                let_go(watcher)
+                raise
             _warm_up()
             self.look()
             self._thread = threading.Thread(target=self._run, name="MIDI out", daemon=True)
@@ -112,6 +117,7 @@ class OutPorts(OpenPorts):
             try:
                 self._own.device.send(message)
             except ValueError as error:
+                let_go(self._own.device)
                 self._own = None
                 self._tell(f"the MIDI port {OWN!r} of this app failed ({error})")
 
@@ -135,7 +141,7 @@ class OutPorts(OpenPorts):
 
 
 class Outputs:
-    """Where hits go: what is there beside JACK, and what is to be said of all of it.
+    """Where hits go: beside JACK and on it, and what is to be said of both.
 
     Args:
         to: as OutPorts has it.
@@ -147,7 +153,7 @@ class Outputs:
         self.to, self.hits, self._tell = to, hits, tell
         self._ports: OutPorts | None = None
         self._jack: Source | None = None
-        self._retry = Retry()
+        self._retry = Retry(*RETRY_S)
         self._told = ""
 
     @property
@@ -175,7 +181,7 @@ class Outputs:
         self._jack = jack
         if self._ports is not None:
             self._ports.look()
-        elif ports is not None and self._retry.due:
+        elif ports is not None and self._retry.is_due():
             try:
                 self._ports = OutPorts(self.to, self.hits, self._tell, ports.library, ports.api)
             except ValueError:

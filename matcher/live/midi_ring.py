@@ -11,6 +11,7 @@ SIZE = 4096  # messages that stay in the ring: seconds of the densest stream a c
 UNKNOWN = -1  # port of a message whose port is not known
 NOTE_OFF, NOTE_ON, KEY_PRESSURE, CONTROL = 0x80, 0x90, 0xA0, 0xB0  # kinds of messages
 PROGRAM, CHANNEL_PRESSURE = 0xC0, 0xD0
+POSITION_CC = 16  # controller with which pads of electronic drums send where they are struck
 
 MESSAGE = np.dtype(
     [

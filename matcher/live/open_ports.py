@@ -2,31 +2,13 @@
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable
 
 from matcher.live import rtmidi_library
 from matcher.live.midi_names import NAME, NUMBER, WINDOWS_NUMBER, PortNames, is_wanted
+from matcher.live.retry import Retry
 
 RETRY_S = (1.0, 30.0)  # s until something that failed is tried again, at first and at most
-
-
-class Retry:
-    """When something that failed is tried again: ever more slowly."""
-
-    def __init__(self):
-        self._wait_s, self._next = RETRY_S[0], 0.0
-        self.first = True  # it has not failed yet
-
-    @property
-    def due(self) -> bool:
-        """Whether it may be tried now."""
-        return time.monotonic() >= self._next
-
-    def failed(self) -> None:
-        """Take note that it failed."""
-        self.first, self._next = False, time.monotonic() + self._wait_s
-        self._wait_s = min(2 * self._wait_s, RETRY_S[1])
 
 
 class OpenPorts:
@@ -80,8 +62,9 @@ class OpenPorts:
         self._broken.clear()
         self._retries = {key: retry for key, retry in self._retries.items() if key in wanted}
         for port in wanted.values():
-            if port.key not in self._open and self._retries.setdefault(port.key, Retry()).due:
-                self._connect(port)
+            retry = self._retries.setdefault(port.key, Retry(*RETRY_S))
+            if port.key not in self._open and retry.is_due():
+                self._connect(port, retry)
 
     def close(self) -> None:
         """Close every port."""
@@ -99,19 +82,19 @@ class OpenPorts:
     def _wants(self, name: str) -> bool:
         return is_wanted(name, self._there, self.wanted)
 
-    def _connect(self, port) -> None:
+    def _connect(self, port, retry: Retry) -> None:
         device = None
         try:
             device = self._new()
             device.connect(port.index, f"with {port.name}"[:60])
         except ValueError as error:
             let_go(device)
-            retry = self._retries[port.key]
-            if retry.first:
+            if retry.is_first:
                 self._tell(f"MIDI port {port.name} cannot be opened ({error}); another program "
                            "may hold it, it is tried again")  # fmt: skip
             retry.failed()
             return
+        retry.reset()
         with self._lock:
             self._open[port.key] = self._opened(port.name, device)
 

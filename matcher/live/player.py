@@ -13,12 +13,12 @@ import soxr
 
 from matcher.kits.kit import N_PADS
 from matcher.live import callback as native
-from matcher.live import capture, detector, hit_notes, programs, voices
+from matcher.live import capture, detector, hit_notes, place_learning, programs, voices
 from matcher.live.audio import Audio
 from matcher.live.frame_times import FrameTimes
 from matcher.live.load_meter import LoadMeter
 from matcher.live.midi_ring import Ring
-from matcher.live.protocol import Ready, State
+from matcher.live.protocol import Failed, Ready, State
 from matcher.live.stream import Streams
 
 TRACE_S = 0.002  # s: length of one peak of the trace
@@ -54,6 +54,8 @@ class Player:
         self._programs_lock = threading.Lock()
         self._commands_lock = threading.Lock()  # the ring takes one writer
         self.hits = Ring()  # as long as the process: a callback may always write to it
+        self._told = ""  # why no place is told
+        self._settings_lock = threading.Lock()
         self._audition = 0  # which of two places was played last
         self._traced = 0  # frames whose trace was given
 
@@ -143,8 +145,11 @@ class Player:
     def configure(self) -> None:
         """Apply detection, gains, mode and the note of hits to the streams."""
         streams = self._streams  # once: the main thread may close it
-        if streams is None:
-            return
+        if streams is not None:
+            with self._settings_lock:
+                self._apply_settings(streams)
+
+    def _apply_settings(self, streams: Streams) -> None:
         r, state = streams.state[0], self._state()
         c, setup, armed = r["capture"], state.setup, state.kit.pads[state.setup.armed]
         # a drum that rings longer is cancelled longer
@@ -155,11 +160,29 @@ class Player:
         if self.records_its_channel:
             c["channel"] = setup.input_channel
         sent_to = self.hits if setup.midi_out else None
-        hit_notes.configure(c["sent"], sent_to, armed.note, setup.midi_channel)
+        places = self._learned_places(streams.input_rate)
+        hit_notes.configure(c["sent"], sent_to, armed.note, setup.midi_channel, places)
         r["output_gain"] = 10 ** (setup.output_gain_db / 20)
         r["armed"] = setup.armed if setup.mode == "trigger" else -1
         r["midi"]["position_cc"] = self._position_cc()
         r["midi"]["channel"] = setup.midi_channel - 1  # from 0; below: all
+
+    def _learned_places(self, sample_rate: float) -> np.ndarray | None:
+        """What tells the place of hits, a record of hit_place.READOUT; None where it is not told.
+
+        sample_rate: of the input, Hz.
+        """
+        setup, problem, learned = self._state().setup, "", None
+        if setup.midi_out and setup.places is not None:
+            known_by = setup.settings.scan_ms, setup.settings.drums_only
+            try:
+                learned = place_learning.learned(setup.places, sample_rate, *known_by)
+            except ValueError as error:  # they could be told apart with another scan time
+                problem = str(error)
+        if problem and problem != self._told:
+            self._say(Failed, None, message=problem)
+        self._told = problem
+        return learned
 
     # pads
 

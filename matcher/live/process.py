@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from matcher.kits.kit import N_PADS
-from matcher.live import calibration, detector, devices, events, programs, voices
+from matcher.live import calibration, detector, devices, events, place_learning, programs, voices
 from matcher.live import callback as native
 from matcher.live.audio import OUTPUT, Stuck
 from matcher.live.calibration import Calibration
@@ -41,15 +41,18 @@ from matcher.live.protocol import (
     Learn,
     LoadModel,
     ModelLoaded,
+    PlaceShown,
     Quit,
     ReplaceKit,
     Rescan,
+    ShowPlaces,
     Silence,
     Snapshot,
     State,
     Strike,
     apply,
 )
+from matcher.live.shown_places import ShownPlaces
 from matcher.live.worker import Answer, Worker
 from matcher.matching.encoder import Encoder
 from matcher.matching.hear import Clip, hear
@@ -96,6 +99,7 @@ class EngineProcess:
         )  # fmt: skip
         self.hits = Hits(self.worker.submit, first=max(state.oldest_hit) + 1)
         self._calibration: Calibration | None = None
+        self._shown_places: ShownPlaces | None = None  # while strokes are shown
         self._later: queue.SimpleQueue = queue.SimpleQueue()  # for the main thread to do
         self._counted: dict | None = None  # what was said of counters; None: nothing of this stream
         self._count_at = 0.0  # s since the start, before which nothing is said of them
@@ -115,6 +119,7 @@ class EngineProcess:
                 self._report(event)
             self.hits.hand_over(self.player.capture, self.player.input_rate)
             self._follow_calibration()
+            self._follow_shown_places()
 
     def obey(self, command) -> None:
         """Carry out a client's command. Raises ValueError if it is not allowed, Stuck."""
@@ -132,6 +137,8 @@ class EngineProcess:
                 self.player.configure()  # a controller being learned does not set positions
             case Calibrate():
                 self._calibrate()
+            case ShowPlaces():
+                self._show_places()
             case Rescan():
                 self._rescan()
             case LoadModel():
@@ -234,7 +241,7 @@ class EngineProcess:
     def _begin_stream(self, opened: str) -> None:
         """Start anew after a stream was opened."""
         self.hits.clear()
-        self._calibration = None
+        self._calibration = self._shown_places = None
         if opened == OUTPUT:
             self._counted = None
             self.player.start()
@@ -242,7 +249,7 @@ class EngineProcess:
 
     def _rescan(self) -> None:
         self.player.rescan()
-        self._calibration = None
+        self._calibration = self._shown_places = None
         self.midi.rescan()
 
     def _load(self, path: Path) -> None:
@@ -277,8 +284,10 @@ class EngineProcess:
             velocity = int(np.clip(round(127 * event.level), 1, 127))
             self.say(
                 HitDetected, at, onset_s=round(at, 6), velocity=velocity, pad=setup.armed,
-                drum=event.reason / 100,
+                drum=event.reason / 100, place=event.tag if event.tag >= 0 else None,
             )  # fmt: skip
+            if self._shown_places is not None:
+                self._shown_places.hit(event.time)
             if setup.mode == "match":
                 on_pad = self.state.kit.pads[setup.armed].drum
                 self.hits.begin(setup.armed, event.time, self.state.revision, on_pad)
@@ -319,6 +328,32 @@ class EngineProcess:
             clipped=advice.clipped, settings=advice.settings,
         )  # fmt: skip
         self._take_and_publish(event)
+
+    def _show_places(self) -> None:
+        if not self.player.has_input:
+            raise ValueError("there is no input to show places at; connect a microphone")
+        self._shown_places = ShownPlaces(self.player.input_rate)
+        self._say_shown()
+
+    def _follow_shown_places(self) -> None:
+        """Take strokes that are shown, and learn from them once all have come."""
+        shown = self._shown_places
+        if shown is None or not shown.receive(self.player.capture):
+            return
+        if not shown.is_complete:
+            self._say_shown()
+            return
+        try:
+            places, told_apart = shown.learn(self.state.setup.settings)
+        except ValueError as error:
+            self.say(Failed, message=str(error))
+        else:
+            self._say_shown(places=places, told_apart=round(told_apart, 3))
+        self._shown_places = None
+
+    def _say_shown(self, **more) -> None:
+        middle, rim = self._shown_places.middle, self._shown_places.rim
+        self.change(PlaceShown, middle=middle, rim=rim, needed=place_learning.FEWEST, **more)
 
     def _now(self) -> float:
         return time.monotonic() - self._began

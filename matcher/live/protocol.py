@@ -20,6 +20,7 @@ import numpy as np
 from matcher.kits.kit import MOST_MORE_NOTES, N_PADS, Kit, Sound
 from matcher.live.detector import Settings
 from matcher.live.devices import Device, check_block, check_channel
+from matcher.live.place_learning import Shown
 from matcher.matching.encoder import SHIPPED
 from matcher.matching.hear import Clip
 from matcher.physics.drum import DRUM_PARAMETERS, Drum
@@ -48,6 +49,8 @@ class Setup:
     midi_channel: int = 0  # the only one that counts, 1 to 16; 0: all
     midi_out: bool = False  # send each hit as a note
     midi_out_port: str = ""  # name of a port, or a part of it, to which as well as from our own
+    # strokes by which the place of each hit is told, and sent with its note; None: it is not
+    places: Shown | None = field(default=None, repr=False)
     input_channel: int = 0  # the one of the input that is recorded, from 0
     output_channel: int = 0  # the left one of the two that are played to, from 0
     block: int = 0  # frames; 0: chosen by the driver
@@ -191,6 +194,14 @@ class Calibrate:
 
 
 @dataclass(frozen=True)
+class ShowPlaces:
+    """Learn the place of hits from the next ones: in the middle, then at the rim; see PlaceShown.
+
+    If they cannot be told apart, Failed follows.
+    """
+
+
+@dataclass(frozen=True)
 class Rescan:
     """Look for devices again; all sound is cut off."""
 
@@ -276,6 +287,7 @@ class HitDetected(Event):
     velocity: int  # 1 to 127
     pad: int = _in_json(convert=_from_1)
     drum: float = 1.0  # probability that it is a drum's
+    place: int | None = None  # 0 in the middle to 127 at the rim; None where it is not told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -359,6 +371,20 @@ class Calibrated(Event):
     gain_db: float
     clipped: bool  # the input clips before the gain
     settings: Settings = _in_json(convert=asdict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceShown(Event):
+    """Strokes in the middle and at the rim are wanted, or some of them have come."""
+
+    kind = "place"
+    revision: int = _in_json(hidden=True)
+    middle: int  # strokes that have come
+    rim: int
+    needed: int  # of each
+    # share of their pairs that are told apart, once all have come, and the strokes
+    told_apart: float | None = None
+    places: Shown | None = _in_json(default=None, hidden=True, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -491,6 +517,12 @@ def _calibrated(state: State, event: Calibrated) -> State:
     return replace(state, setup=replace(state.setup, **changes)) if changes else state
 
 
+def _place_shown(state: State, event: PlaceShown) -> State:
+    if event.places is None or state.is_late(event.revision, "places"):
+        return state
+    return replace(state, setup=replace(state.setup, places=event.places))
+
+
 def _model_loaded(state: State, event: ModelLoaded) -> State:
     return replace(state, setup=replace(state.setup, model=event.path))
 
@@ -507,5 +539,6 @@ _EFFECTS = {
     ControllerMoved: _controller_moved,
     Learned: _learned,
     Calibrated: _calibrated,
+    PlaceShown: _place_shown,
     ModelLoaded: _model_loaded,
 }

@@ -13,6 +13,7 @@ from matcher.live.protocol import (
     Learned,
     ModelLoaded,
     NotePlayed,
+    PlaceShown,
     ProgramChanged,
     Ready,
 )
@@ -41,7 +42,8 @@ def _words(event: Event) -> str:
             devices = f"{event.input or 'no input'} to {event.output}"
             return f"ready: {devices}, {event.sample_rate:g} Hz"
         case HitDetected():
-            return f"hit, velocity {event.velocity}"
+            place = "" if event.place is None else f", place {event.place}"
+            return f"hit, velocity {event.velocity}{place}"
         case HitIgnored():
             return f"ignored: {event.reason}"
         case Answered():
@@ -55,6 +57,13 @@ def _words(event: Event) -> str:
             return f"note {event.note}, velocity {event.velocity}: {where}"
         case ControllerMoved():
             return f"controller {event.controller}, {event.value}: {turned(event)}"
+        case PlaceShown(told_apart=None):
+            if event.middle < event.needed:
+                return f"hit the middle of the drum: {event.middle} of {event.needed}"
+            return f"hit it at the rim: {event.rim} of {event.needed}"
+        case PlaceShown():
+            share = f"{100 * event.told_apart:.0f} % of the pairs of strokes"
+            return f"the place of hits is told: {share} are told apart"
         case ProgramChanged():
             return f"program {event.number + 1}"
         case Learned():

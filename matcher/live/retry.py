@@ -22,6 +22,11 @@ class Retry:
         """Whether it is time for an attempt."""
         return time.monotonic() >= self._next
 
+    @property
+    def is_first(self) -> bool:
+        """Whether none has failed yet, or none since `reset`."""
+        return self._wait_s == self._first_s
+
     def failed(self) -> None:
         """The attempt did not succeed: wait, longer than the last time."""
         self._next = time.monotonic() + self._wait_s

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from operator import itemgetter
 from pathlib import Path
 
 import jack
@@ -182,12 +183,14 @@ class Cables:
     def play(self, sound=(), notes=(), tail_s: float = 0.5) -> np.ndarray:
         """Put sound (frames,) into the microphone and notes (frame, message) into MIDI.
 
+        Messages of one frame keep their order.
+
         What came out meanwhile, (frames, 2).
         """
         sound = np.asarray(sound, np.float32)
         last = max([len(sound), *(frame for frame, _ in notes)])
         frames = last + round(tail_s * SAMPLE_RATE)
-        self._sound, self._notes = sound, sorted(notes)
+        self._sound, self._notes = sound, sorted(notes, key=itemgetter(0))
         self._recorded = np.zeros((frames, 2), np.float32)
         self.places = {}
         self._done.clear()

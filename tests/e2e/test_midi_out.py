@@ -12,7 +12,19 @@ from matcher.live import detector
 from matcher.live.detector import Settings
 from matcher.live.midi_names import OWN
 from matcher.midi_file import LENGTH_S
-from tests.e2e.test_live import FIRST, NOTE_OFF, NOTE_ON, RATE, percentiles, recording
+from matcher.physics import drum
+from matcher.physics.drum import Drum
+from tests.e2e.conftest import DRUM
+from tests.e2e.test_live import (
+    CONTROL,
+    FIRST,
+    NOTE_OFF,
+    NOTE_ON,
+    RATE,
+    at,
+    percentiles,
+    recording,
+)
 
 jack = pytest.importorskip("jack")
 EMPTY = 16  # a pad without a drum, on which nothing sounds: all the input is what is played to it
@@ -39,21 +51,25 @@ class Receiver:
         self._blocks.append((began, self.audio.get_array().copy()))
 
     def play(self, x, **more) -> tuple[list, list, np.ndarray]:
-        """Put x into the microphone -> frame and bytes of notes on, of notes off, and the sound."""
+        """Put x into the microphone -> frame and bytes of notes on, of notes off, and the sound.
+
+        All messages, in the order in which they came, are in `rows` then.
+        """
         self._messages, self._blocks = [], []
         frames = len(self._cables.play(x, **more))
         places, out = self._cables.places, np.zeros(frames + self._cables.period, np.float32)
         for began, block in self._blocks:
             if began in places:
                 out[places[began] :][: len(block)] = block
-        rows = [
+        rows = self.rows = [
             (places[began] + offset, data)
             for began, offset, data in self._messages if began in places
         ]  # fmt: skip
-        on, off = (
-            [row for row in rows if row[1][0] == kind | DRUMS] for kind in (NOTE_ON, NOTE_OFF)
+        on, off, control = (
+            [row for row in rows if row[1][0] == kind | DRUMS]
+            for kind in (NOTE_ON, NOTE_OFF, CONTROL)
         )
-        assert len(on) + len(off) == len(rows)
+        assert len(on) + len(off) + len(control) == len(rows)
         return on, off, out
 
     def close(self) -> None:
@@ -134,6 +150,66 @@ def test_each_hit_leaves_as_a_note_at_its_own_frame(stage, receive, long, period
     )
     assert np.sum(late != period) <= xruns
     assert np.sum(lengths != round(LENGTH_S * RATE)) <= xruns
+
+
+def struck(places, seed: int = 0) -> np.ndarray:
+    """Strokes on a drum at places from 0, the middle, to 1, the rim, with any force."""
+    rng, sounds = np.random.default_rng(seed), []
+    for i, place in enumerate(places):
+        point = 0.5 - 0.45 * place + rng.uniform(-0.02, 0.02, 2)
+        x = drum.render(Drum(DRUM, tuple(point.tolist()), 3000.0), RATE, 0.2, rng.uniform(0.1, 0.9))
+        sounds.append(at(x * np.linspace(1, 0, len(x), dtype=np.float32), 0.5 + 0.3 * i))
+    x = np.zeros(len(sounds[-1]) + RATE // 2, np.float32)
+    for sound in sounds:
+        x[: len(sound)] += sound
+    return x + np.float32(1e-4) * rng.standard_normal(len(x)).astype(np.float32)
+
+
+def test_the_place_that_was_shown_leaves_before_its_note_and_plays_a_pad(stage, receive, long):
+    period, needed = 64, 8
+    _, app, cables = stage("--midi-out", "--midi-out-place", "--mode", "trigger", "--pad", EMPTY,
+                           period=period)  # fmt: skip
+    receiver = receive(cables)
+    on, _, _ = receiver.play(struck([0.1] * needed + [0.9] * needed))
+    assert len(on) == 2 * needed and not any(data[0] >> 4 == 0xB for _, data in receiver.rows)
+    shown = app.wait_for("place", 30, middle=needed, rim=needed)
+    assert shown["told_apart"] > 0.95
+
+    app.forget()
+    n, xruns = 200 if long else 20, cables.xruns
+    x = struck([0.0, 1.0] * (n // 2), seed=1)
+    on, off, _ = receiver.play(x)
+    rows = [row for row in receiver.rows if row not in off]
+    assert len(on) == n and len(rows) == 2 * n
+    for (at_place, place), (at_note, note) in zip(rows[::2], rows[1::2]):
+        assert at_place == at_note
+        assert place[:2] == bytes([CONTROL | DRUMS, 16]) and note[0] == NOTE_ON | DRUMS
+    told = [place[2] for _, place in rows[::2]]
+    assert max(told[::2]) < 40 and min(told[1::2]) > 87
+    hits = [event for event in app.drain(1) if event["event"] == "hit"]
+    assert [event["place"] for event in hits] == told
+    late = max((delays(on, x, phase) for phase in range(FRAME)), key=lambda d: np.sum(d == period))
+    xruns = cables.xruns - xruns
+    print(
+        f"{n} hits with their places, period {period}, {xruns} xruns: frames to the note "
+        f"{percentiles(late, 0, 50, 100)}, {np.sum(late == period)} exactly {period}; places, "
+        f"middle {percentiles(told[::2], 0, 50, 100)}, rim {percentiles(told[1::2], 0, 50, 100)}"
+    )
+    assert np.sum(late != period) <= xruns
+
+    def played(place: bytes, velocity: int = 100) -> np.ndarray:
+        """What pad 1 of this app makes of a place and a note that come in, as another would."""
+        note = (NOTE_ON | DRUMS, FIRST, velocity)
+        out = cables.play(notes=[(1000, tuple(place)), (1000, note)], tail_s=2)[:, 0]
+        events = {event["event"]: event for event in app.drain(1)}
+        assert (events["control"]["turns"], events["control"]["value"]) == ("position", place[2])
+        assert (events["note"]["note"], events["note"]["pad"]) == (FIRST, 1)
+        sound = out[np.argmax(np.abs(out) > 0.01 * np.abs(out).max()) :][: RATE // 10]
+        return sound / np.linalg.norm(sound)
+
+    middle, rim = (rows[i][1] for i in (0, 2))
+    first, other, again = played(middle), played(rim), played(middle)
+    assert np.dot(first, again) > 0.999 > 0.98 > np.dot(first, other)
 
 
 @pytest.mark.slow

@@ -6,7 +6,16 @@ import pytest
 from matcher.live import callback as native
 from matcher.live import capture, detector, frame_clock, hit_notes, midi_notes
 from matcher.live.detector import Settings
-from matcher.live.midi_ring import NOTE_OFF, NOTE_ON, SIZE, UNKNOWN, Ring, put
+from matcher.live.midi_ring import (
+    CONTROL,
+    NOTE_OFF,
+    NOTE_ON,
+    POSITION_CC,
+    SIZE,
+    UNKNOWN,
+    Ring,
+    put,
+)
 from matcher.midi_file import CHANNEL, LENGTH_S
 
 RATE, PERIOD, NOTE = 48000, 64, 36
@@ -26,6 +35,9 @@ class Sender:
 
     def hit(self, frame: int, note: int = NOTE, velocity: int = 100, ns: int = 0) -> None:
         put(self.ring.state[0], ns, frame, UNKNOWN, (ON, note, velocity), 3)
+
+    def place(self, frame: int, value: int) -> None:
+        put(self.ring.state[0], 0, frame, UNKNOWN, (CONTROL | CHANNEL, POSITION_CC, value), 3)
 
     def cycle(self, n: int = PERIOD, now_ns: int = 0) -> list[tuple[int, ...]]:
         """What is sent in a cycle of n frames: frame since the beginning, and bytes."""
@@ -116,6 +128,21 @@ def test_a_note_ends_on_the_channel_on_which_it_began():
     assert [row[1] for row in sender.cycles(100)] == [NOTE_ON | 3, NOTE_OFF | 3]
 
 
+def test_a_place_leaves_before_its_note_in_the_same_frame_and_never_ends():
+    sender = Sender()
+    for frame, value in ((10, 5), (30, 99)):
+        sender.place(frame, value)
+        sender.hit(frame, POSITION_CC)  # a note whose number is that of the controller
+    at = 10 + PERIOD, 30 + PERIOD
+    place = CONTROL | CHANNEL, POSITION_CC
+    assert sender.cycles(100) == [
+        (at[0], *place, 5), (at[0], ON, POSITION_CC, 100),
+        (at[1], *place, 99), (at[1], OFF, POSITION_CC, 0), (at[1], ON, POSITION_CC, 100),
+        (at[1] + LENGTH, OFF, POSITION_CC, 0),
+    ]  # fmt: skip
+    assert sender.record["n_sounding"] == 0
+
+
 def clicks(*starts: int) -> np.ndarray:
     """Strokes of a small drum, (frames, 1), each softer than the one before."""
     x = np.zeros(starts[-1] + RATE // 5, np.float32)
@@ -181,11 +208,11 @@ def test_an_input_of_its_own_hands_hits_over_a_block_after_they_came_in():
 
 def test_hits_go_nowhere_unless_they_are_to_and_as_loud_as_notes_can_be():
     sent, ring = np.zeros(1, hit_notes.SENT)[0], Ring()
-    hit_notes.put(sent, 0, 0.5)
+    hit_notes.put(sent, 0, 0.5, -1)
     hit_notes.configure(sent, ring, NOTE, 0)
     for peak in (8.0, 1.0, 0.5, 1e-4):
-        hit_notes.put(sent, 0, peak)
+        hit_notes.put(sent, 0, peak, -1)
     assert [data[2] for *_, data in ring.poll()] == [127, 127, 64, 1]
     hit_notes.configure(sent, None, NOTE, 0)
-    hit_notes.put(sent, 0, 0.5)
+    hit_notes.put(sent, 0, 0.5, -1)
     assert ring.poll() == []

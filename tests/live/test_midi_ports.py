@@ -7,7 +7,8 @@ from matcher.live import clock, midi_ports, midi_ring, rtmidi_library
 from matcher.live.midi_names import NAME
 from matcher.live.midi_ports import Ports, StampClock
 from matcher.live.midi_ring import Ring
-from matcher.live.open_ports import Retry
+from matcher.live.open_ports import RETRY_S
+from matcher.live.retry import Retry
 from tests.live.midi_devices import System
 
 NOTE = (0x99, 38, 100)
@@ -236,12 +237,12 @@ def test_no_stamp_lies_after_its_poll():
 def test_waiting_grows_up_to_its_limit(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(midi_ports.time, "monotonic", lambda: now[0])
-    retry, waits = Retry(), []
+    retry, waits = Retry(*RETRY_S), []
     for _ in range(8):
-        assert retry.due
+        assert retry.is_due()
         retry.failed()
         began = now[0]
-        while not retry.due:
+        while not retry.is_due():
             now[0] += 0.5
         waits.append(now[0] - began)
     assert waits == [1, 2, 4, 8, 16, 30, 30, 30]

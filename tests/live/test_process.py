@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from matcher.kits.kit import Kit
-from matcher.live import programs
+from matcher.live import place_learning, programs
 from matcher.live.callback import make_state
 from matcher.live.midi import Message
 from matcher.live.midi_notes import PORTS
 from matcher.live.midi_ring import CONTROL
+from matcher.live.place_learning import Shown
 from matcher.live.process import EngineProcess
 from matcher.live.protocol import (
     Answered,
@@ -20,6 +21,7 @@ from matcher.live.protocol import (
     Failed,
     ReplaceKit,
     Setup,
+    ShowPlaces,
     State,
     apply,
 )
@@ -209,3 +211,28 @@ def test_hits_leave_by_the_note_that_the_armed_pad_has_now(process, monkeypatch)
     assert opened == [True]
     process.obey(EditPads(2, {0: {"note": 60}}))
     assert notes[-1] == 60
+
+
+def test_places_are_shown_at_an_input(process):
+    with pytest.raises(ValueError, match="no input to show places at"):
+        process.obey(ShowPlaces())
+
+
+def test_places_that_cannot_be_told_are_reported_once(process):
+    t = np.arange(480) / 48000
+    low, high = (
+        tuple(place_learning.cut(rise * np.float32(np.sin(2 * np.pi * hz * t)), 96, 48000)
+              for rise in np.linspace(0.1, 1, 8))
+        for hz in (200, 2000)
+    )  # fmt: skip
+    places = process.player._learned_places
+    process.obey(ChangeSetup(1, {"places": Shown(48000.0, low, low)}))
+    assert places(48000.0) is None  # hits are not sent
+    process.obey(ChangeSetup(2, {"midi_out": True}))
+    assert places(48000.0) is None and places(48000.0) is None
+    (failed,) = events(process, Failed)
+    assert "sound too much alike" in failed.message
+    process.obey(ChangeSetup(3, {"places": Shown(48000.0, low, high)}))
+    assert places(48000.0)["n"] == 144
+    assert places(96000.0)["n"] == 144 and places(96000.0)["stride"] == 2
+    assert not events(process, Failed)

@@ -6,6 +6,7 @@ import pytest
 
 from matcher.kits.kit import Kit, Sound
 from matcher.live.detector import Settings
+from matcher.live.place_learning import Shown
 from matcher.live.protocol import (
     NOTE,
     Answered,
@@ -20,6 +21,7 @@ from matcher.live.protocol import (
     Learned,
     ModelLoaded,
     NotePlayed,
+    PlaceShown,
     Ready,
     ReplaceKit,
     Setup,
@@ -153,11 +155,21 @@ def crossings() -> list:
         (learned("pan", 7), ChangeSetup(1, {"controllers": {7: "tau"}})),
         (learned("pan", 7), ChangeSetup(1, {"input_gain_db": 3.0})),
         (calibrated(12.0), ChangeSetup(1, {"input_gain_db": 3.0})),
+        (shown(SHOWN), ChangeSetup(1, {"places": None})),
+        (shown(SHOWN), ChangeSetup(1, {"input_gain_db": 3.0})),
+        (shown(None), ChangeSetup(1, {"places": SHOWN})),
     ]
 
 
 def learned(what: str, number: int) -> Learned:
     return Learned(time_s=1.0, revision=0, what=what, number=number, pad=PAD)
+
+
+SHOWN = Shown(48000.0, (b"middle",), (b"rim",))
+
+
+def shown(places: Shown | None) -> PlaceShown:
+    return PlaceShown(time_s=1.0, revision=0, middle=8, rim=3, needed=8, places=places)
 
 
 def calibrated(gain_db: float) -> Calibrated:
@@ -224,8 +236,9 @@ JSON = [  # what `live --json` prints; what a version printed stays, more may co
          "name": "no MIDI"},
     ),
     (
-        HitDetected(time_s=1.0, onset_s=1.0, velocity=90, pad=0, drum=0.97),
-        {"event": "hit", "time_s": 1.0, "onset_s": 1.0, "velocity": 90, "pad": 1, "drum": 0.97},
+        HitDetected(time_s=1.0, onset_s=1.0, velocity=90, pad=0, drum=0.97, place=64),
+        {"event": "hit", "time_s": 1.0, "onset_s": 1.0, "velocity": 90, "pad": 1, "drum": 0.97,
+         "place": 64},
     ),
     (
         HitIgnored(time_s=1.0, reason="mask time"),
@@ -264,6 +277,10 @@ JSON = [  # what `live --json` prints; what a version printed stays, more may co
         {"event": "listened", "time_s": 1.0, "hits": 4, "gain_db": 12.0, "clipped": False,
          "threshold_db": -30.0, "sensitivity": 0.6, "scan_ms": 3.0, "mask_ms": 20.0,
          "cancel": 0.1, "leak_db": -10.5, "drums_only": False},
+    ),
+    (
+        replace(shown(SHOWN), told_apart=0.97),
+        {"event": "place", "time_s": 1.0, "middle": 8, "rim": 3, "needed": 8, "told_apart": 0.97},
     ),
     (ModelLoaded(time_s=1.0, path="a.onnx"), {"event": "model", "time_s": 1.0, "path": "a.onnx"}),
     (Failed(time_s=1.0, message="x"), {"event": "error", "time_s": 1.0, "message": "x"}),
