@@ -8,13 +8,11 @@ import contextlib
 import time
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from functools import lru_cache
 from pathlib import Path
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from gui.background import Background
-from matcher.matching.encoder import Encoder
 from matcher.takes import fits, kept
 from matcher.takes.drum_list import DrumList
 from matcher.takes.fits import Fitters, Progress
@@ -53,7 +51,7 @@ class TakeFits(QObject):
         self._keys: dict[tuple[int, ...], str] = {}
         self._wanted: set[tuple[int, ...]] = set()
         self._began, self._n_made, self._last = 0.0, 0, 0.0
-        self._look_up = Background(self)
+        self._look_up, self._keeping = Background(self), Background(self)
         self._look_up.done.connect(self._take_kept)
         self._look_up.failed.connect(self.failed)
         self._ended.connect(self._take)
@@ -96,16 +94,23 @@ class TakeFits(QObject):
     def close(self) -> None:
         """End all that is being fitted; what was fitted is kept for the next time."""
         self._look_up.close()
+        self._keeping.finish()
         self._running.clear()
         self._wanted.clear()
         if self._fitters is not None:
             self._fitters.end()
             self._fitters = None
-        kept.thin_out(self._folder, MOST_KEPT)
+
+    def rest(self) -> None:
+        """End the processes unless they are fitting; the next fit starts others."""
+        if self._fitters is not None and not self._running:
+            self._fitters.end()
+            self._fitters = None
 
     def _kept(self, jobs: dict) -> list:
         """Keys of jobs, and their fits as far as they are kept; in a thread."""
-        sha256 = _sha256(self._model)
+        kept.thin_out(self._folder, MOST_KEPT)
+        sha256 = fits.sha256_of(self._model)
         keys = {hits: kept.key_of(job, EFFORT, sha256) for hits, job in jobs.items()}
         return [(hits, job, keys[hits], kept.load(self._folder, keys[hits]))
                 for hits, job in jobs.items()]  # fmt: skip
@@ -152,8 +157,8 @@ class TakeFits(QObject):
             self._wrong[hits] = str(result)
         else:
             self._fitted[hits] = result
-            with contextlib.suppress(OSError):  # it is only fitted again the next time
-                kept.save(self._folder, self._keys[hits], result)
+            key = self._keys[hits]  # what cannot be kept is only fitted again the next time
+            self._keeping.do(lambda: kept.save(self._folder, key, result))
         self.changed.emit()
 
     def _stop(self) -> None:
@@ -164,9 +169,3 @@ class TakeFits(QObject):
         waiting, self._running = self._running, {}
         self._wrong |= dict.fromkeys(waiting, fits.ENDED)
         self.failed.emit(fits.ENDED)
-
-
-@lru_cache(1)
-def _sha256(model: Path) -> str:
-    """Of the network; loading it takes longer than looking up what is kept."""
-    return Encoder(model).sha256

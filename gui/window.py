@@ -38,6 +38,7 @@ from matcher.live.protocol import MORE_NOTES, NOTE, DeviceChanged, Ready, Rescan
 from matcher.packs.formats import FORMATS
 
 SIZE = (1280, 800)  # px at the first start: fits a small laptop
+SHEET_STRETCH = 4  # share of the height that the list of a take gets; the pads have 3
 NARROW = 1100  # px of width below which the drum moves under the spectrograms
 MATCHED_FORCE = 0.7  # share of full force that moves the membrane when a drum was matched
 
@@ -136,6 +137,33 @@ class Window(QMainWindow):
         if pad == self.session.editor.armed:
             self.drum.membrane.hit(velocity / 127 if velocity else MATCHED_FORCE)
 
+    def _show_take(self) -> None:
+        """Show the list of a take in place of the pads, or the pads."""
+        takes, focus = self.files.takes, self.focusWidget()
+        if takes.sheet is not None and takes.sheet.parent() is None:
+            self._column.addWidget(takes.sheet, SHEET_STRETCH)
+        showing = takes.showing and takes.sheet is not None
+        if takes.sheet is not None:
+            takes.sheet.setVisible(showing)
+        self.pads.setVisible(not showing)
+        self.take_action.setEnabled(takes.sheet is not None)
+        self.take_action.setChecked(showing)
+        self._arrange()
+        typing = isinstance(focus, (QLineEdit, QAbstractSpinBox)) and focus.isVisible()
+        if not typing:
+            self._focus_below()
+        QTimer.singleShot(0, self._scroll_to_take)  # once all has its place
+
+    def _scroll_to_take(self) -> None:
+        takes = self.files.takes
+        if takes.showing:
+            self._area.ensureWidgetVisible(takes.sheet)
+
+    def _focus_below(self) -> None:
+        """Give the keys to what is at the bottom: the chosen pad, or the list of a take."""
+        takes, armed = self.files.takes, self.session.editor.armed
+        (takes.sheet.table if takes.showing else self.pads.buttons[armed]).setFocus()
+
     # pages
 
     def _settings(self) -> None:
@@ -170,6 +198,8 @@ class Window(QMainWindow):
         wanted = self.session.preferences
         theme.apply(wanted.theme, wanted.text_scale)
         self.comparison.restyle()
+        if self.files.takes.sheet is not None:
+            self.files.takes.sheet.restyle()
         self._arrange()
 
     def _choose_input(self, name: str) -> None:
@@ -196,7 +226,7 @@ class Window(QMainWindow):
         number = isinstance(focus, QAbstractSpinBox) and (key.isdigit() or not key.isprintable())
         typing = (isinstance(focus, QLineEdit) or number) and key != "\x1b"
         if isinstance(focus, QLineEdit) and key in ("\r", "\x1b"):  # it is typed
-            QTimer.singleShot(0, self.pads.buttons[self.session.editor.armed].setFocus)
+            QTimer.singleShot(0, self._focus_below)
         mine = isinstance(watched, QWidget) and watched.window() is self
         if not plain or typing or not key or not mine:
             return super().eventFilter(watched, event)
@@ -208,6 +238,19 @@ class Window(QMainWindow):
             else:
                 self._keys[key]()
         return True
+
+    def _escape(self) -> None:
+        """Silence everything; leave a field of the list of a take, or else put the list away."""
+        self.session.silence()
+        takes = self.files.takes
+        if takes.showing and not takes.sheet.leave_field():
+            takes.show(False)
+
+    def _play_next(self) -> None:
+        """Play the hit or its twin: those of the list of a take while the keys go there."""
+        sheet, focus = self.files.takes.sheet, self.focusWidget()
+        there = sheet is not None and focus is not None and sheet.isAncestorOf(focus)
+        (sheet if there else self.comparison).play_next()
 
     def dragEnterEvent(self, event):
         if any(url.isLocalFile() for url in event.mimeData().urls()):
@@ -247,6 +290,7 @@ class Window(QMainWindow):
         session.message.connect(self._tell)
         self.notice.closed.connect(session.repeat_missing)
         session.remembered.connect(self._show_remembered)
+        self.files.takes.changed.connect(self._show_take)
         link.happened.connect(self._take)
         link.failed.connect(self.status.show_no_sound)
         link.snapshots.connect(self._take_snapshots)
@@ -273,8 +317,8 @@ class Window(QMainWindow):
         ):  # fmt: skip
             signal.connect(do)
         self._keys = {
-            "B": self.comparison.play_next,
-            "\x1b": session.silence,
+            "B": self._play_next,
+            "\x1b": self._escape,
             "M": lambda: session.set_mode("trigger" if editor.setup.mode == "match" else "match"),
             "L": self.input.set_up.click,
         }
@@ -316,6 +360,11 @@ class Window(QMainWindow):
         self._action(menu, "&Paste on the pad", "", self.pads.paste.emit)
         self._action(menu, "C&lear the pad", "", self.pads.clear.emit)
         menu = bar.addMenu("&View")
+        self.take_action = self._action(
+            menu, "&Drums of the take", "Ctrl+T", lambda: files.takes.show(not files.takes.showing)
+        )
+        self.take_action.setCheckable(True)
+        self.take_action.setEnabled(False)  # until a take is opened
         self._action(menu, "&MIDI monitor", "Ctrl+M", self._monitor)
         menu = bar.addMenu("&Help")
         self._action(menu, "&Shortcuts", "F1", lambda: show_shortcuts(self))
@@ -334,14 +383,14 @@ class Window(QMainWindow):
         self._middle = QGridLayout()
         self._middle.setSpacing(gap)
         inside = QWidget()
-        column = QVBoxLayout(inside)
+        self._column = column = QVBoxLayout(inside)
         column.setContentsMargins(gap, gap, gap, 0)
         column.setSpacing(gap)
         column.addWidget(self.bar)
         column.addWidget(self.input, 2)
         column.addLayout(self._middle, 5)
         column.addWidget(self.pads, 3)
-        area = QScrollArea()
+        self._area = area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -360,6 +409,8 @@ class Window(QMainWindow):
         """The drum beside the spectrograms, or below them where there is no room."""
         needed = sum(part.minimumSizeHint().width() for part in (self.comparison, self.drum))
         narrow = self.width() < max(NARROW, needed + 4 * self._middle.spacing())
+        if self.files.takes.sheet is not None:
+            self.files.takes.sheet.arrange(self.width())
         if narrow == self._narrow:
             return
         self._narrow = narrow
