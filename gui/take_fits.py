@@ -1,10 +1,12 @@
 """The fits of a take's drums, made by processes of their own while the list is on the screen.
 
-Threads: keys of fits and those kept are read in one thread, fits are made in processes that give
-way to everything else; all results come to the window's thread as signals.
+Threads: one looks up what is kept and begins the fits that are missing, since the first of them
+starts processes; these give way to everything else, and all results come to the window's thread as
+signals. The processes belong to that one thread and to the window's, under a lock.
 """
 
 import contextlib
+import threading
 import time
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -45,14 +47,15 @@ class TakeFits(QObject):
         self._folder, self._model = folder, model
         self._processes = processes or max(1, fits.processors() - 1)
         self._fitters: Fitters | None = None  # from the first fit on
-        self._running: dict[tuple[int, ...], Future | None] = {}  # None: its key is being looked up
+        self._lock, self._closed = threading.Lock(), False
+        self._running: dict[tuple[int, ...], Future | None] = {}  # None: being looked up
         self._fitted: dict[tuple[int, ...], Fitted] = {}
         self._wrong: dict[tuple[int, ...], str] = {}
         self._keys: dict[tuple[int, ...], str] = {}
         self._wanted: set[tuple[int, ...]] = set()
         self._began, self._n_made, self._last = 0.0, 0, 0.0
         self._look_up, self._keeping = Background(self), Background(self)
-        self._look_up.done.connect(self._take_kept)
+        self._look_up.done.connect(self._take_begun)
         self._look_up.failed.connect(self.failed)
         self._ended.connect(self._take)
 
@@ -69,7 +72,7 @@ class TakeFits(QObject):
             if not self._running:
                 self._began, self._n_made, self._last = time.monotonic(), 0, time.monotonic()
             self._running |= dict.fromkeys(new)
-            self._look_up.do(lambda: self._kept(new))
+            self._look_up.do(lambda: self._begin(new))
         self.changed.emit()
 
     def fit_of(self, hits: tuple[int, ...]) -> Fitted | None:
@@ -93,50 +96,54 @@ class TakeFits(QObject):
 
     def close(self) -> None:
         """End all that is being fitted; what was fitted is kept for the next time."""
+        self._closed = True
         self._look_up.close()
         self._keeping.finish()
         self._running.clear()
         self._wanted.clear()
-        if self._fitters is not None:
-            self._fitters.end()
-            self._fitters = None
+        self._end()
 
     def rest(self) -> None:
         """End the processes unless they are fitting; the next fit starts others."""
-        if self._fitters is not None and not self._running:
-            self._fitters.end()
-            self._fitters = None
+        if not self._running:
+            self._end()
 
-    def _kept(self, jobs: dict) -> list:
-        """Keys of jobs, and their fits as far as they are kept; in a thread."""
+    def _begin(self, jobs: dict) -> list:
+        """Of each job: its hits, key, and its fit if it is kept, else a Future; in a thread."""
         kept.thin_out(self._folder, MOST_KEPT)
-        sha256 = fits.sha256_of(self._model)
-        keys = {hits: kept.key_of(job, EFFORT, sha256) for hits, job in jobs.items()}
-        return [(hits, job, keys[hits], kept.load(self._folder, keys[hits]))
-                for hits, job in jobs.items()]  # fmt: skip
+        sha256, rows = fits.sha256_of(self._model), []
+        for hits, job in jobs.items():
+            key = kept.key_of(job, EFFORT, sha256)
+            fitted = kept.load(self._folder, key)
+            rows.append((hits, key, self._submit(job) if fitted is None else fitted))
+        return rows
 
-    def _take_kept(self, rows: list) -> None:
-        for hits, job, key, fitted in rows:
+    def _submit(self, job) -> Future:
+        """Begin a fit; in a thread. Its result is an error where it cannot be begun."""
+        with self._lock:
+            try:
+                if self._closed:
+                    raise BrokenProcessPool
+                if self._fitters is None:
+                    self._fitters = Fitters(self._processes, NICENESS)
+                return self._fitters.submit(0, job, EFFORT, self._model)
+            except BrokenProcessPool as error:
+                failed = Future()
+                failed.set_exception(error)
+                return failed
+
+    def _take_begun(self, rows: list) -> None:
+        for hits, key, found in rows:
             self._keys[hits] = key
-            if fitted is not None:
-                self._fitted[hits] = fitted
+            if isinstance(found, Fitted):
+                self._fitted[hits] = found
                 self._running.pop(hits, None)
-            elif hits in self._wanted:
-                self._submit(hits, job)
+            elif hits in self._wanted or not found.cancel():
+                self._running[hits] = found
+                found.add_done_callback(lambda done, hits=hits: self._tell(hits, done))
             else:
                 self._running.pop(hits, None)
         self.changed.emit()
-
-    def _submit(self, hits, job) -> None:
-        if self._fitters is None:
-            self._fitters = Fitters(self._processes, NICENESS)
-        try:
-            future = self._fitters.submit(0, job, EFFORT, self._model)
-        except BrokenProcessPool:
-            self._stop()
-            return
-        self._running[hits] = future
-        future.add_done_callback(lambda done: self._tell(hits, done))
 
     def _tell(self, hits, future: Future) -> None:
         """Called in a thread of the pool."""
@@ -163,9 +170,13 @@ class TakeFits(QObject):
 
     def _stop(self) -> None:
         """Fit no more: processes ended by themselves."""
-        if self._fitters is not None:
-            self._fitters.end()
-            self._fitters = None
+        self._end()
         waiting, self._running = self._running, {}
         self._wrong |= dict.fromkeys(waiting, fits.ENDED)
         self.failed.emit(fits.ENDED)
+
+    def _end(self) -> None:
+        with self._lock:
+            if self._fitters is not None:
+                self._fitters.end()
+                self._fitters = None

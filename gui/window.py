@@ -197,6 +197,10 @@ class Window(QMainWindow):
         """Apply theme and text size, which preferences or system have changed."""
         wanted = self.session.preferences
         theme.apply(wanted.theme, wanted.text_scale)
+        self._restyle_parts()
+
+    def _restyle_parts(self) -> None:
+        """Let the parts that do not follow by themselves take on theme and text size."""
         self.comparison.restyle()
         if self.files.takes.sheet is not None:
             self.files.takes.sheet.restyle()

@@ -5,6 +5,7 @@ orange, as everything recorded; those of a drum without a pad are hollow.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from PyQt6.QtCore import QItemSelectionModel, QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QPainter, QPen, QPixmap, QPolygonF
@@ -213,7 +214,13 @@ def _draw_mark(painter: QPainter, row: int, centre: QPointF, radius: float, on_p
     if shape == CIRCLE:
         painter.drawEllipse(centre, radius, radius)
     else:
-        painter.drawPolygon(QPolygonF([centre + QPointF(x, y) * radius for x, y in shape]))
+        painter.drawPolygon(_polygon(shape, round(radius, 1)).translated(centre))
+
+
+@lru_cache(1000)
+def _polygon(shape: tuple, radius: float) -> QPolygonF:
+    """A shape around 0; a take has hundreds of hits, which are drawn again and again."""
+    return QPolygonF([QPointF(x, y) * radius for x, y in shape])
 
 
 class _DotsDelegate(QStyledItemDelegate):
