@@ -244,7 +244,11 @@ def _opened_folder(path: Path, progress) -> Opened:
 
 
 def _listed(path: Path, take: Take, measured: list[MeasuredHit], found: list[FoundDrum]) -> Opened:
-    list_, key, kept_in = DrumList.of(take, measured, found), kept_lists.key_of(take), folder_of("lists")
+    list_, key, kept_in = (
+        DrumList.of(take, measured, found),
+        kept_lists.key_of(take),
+        folder_of("lists"),
+    )
     kept.thin_out(kept_in, MOST_LISTS)
     return Opened(path, list_, key, kept_lists.load(kept_in, key, list_), _stamp(path))
 

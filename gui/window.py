@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from PyQt6.QtCore import QEvent, Qt, QTimer
-from PyQt6.QtGui import QAction, QKeySequence
 from PyQt6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
@@ -18,10 +17,11 @@ from PyQt6.QtWidgets import (
 )
 
 from gui import theme
-from gui.controls import em, in_menu
+from gui.controls import em, focusable
 from gui.files import Files
+from gui.focus_ring import FocusRing
+from gui.menus import Menus
 from gui.message import Message
-from gui.pages import show_about, show_shortcuts
 from gui.panels.bar import Bar
 from gui.panels.comparison import ComparisonPanel
 from gui.panels.drum import DrumPanel
@@ -33,9 +33,7 @@ from gui.panels.status import Monitor, Notice, StatusBar
 from gui.preferences import Preferences, recovery_file
 from gui.session import Session, make_session
 from matcher.kits.kit_folder import is_kit
-from matcher.kits.starters import STARTERS
 from matcher.live.protocol import MORE_NOTES, NOTE, DeviceChanged, Ready, Rescan
-from matcher.packs.formats import FORMATS
 
 SIZE = (1280, 800)  # px at the first start: fits a small laptop
 SHEET_STRETCH = 4  # share of the height that the list of a take gets; the pads have 3
@@ -54,7 +52,7 @@ class Window(QMainWindow):
         self.pads, self.status, self.notice = PadsPanel(), StatusBar(), Notice()
         self.bar = Bar(session)
         self.files = Files(session, self)
-        self._make_menus()
+        self.menus = Menus(self, self.files, self.bar, self.pads, self._settings, self._monitor)
         self._put_together()
         self._connect()
         self.setAcceptDrops(True)
@@ -78,12 +76,7 @@ class Window(QMainWindow):
         self.input.show_settings()
         self.bar.refresh()
         self.setWindowTitle(f"{editor.kit.name}{' *' * document.edited} - Drum matcher")
-        for action, button, what in (
-            (self.undo_action, self.bar.undo, document.undo_text),
-            (self.redo_action, self.bar.redo, document.redo_text),
-        ):
-            action.setText(in_menu(f"{button.text()} {what}".rstrip()))
-            action.setEnabled(button.isEnabled())
+        self.menus.show_undo(document.undo_text, document.redo_text)
 
     def _show_remembered(self) -> None:
         """Show what is remembered beside the kit: controllers, mode, recent kits."""
@@ -91,12 +84,7 @@ class Window(QMainWindow):
         for part in (self.drum, self.pads):
             part.show_controllers(setup.controllers)
         self.bar.show_mode(setup.mode)
-        self.recent_menu.clear()
-        for path in self.session.preferences.recent:
-            self._action(
-                self.recent_menu, in_menu(path), "", lambda p=path: self.files.open(Path(p))
-            )
-        self.recent_menu.setEnabled(bool(self.session.preferences.recent))
+        self.menus.show_recent(self.session.preferences.recent)
 
     def _show_devices(self) -> None:
         inputs, _ = self._device_names()
@@ -146,8 +134,7 @@ class Window(QMainWindow):
         if takes.sheet is not None:
             takes.sheet.setVisible(showing)
         self.pads.setVisible(not showing)
-        self.take_action.setEnabled(takes.sheet is not None)
-        self.take_action.setChecked(showing)
+        self.menus.show_take(takes.sheet is not None, showing)
         self._arrange()
         typing = isinstance(focus, (QLineEdit, QAbstractSpinBox)) and focus.isVisible()
         if not typing:
@@ -243,6 +230,18 @@ class Window(QMainWindow):
                 self._keys[key]()
         return True
 
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Let `Tab` go through all controls as they are read, from the top to the bottom."""
+        bottom = self.files.takes.sheet if self.files.takes.showing else self.pads
+        parts = (self.bar, self.input, self.comparison, self.drum, bottom, self.notice)
+        there = [control for part in parts for control in focusable(part)
+                 if control.isVisibleTo(self) and control.isEnabled()]  # fmt: skip
+        focus = self.focusWidget()
+        at = there.index(focus) if focus in there else -1 if forward else 0
+        reason = Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason
+        there[(at + (1 if forward else -1)) % len(there)].setFocus(reason)
+        return True
+
     def _escape(self) -> None:
         """Silence everything; leave a field of the list of a take, or else put the list away."""
         self.session.silence()
@@ -328,59 +327,8 @@ class Window(QMainWindow):
         }
         app = QApplication.instance()
         app.installEventFilter(self)
+        FocusRing(self)
         app.styleHints().colorSchemeChanged.connect(self._restyle)
-
-    def _make_menus(self) -> None:
-        bar, files = self.menuBar(), self.files
-        menu = bar.addMenu("&File")
-        for text, keys, do in (
-            ("&New kit", "Ctrl+N", files.begin_new), ("&Open a kit…", "Ctrl+O", files.choose_kit),
-            ("&Save", "Ctrl+S", files.save), ("Save &as…", "Ctrl+Shift+S", files.save_as),
-            ("Open the &demo kit", "", files.open_demo),
-            ("&Match a recording…", "Ctrl+I", files.choose_recording),
-            ("Kit from a ta&ke…", "Ctrl+K", files.choose_take),
-            ("Kit from a folder of &recordings…", "", files.choose_recordings),
-            ("&Export the pad as WAV…", "Ctrl+E", files.export),
-        ):  # fmt: skip
-            self._action(menu, text, keys, do)
-        export_menu = menu.addMenu("E&xport the kit")
-        for name, row in FORMATS.items():
-            self._action(export_menu, f"{row.label}…", "", lambda n=name: files.export_kit(n))
-        self._action(export_menu, "Plugin (LV2, CLAP, VST3)", "", files.kit_export.install_plugin)
-        starters_menu = menu.addMenu("Start&er kits")
-        for starter in STARTERS.values():
-            self._action(starters_menu, starter.label, "",
-                         lambda p=starter.path: files.open_starter(p))  # fmt: skip
-        self.recent_menu = menu.addMenu("Re&cent kits")
-        menu.addSeparator()
-        self._action(menu, "Se&ttings…", "Ctrl+,", self._settings)
-        self._action(menu, "&Quit", "Ctrl+Q", self.close)
-        menu = bar.addMenu("&Edit")
-        self.undo_action = self._action(menu, "Undo", "Ctrl+Z", self.bar.undo.click)
-        self.redo_action = self._action(menu, "Redo", "Ctrl+Shift+Z", self.bar.redo.click)
-        self.redo_action.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
-        menu.addSeparator()
-        self._action(menu, "&Copy the pad", "", self.pads.copy.emit)
-        self._action(menu, "&Paste on the pad", "", self.pads.paste.emit)
-        self._action(menu, "C&lear the pad", "", self.pads.clear.emit)
-        menu = bar.addMenu("&View")
-        self.take_action = self._action(
-            menu, "&Drums of the take", "Ctrl+T", lambda: files.takes.show(not files.takes.showing)
-        )
-        self.take_action.setCheckable(True)
-        self.take_action.setEnabled(False)  # until a take is opened
-        self._action(menu, "&MIDI monitor", "Ctrl+M", self._monitor)
-        menu = bar.addMenu("&Help")
-        self._action(menu, "&Shortcuts", "F1", lambda: show_shortcuts(self))
-        self._action(menu, "&About Drum matcher", "", lambda: show_about(self))
-
-    def _action(self, menu, text: str, keys: str, do) -> QAction:
-        action = QAction(text, menu)
-        if keys:
-            action.setShortcut(QKeySequence(keys))
-        action.triggered.connect(lambda: do())
-        menu.addAction(action)
-        return action
 
     def _put_together(self) -> None:
         gap = round(em(self) / 2)

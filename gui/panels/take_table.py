@@ -16,7 +16,6 @@ from PyQt6.QtWidgets import (
     QStyledItemDelegate,
     QTableWidget,
     QTableWidgetItem,
-    QWidget,
 )
 
 from gui.controls import em
@@ -138,7 +137,7 @@ class DrumTable(QTableWidget):
         return sign
 
     def _offer_buttons(self, n: int) -> None:
-        """A play button in each row; `Tab` goes from the table through them."""
+        """A play button in each row."""
         if n == len(self.play_buttons):
             return
         del self.play_buttons[n:]  # the table has deleted them with their rows
@@ -148,10 +147,6 @@ class DrumTable(QTableWidget):
             button.clicked.connect(lambda _, i=i: self._press(i))
             self.setCellWidget(i, PLAY, button)
             self.play_buttons.append(button)
-        before: QWidget = self
-        for button in self.play_buttons:
-            self.setTabOrder(before, button)
-            before = button
 
     def _press(self, row: int) -> None:
         self.choose(row)

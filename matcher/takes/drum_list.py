@@ -89,7 +89,7 @@ class DrumList:
         rows, seen = [], set()
         for value in values:
             hits = tuple(sorted(map(int, value["hits"])))
-            known = bool(hits) and 0 <= hits[0] and hits[-1] < len(self.take.hits)
+            known = bool(hits) and hits[0] >= 0 and hits[-1] < len(self.take.hits)
             if not known or len({*hits} - seen) < len(hits):
                 raise ValueError("these are not rows of this take")
             seen |= {*hits}

@@ -1,4 +1,4 @@
-"""Lists of drums as someone changed them, kept so that a take that is opened again goes on there."""
+"""Lists of drums as someone changed them, so that a take that is opened again goes on there."""
 
 import contextlib
 import hashlib
