@@ -11,6 +11,8 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QFontMetricsF
 from PyQt6.QtWidgets import QFrame, QLabel, QLayout, QVBoxLayout, QWidget
 
+LONGEST_TITLE = 24  # characters of a name
+
 
 def em(widget: QWidget) -> float:
     """Height of the widget's text, the unit of every length."""
@@ -54,6 +56,11 @@ def focusable(part: QWidget | QLayout) -> Iterator[QWidget]:
             inner = item.widget() or item.layout()
             if inner is not None:
                 yield from focusable(inner)
+
+
+def in_title(text: str) -> str:
+    """A name in a title, which has no room for more than LONGEST_TITLE characters."""
+    return text if len(text) <= LONGEST_TITLE else f"{text[: LONGEST_TITLE - 1]}…"
 
 
 def in_menu(text: str) -> str:

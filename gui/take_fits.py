@@ -56,7 +56,7 @@ class TakeFits(QObject):
         self._began, self._n_made, self._last = 0.0, 0, 0.0
         self._look_up, self._keeping = Background(self), Background(self)
         self._look_up.done.connect(self._take_begun)
-        self._look_up.failed.connect(self.failed)
+        self._look_up.failed.connect(self._fail)
         self._ended.connect(self._take)
 
     def want(self, list_: DrumList) -> None:
@@ -143,6 +143,13 @@ class TakeFits(QObject):
                 found.add_done_callback(lambda done, hits=hits: self._tell(hits, done))
             else:
                 self._running.pop(hits, None)
+        self.changed.emit()
+
+    def _fail(self, reason: str) -> None:
+        """Fit none of those that were being looked up."""
+        self._wrong |= {hits: reason for hits, future in self._running.items() if future is None}
+        self._running = {hits: future for hits, future in self._running.items() if future}
+        self.failed.emit(reason)
         self.changed.emit()
 
     def _tell(self, hits, future: Future) -> None:

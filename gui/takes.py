@@ -173,7 +173,7 @@ class Takes(QObject):
         self._session.open(path)
 
     def _keep(self) -> None:
-        """Write the list as it is now, in the background; without it nothing but work is lost."""
+        """Write the list as it is now, in the background; that it cannot be written is no error."""
         editor, key, folder = self.sheet.editor, self._opened.key, folder_of("lists")
         if not editor.edited:
             self._keeping.do(lambda: kept_lists.forget(folder, key))

@@ -14,7 +14,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from gui.controls import in_menu, label, panel_in
+from gui.controls import in_menu, in_title, label, panel_in
 from gui.panels.pad_button import midi_note_name
 from matcher.kits.kit import LONGEST_NAME, Kit
 from matcher.takes.drum_list import DrumList, Row
@@ -82,7 +82,7 @@ class DrumEditor(QWidget):
         if not list_.rows:
             return
         on_pad, own = pad is not None, list_.rows[row]
-        self.title.setText(f"DRUM {row + 1}: {names[row].upper()}")
+        self.title.setText(f"DRUM {row + 1}: {in_title(names[row]).upper()}")
         self.words.setText(f"loudest {list_.loudest_db(row):.0f} dB, {sure_words(own)}")
         self._shown = names[row] if on_pad else own.name
         if not self.name.hasFocus() or not self.name.isModified():

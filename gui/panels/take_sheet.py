@@ -13,7 +13,7 @@ from PyQt6.QtWidgets import (
 )
 
 from gui.background import Background
-from gui.controls import em, label, panel_in
+from gui.controls import em, in_title, label, panel_in
 from gui.panels.pad_button import midi_note_name
 from gui.panels.take_drum import DrumEditor, sure_words
 from gui.panels.take_table import Dots, DrumTable
@@ -254,7 +254,7 @@ class TakeSheet(QWidget):
     # how it is built
 
     def _make_widgets(self) -> None:
-        self.title = label(f"DRUMS OF {self.editor.name}", of="recorded")
+        self.title = label(f"DRUMS OF {in_title(self.editor.name)}", of="recorded")
         self.table, self.drum = DrumTable(), DrumEditor()
         self.words, self.progress_words = label(), label(quiet=True)
         self.words.setWordWrap(True)

@@ -23,6 +23,7 @@ from gui.theme import now
 
 COLUMNS = ("Play", "Drum", "Pad", "Hits", "Twin", "Where in the take")
 PLAY, NAME, HITS = COLUMNS.index("Play"), COLUMNS.index("Drum"), len(COLUMNS) - 1
+WIDEST = 13  # text heights of a column of texts: a name may be long, and the hits need room
 ROW = 1.9  # text heights of a row: room for a button
 MARKS = (0.16, 0.32)  # text heights: radius of the mark of the softest and of the loudest hit
 DOTS_ROLE = Qt.ItemDataRole.UserRole
@@ -155,7 +156,8 @@ class DrumTable(QTableWidget):
     def sizeHintForColumn(self, column: int) -> int:
         if column == PLAY:
             return _button_width(self)
-        return super().sizeHintForColumn(column) + round(em(self))
+        hint = super().sizeHintForColumn(column) + round(em(self))
+        return min(hint, round(WIDEST * em(self)))
 
     @property
     def chosen(self) -> list[int]:

@@ -107,10 +107,13 @@ def sha256_of(model: Path) -> str:
     """Of a network's file; loading the network takes longer than looking up what is kept.
 
     Raises:
-        OSError: if it cannot be read.
+        ValueError: in one sentence, if it cannot be read.
     """
-    with open(model, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with open(model, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ValueError(f"model {model} cannot be read: {error.strerror}") from error
 
 
 class Fitters:

@@ -141,6 +141,15 @@ def test_processes_end_where_there_is_nothing_to_fit(qtbot, fits, pool):
     qtbot.waitUntil(lambda: len(pool) == 2, timeout=20000)
 
 
+def test_a_network_that_is_gone_is_told_in_a_sentence(qtbot, tmp_path, pool):
+    fits, list_ = TakeFits(tmp_path / "fitted", tmp_path / "gone.onnx", 1), drum_list()
+    with qtbot.waitSignal(fits.failed, timeout=20000) as failed:
+        fits.want(list_)
+    assert failed.args[0].endswith("gone.onnx cannot be read: No such file or directory")
+    assert fits.problem_of(list_.rows[0].hits) == failed.args[0]
+    assert fits.progress == (3, 3, 0.0) and not pool
+
+
 def test_closing_ends_the_processes(qtbot, fits, pool):
     fits.want(drum_list())
     wait_for_jobs(qtbot, fits, pool, 3)

@@ -126,6 +126,13 @@ def test_a_drum_is_named_and_goes_on_another_pad(qtbot, sheet):
     assert sheet.drum.pad.currentIndex() == 2
 
 
+def test_a_long_name_leaves_room_for_the_hits(qtbot, sheet):
+    sheet._change("named", 0, "W" * 64)
+    assert column(sheet, DRUM)[0] == "1  " + "W" * 64
+    assert sheet.drum.title.text() == "DRUM 1: " + "W" * 23 + "…"
+    assert sheet.table.columnWidth(HITS) > 2 * sheet.table.columnWidth(TWIN)
+
+
 def test_one_hit_goes_to_another_drum_or_to_none(qtbot, sheet):
 
     def actions():
