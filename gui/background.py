@@ -38,6 +38,13 @@ class Background(QObject):
         self._waiting.clear()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def finish(self) -> None:
+        """Start no more jobs but those that wait, which the app does before it ends."""
+        for job in self._waiting:
+            self._pool.submit(job)
+        self._waiting.clear()
+        self._pool.shutdown(wait=False)
+
     def _start(self) -> None:
         self._running = True
         self._pool.submit(self._run, self._waiting.popleft())

@@ -5,10 +5,13 @@ like HTML as such, it goes through `as_text`.
 """
 
 import html
+from collections.abc import Iterator
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QFontMetricsF
 from PyQt6.QtWidgets import QFrame, QLabel, QLayout, QVBoxLayout, QWidget
+
+LONGEST_TITLE = 24  # characters of a name
 
 
 def em(widget: QWidget) -> float:
@@ -40,6 +43,24 @@ def label(text: str = "", quiet: bool = False, of: str = "") -> QLabel:
     widget.setProperty("quiet", quiet)
     widget.setProperty("of", of)
     return widget
+
+
+def focusable(part: QWidget | QLayout) -> Iterator[QWidget]:
+    """What takes the focus in a widget or a layout, in the order in which it was put in."""
+    if isinstance(part, QWidget) and part.focusPolicy() & Qt.FocusPolicy.TabFocus:
+        yield part
+        yield from getattr(part, "play_buttons", ())  # in a table
+    elif (layout := part if isinstance(part, QLayout) else part.layout()) is not None:
+        for i in range(layout.count()):
+            item = layout.itemAt(i)
+            inner = item.widget() or item.layout()
+            if inner is not None:
+                yield from focusable(inner)
+
+
+def in_title(text: str) -> str:
+    """A name in a title, which has no room for more than LONGEST_TITLE characters."""
+    return text if len(text) <= LONGEST_TITLE else f"{text[: LONGEST_TITLE - 1]}…"
 
 
 def in_menu(text: str) -> str:

@@ -28,6 +28,8 @@ class KitExport(QObject):
         self._work.done.connect(self._take)
         self._work.failed.connect(self._fail)
         self._at.connect(lambda text: session.tell("note", text, "Cancel", self._cancel))
+        # what is offered as a plugin, and what installs it
+        self.plugins = (("Plugin (LV2, CLAP, VST3)", self.install_plugin),)
 
     def target(self, format_name: str, folder: Path) -> Path:
         """What would be written: a file or a folder in this one."""

@@ -7,7 +7,7 @@ import matcher
 SHORTCUTS = (
     ("Z X C V, A S D F, Q W E R, 1 2 3 4", "play the pads, bottom row first"),
     ("B", "play the recorded hit, then its twin"),
-    ("Esc", "silence everything"),
+    ("Esc", "silence everything, put the list of a take away"),
     ("M", "match or trigger mode"),
     ("L", "calibrate detection with a few hits"),
     ("Tab, Shift+Tab", "go to the next control, or the one before"),
@@ -16,6 +16,7 @@ SHORTCUTS = (
     ("Backspace on a knob", "go back to the matched value"),
     ("Ctrl+N, Ctrl+O, Ctrl+S, Ctrl+Shift+S", "new kit, open, save, save as"),
     ("Ctrl+I, Ctrl+K", "match a recording, make a kit from a take"),
+    ("Ctrl+T", "show the list of the take, or the pads"),
     ("Ctrl+Z, Ctrl+Shift+Z", "undo, redo"),
     ("Ctrl+E", "write the sound of the pad to a WAV file"),
     ("Ctrl+M", "show the last MIDI messages"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
-from gui import preferences
+from gui import pad_wav, preferences
 from gui.background import Background
 from gui.editor import Editor, Replaced
 from gui.link import Link
@@ -19,7 +19,7 @@ from gui.matched import EFFORT, find_candidates, of_match
 from gui.message import Message
 from gui.preferences import N_RECENT, Preferences
 from matcher.kits.document import Document
-from matcher.kits.kit import Kit, Sound
+from matcher.kits.kit import Kit
 from matcher.kits.kit_file import load_kit
 from matcher.kits.kit_folder import is_kit, kit_of_program
 from matcher.live.protocol import (
@@ -43,16 +43,11 @@ from matcher.live.protocol import (
 )
 from matcher.live.report import calibrated
 from matcher.matching.encoder import SHIPPED, Encoder
-from matcher.matching.match import LONGEST, Match, MatchOptions, match_file
-from matcher.physics import attack
-from matcher.physics.drum import make_bank, render
+from matcher.matching.match import Match, MatchOptions, match_file
 from matcher.physics.parameters import PARAMETERS
-from matcher.recording import write_wav
 
 DEMO = Path(__file__).parent / "demo.drumkit"
 AUTOSAVE_MS = 300  # ms after an edit that it is written: not at each step of a knob
-WAV_RATE = 44100  # Hz of exported sounds, which every sampler takes
-WAV_PEAK = 0.99  # of full scale: loud, and nothing clips
 # fields of Preferences that choose devices, and are those of Setup
 DEVICES = (
     "input", "output", "input_channel", "output_channel", "block", "exclusive", "asio", "midi_in",
@@ -368,11 +363,9 @@ class Session(QObject):
 
     def export(self, path: Path) -> None:
         """Write the sound of the chosen pad to a WAV file."""
-        drum, *shares = sound = self.editor.pad.sound
-        seconds = min(LONGEST, _ring_s(sound))
-        x = render(drum, WAV_RATE, seconds, WAV_PEAK, *shares)
-        if self._try(lambda: write_wav(path, x, WAV_RATE)):
-            self.tell("note", f"{path} is written: {seconds:.1f} s")
+        written = []
+        if self._try(lambda: written.append(pad_wav.write(self.editor.pad.sound, path))):
+            self.tell("note", f"{path} is written: {written[0]:.1f} s")
 
     def _begin_kit(self) -> None:
         self.editor.begin_kit()
@@ -484,19 +477,6 @@ def _first_kit(document: Document, file: Path | None, remembered: Preferences) -
 
 def _match(path: Path, model: Path) -> Match:
     return match_file(path, MatchOptions(encoder=Encoder(model), effort=EFFORT))
-
-
-def _ring_s(sound: Sound) -> float:
-    """How long a pad's sound rings, s: until all of it is 60 dB below its loudest mode."""
-    drum, attack_mix, as_recorded = sound
-    rows = make_bank(drum, WAV_RATE, as_recorded)
-    sounds = rows["omega"][: rows["n"]] > 0
-    sigma, *parts = (rows[name][: rows["n"]][sounds] for name in ("sigma", "re", "im"))
-    amplitude = np.hypot(*parts)
-    audible = amplitude > 1e-3 * amplitude.max()
-    left = np.log(1e3 * amplitude[audible] / amplitude.max()) / sigma[audible]
-    decays = attack.decays_of(drum.attack_powers) if attack_mix > 0 else ()
-    return max(*left, *(float(np.log(1e3)) * decay for decay in decays), 0.0)
 
 
 def _damage(path: Path, dropped: list[str]) -> str:

@@ -16,13 +16,15 @@ class TakeEditor:
         fits: makes their twins.
         name: of the take, and of its kit.
         kit: the kit that is open.
+        kept: the drums as they were left the last time; None: there was none, or nothing changed.
     """
 
-    def __init__(self, list_: DrumList, fits: TakeFits, name: str, kit: Kit):
-        self.fits, self.name, self.kit = fits, name, kit
-        self._steps = [list_]
+    def __init__(self, list_: DrumList, fits: TakeFits, name: str, kit: Kit,
+                 kept: DrumList | None = None):  # fmt: skip
+        self.fits, self.name, self.kit, self.was_kept = fits, name, kit, kept is not None
+        self._steps = [list_] if kept is None else [list_, kept]
         self.hit: int | None = None  # of the take, the one that is played
-        fits.want(list_)
+        fits.want(self.list_)
 
     @property
     def list_(self) -> DrumList:
@@ -114,9 +116,11 @@ class TakeEditor:
         return self.list_.made(fits, self.name)
 
 
-def first_words(list_: DrumList) -> str:
-    """What there is to say of a list as found, in one sentence."""
-    n, n_hits = len(list_.on_pads), len(list_.take.hits)
+def first_words(editor: TakeEditor) -> str:
+    """What there is to say of a list that is opened, in one sentence."""
+    n, n_hits = len(editor.list_.on_pads), len(editor.list_.take.hits)
+    if editor.was_kept:
+        return f"{n} drums in {n_hits} hits, as you left them; Undo goes back to what was found"
     if not n:
         return "none of this is probably a drum; what is one all the same can be given a pad"
     if n == 1:

@@ -1,20 +1,20 @@
 """The fits of a take's drums, made by processes of their own while the list is on the screen.
 
-Threads: keys of fits and those kept are read in one thread, fits are made in processes that give
-way to everything else; all results come to the window's thread as signals.
+Threads: one looks up what is kept and begins the fits that are missing, since the first of them
+starts processes; these give way to everything else, and all results come to the window's thread as
+signals. The processes belong to that one thread and to the window's, under a lock.
 """
 
 import contextlib
+import threading
 import time
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from functools import lru_cache
 from pathlib import Path
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from gui.background import Background
-from matcher.matching.encoder import Encoder
 from matcher.takes import fits, kept
 from matcher.takes.drum_list import DrumList
 from matcher.takes.fits import Fitters, Progress
@@ -47,15 +47,16 @@ class TakeFits(QObject):
         self._folder, self._model = folder, model
         self._processes = processes or max(1, fits.processors() - 1)
         self._fitters: Fitters | None = None  # from the first fit on
-        self._running: dict[tuple[int, ...], Future | None] = {}  # None: its key is being looked up
+        self._lock, self._closed = threading.Lock(), False
+        self._running: dict[tuple[int, ...], Future | None] = {}  # None: being looked up
         self._fitted: dict[tuple[int, ...], Fitted] = {}
         self._wrong: dict[tuple[int, ...], str] = {}
         self._keys: dict[tuple[int, ...], str] = {}
         self._wanted: set[tuple[int, ...]] = set()
         self._began, self._n_made, self._last = 0.0, 0, 0.0
-        self._look_up = Background(self)
-        self._look_up.done.connect(self._take_kept)
-        self._look_up.failed.connect(self.failed)
+        self._look_up, self._keeping = Background(self), Background(self)
+        self._look_up.done.connect(self._take_begun)
+        self._look_up.failed.connect(self._fail)
         self._ended.connect(self._take)
 
     def want(self, list_: DrumList) -> None:
@@ -71,7 +72,7 @@ class TakeFits(QObject):
             if not self._running:
                 self._began, self._n_made, self._last = time.monotonic(), 0, time.monotonic()
             self._running |= dict.fromkeys(new)
-            self._look_up.do(lambda: self._kept(new))
+            self._look_up.do(lambda: self._begin(new))
         self.changed.emit()
 
     def fit_of(self, hits: tuple[int, ...]) -> Fitted | None:
@@ -95,43 +96,61 @@ class TakeFits(QObject):
 
     def close(self) -> None:
         """End all that is being fitted; what was fitted is kept for the next time."""
+        self._closed = True
         self._look_up.close()
+        self._keeping.finish()
         self._running.clear()
         self._wanted.clear()
-        if self._fitters is not None:
-            self._fitters.end()
-            self._fitters = None
+        self._end()
+
+    def rest(self) -> None:
+        """End the processes unless they are fitting; the next fit starts others."""
+        if not self._running:
+            self._end()
+
+    def _begin(self, jobs: dict) -> list:
+        """Of each job: its hits, key, and its fit if it is kept, else a Future; in a thread."""
         kept.thin_out(self._folder, MOST_KEPT)
+        sha256, rows = fits.sha256_of(self._model), []
+        for hits, job in jobs.items():
+            key = kept.key_of(job, EFFORT, sha256)
+            fitted = kept.load(self._folder, key)
+            rows.append((hits, key, self._submit(job) if fitted is None else fitted))
+        return rows
 
-    def _kept(self, jobs: dict) -> list:
-        """Keys of jobs, and their fits as far as they are kept; in a thread."""
-        sha256 = _sha256(self._model)
-        keys = {hits: kept.key_of(job, EFFORT, sha256) for hits, job in jobs.items()}
-        return [(hits, job, keys[hits], kept.load(self._folder, keys[hits]))
-                for hits, job in jobs.items()]  # fmt: skip
+    def _submit(self, job) -> Future:
+        """Begin a fit; in a thread. Its result is an error where it cannot be begun."""
+        with self._lock:
+            try:
+                if self._closed:
+                    raise BrokenProcessPool
+                if self._fitters is None:
+                    self._fitters = Fitters(self._processes, NICENESS)
+                return self._fitters.submit(0, job, EFFORT, self._model)
+            except BrokenProcessPool as error:
+                failed = Future()
+                failed.set_exception(error)
+                return failed
 
-    def _take_kept(self, rows: list) -> None:
-        for hits, job, key, fitted in rows:
+    def _take_begun(self, rows: list) -> None:
+        for hits, key, found in rows:
             self._keys[hits] = key
-            if fitted is not None:
-                self._fitted[hits] = fitted
+            if isinstance(found, Fitted):
+                self._fitted[hits] = found
                 self._running.pop(hits, None)
-            elif hits in self._wanted:
-                self._submit(hits, job)
+            elif hits in self._wanted or not found.cancel():
+                self._running[hits] = found
+                found.add_done_callback(lambda done, hits=hits: self._tell(hits, done))
             else:
                 self._running.pop(hits, None)
         self.changed.emit()
 
-    def _submit(self, hits, job) -> None:
-        if self._fitters is None:
-            self._fitters = Fitters(self._processes, NICENESS)
-        try:
-            future = self._fitters.submit(0, job, EFFORT, self._model)
-        except BrokenProcessPool:
-            self._stop()
-            return
-        self._running[hits] = future
-        future.add_done_callback(lambda done: self._tell(hits, done))
+    def _fail(self, reason: str) -> None:
+        """Fit none of those that were being looked up."""
+        self._wrong |= {hits: reason for hits, future in self._running.items() if future is None}
+        self._running = {hits: future for hits, future in self._running.items() if future}
+        self.failed.emit(reason)
+        self.changed.emit()
 
     def _tell(self, hits, future: Future) -> None:
         """Called in a thread of the pool."""
@@ -152,21 +171,19 @@ class TakeFits(QObject):
             self._wrong[hits] = str(result)
         else:
             self._fitted[hits] = result
-            with contextlib.suppress(OSError):  # it is only fitted again the next time
-                kept.save(self._folder, self._keys[hits], result)
+            key = self._keys[hits]  # what cannot be kept is only fitted again the next time
+            self._keeping.do(lambda: kept.save(self._folder, key, result))
         self.changed.emit()
 
     def _stop(self) -> None:
         """Fit no more: processes ended by themselves."""
-        if self._fitters is not None:
-            self._fitters.end()
-            self._fitters = None
+        self._end()
         waiting, self._running = self._running, {}
         self._wrong |= dict.fromkeys(waiting, fits.ENDED)
         self.failed.emit(fits.ENDED)
 
-
-@lru_cache(1)
-def _sha256(model: Path) -> str:
-    """Of the network; loading it takes longer than looking up what is kept."""
-    return Encoder(model).sha256
+    def _end(self) -> None:
+        with self._lock:
+            if self._fitters is not None:
+                self._fitters.end()
+                self._fitters = None

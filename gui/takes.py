@@ -9,18 +9,21 @@ from PyQt6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from gui.background import Background
 from gui.controls import as_text
-from gui.panels.take_dialog import TakeDialog
+from gui.panels.take_sheet import TakeSheet
 from gui.session import Session
 from gui.take_editor import TakeEditor
 from gui.take_fits import TakeFits
 from gui.take_kit import put_on_pads
 from matcher.kits.kit_file import SUFFIX
-from matcher.takes import drums, folder, hits, kit_of_take
+from matcher.takes import drums, folder, hits, kept, kept_lists, kit_of_take
 from matcher.takes.drum_list import DrumList
+from matcher.takes.drums import FoundDrum, MeasuredHit
+from matcher.takes.hits import Take
 from matcher.takes.kit_of_take import REPORT, TWIN, KitOfTake
 
 TELL_EACH_S = 0.2  # s between notes on how far it is
 SEVERAL = 4  # hits from which on a dropped recording is a take: single ones were found 1 or 2 in
+MOST_LISTS = 500  # in the folder, some kB each
 READING = 0.3  # share of the time that reading a take needs, and measuring its hits the rest
 
 
@@ -30,10 +33,16 @@ class Opened:
 
     path: Path
     list_: DrumList | None  # None: it is no take, but a hit to match
+    key: str = ""  # of what is kept of the list
+    kept: DrumList | None = None  # the list as it was left the last time, if it differs
+    stamp: tuple = ()  # of the file; empty for a folder
 
 
 class Takes(QObject):
-    """Makes lists of the drums of takes, one at a time, beside the window.
+    """Makes lists of the drums of takes, and keeps the last one, shown or not.
+
+    Signals:
+        changed: the list is there, shown, put away or gone.
 
     Args:
         session: of the window.
@@ -41,14 +50,17 @@ class Takes(QObject):
         processes: that fit drums at once; None: all but one of the processors.
     """
 
+    changed = pyqtSignal()
     _at = pyqtSignal(str)  # from the thread that works
 
     def __init__(self, session: Session, parent: QWidget, processes: int | None = None):
         super().__init__()
-        self.dialog: TakeDialog | None = None  # of the list that is open
+        self.sheet: TakeSheet | None = None  # of the list that is there
+        self.showing = False  # the sheet, in place of the pads
+        self._opened: Opened | None = None  # what the sheet lists
         self._session, self._parent, self._processes = session, parent, processes
         self._cancelled, self._told, self._began = False, 0.0, 0.0
-        self._work, self._saving = Background(self), Background(self)
+        self._work, self._saving, self._keeping = (Background(self) for _ in range(3))
         self._work.done.connect(self._take)
         self._saving.done.connect(lambda sentence: self._tell("note", sentence))
         for work in (self._work, self._saving):
@@ -60,25 +72,43 @@ class Takes(QObject):
         """Open what was dropped: a folder, a recording of several hits, or one to match."""
         if path.is_dir():
             self.open_folder(path)
-            return
-        pad, kit = self._session.editor.armed, self._session.editor.kits_begun
-        self._do(path, lambda: (_opened(path, self._progress, SEVERAL), pad, kit))
+        elif not self._show_again(path):
+            pad, kit = self._session.editor.armed, self._session.editor.kits_begun
+            self._do(path, lambda: (_opened(path, self._progress, SEVERAL), pad, kit))
 
     def open_take(self, path: Path) -> None:
         """List the drums of a recording of a whole kit."""
-        self._do(path, lambda: (_opened(path, self._progress), 0, 0))
+        if not self._show_again(path):
+            self._do(path, lambda: (_opened(path, self._progress), 0, 0))
 
     def open_folder(self, path: Path) -> None:
         """List the drums of a folder of recordings of single hits."""
         self._do(path, lambda: (_opened_folder(path, self._progress), 0, 0))
 
+    def show(self, showing: bool = True) -> None:
+        """Show the list, if there is one, or the pads."""
+        if self.sheet is not None and showing != self.showing:
+            self.showing = showing
+            if not showing:
+                self.sheet.editor.fits.rest()
+            self.changed.emit()
+
+    def discard(self) -> None:
+        """End the list and its fits; what was done to it is kept for the next time."""
+        if self.sheet is not None:
+            sheet, self.sheet, self.showing = self.sheet, None, False
+            sheet.hide()
+            self.changed.emit()
+            sheet.close_down()
+            sheet.deleteLater()
+
     def close(self) -> None:
         """Stop what is being read, fitted and written."""
         self._cancelled = True
-        self._work.close()
-        self._saving.close()
-        if self.dialog is not None:
-            self.dialog.done(0)
+        for work in (self._work, self._saving):
+            work.close()
+        self._keeping.finish()
+        self.discard()
 
     def _do(self, path: Path, job) -> None:
         self._session.tell("", "error")
@@ -108,46 +138,56 @@ class Takes(QObject):
             self._tell("note", f"{self._name} is not opened")
             return
         opened, pad, kit = result
-        if opened.list_ is None:
-            if kit == self._session.editor.kits_begun:
-                self._session.match(opened.path, pad)
-        elif self.dialog is not None:
-            self._show_dialog()
-            open_ = self.dialog.editor.name
-            self._tell("note", f"the drums of {open_} are listed; close that list first")
-        else:
-            self._open_dialog(opened)
+        if opened.list_ is not None:
+            self._list(opened)
+        elif kit == self._session.editor.kits_begun:
+            self._session.match(opened.path, pad)
 
-    def _open_dialog(self, opened: Opened) -> None:
-        fits = TakeFits(fits_folder(), self._session.editor.setup.model, self._processes)
+    def _show_again(self, path: Path) -> bool:
+        """Show the list that is there, if it is of this recording."""
+        same = self.sheet is not None and _stamp(path) == self._opened.stamp != ()
+        if same:
+            self.show()
+        return same
+
+    def _list(self, opened: Opened) -> None:
+        self.discard()
+        fits = TakeFits(folder_of("fitted"), self._session.editor.setup.model, self._processes)
         name = opened.path.name if opened.path.is_dir() else opened.path.stem
-        editor = TakeEditor(opened.list_, fits, name, self._session.editor.kit)
-        self.dialog = dialog = TakeDialog(editor, opened.path.is_file(), self._parent)
-        fits.setParent(dialog)
-        dialog.play.connect(self._session.audition)
-        dialog.put.connect(self._put)
-        dialog.save.connect(self._save)
-        dialog.match.connect(lambda: self._session.open(opened.path))
-        dialog.finished.connect(self._closed)
-        fits.failed.connect(lambda reason: self._tell("error", reason))
-        self._show_dialog()
+        editor = TakeEditor(opened.list_, fits, name, self._session.editor.kit, opened.kept)
+        sheet = TakeSheet(editor, opened.path.is_file())
+        fits.setParent(sheet)
+        for signal, do in (
+            (sheet.play, self._session.audition), (sheet.put, self._put), (sheet.save, self._save),
+            (sheet.match, self._match), (sheet.changed, self._keep),
+            (sheet.closed, lambda: self.show(False)), (sheet.cancelled, self.discard),
+            (fits.failed, lambda reason: self._tell("error", reason)),
+        ):  # fmt: skip
+            signal.connect(do)
+        self.sheet, self._opened = sheet, opened
+        self.show()
 
-    def _show_dialog(self) -> None:
-        self.dialog.show()
-        self.dialog.raise_()
-        self.dialog.activateWindow()
+    def _match(self) -> None:
+        path = self._opened.path
+        self.discard()
+        self._session.open(path)
 
-    def _closed(self) -> None:
-        dialog, self.dialog = self.dialog, None
-        if dialog is not None:
-            dialog.deleteLater()
+    def _keep(self) -> None:
+        """Write the list as it is now, in the background; that it cannot be written is no error."""
+        editor, key, folder = self.sheet.editor, self._opened.key, folder_of("lists")
+        if not editor.edited:
+            self._keeping.do(lambda: kept_lists.forget(folder, key))
+            return
+        list_ = editor.list_
+        self._keeping.do(lambda: kept_lists.save(folder, key, list_))
 
     def _show_kit(self) -> None:
-        if self.dialog is not None:
-            self.dialog.show_kit(self._session.editor.kit)
+        if self.sheet is not None:
+            self.sheet.show_kit(self._session.editor.kit)
 
     def _put(self, made: KitOfTake) -> None:
         session, pads = self._session, []
+        self.show(False)
         session.edit(lambda: pads.extend(put_on_pads(session.editor, made)))
         session.choose(pads[0])
         n = f"{len(pads)} drums" if len(pads) != 1 else "one drum"
@@ -157,14 +197,14 @@ class Takes(QObject):
     def _save(self, made: KitOfTake) -> None:
         """Ask for a folder, and write kit, MIDI file, twin and report into it."""
         title = "Save kit, MIDI file and twin of the take in a folder"
-        given = QFileDialog.getExistingDirectory(self.dialog, title)
+        given = QFileDialog.getExistingDirectory(self._parent, title)
         if not given:
             return
         stem, where = made.kit.name.replace("/", "-"), Path(given)
         names = (f"{stem}{SUFFIX}", f"{stem}.mid", TWIN, REPORT)
         if there := [name for name in names if (where / name).exists()]:
             question = as_text(f"{there[0]} is there already. Replace what is there?")
-            answer = QMessageBox.question(self.dialog, "Replace it?", question)
+            answer = QMessageBox.question(self._parent, "Replace it?", question)
             if answer != QMessageBox.StandardButton.Yes:
                 return
         self._session.tell("note", f"writing the files of {made.kit.name}…")
@@ -196,11 +236,29 @@ def _opened(path: Path, progress, several: int = 1) -> Opened:
     if len(take.hits) < several:
         return Opened(path, None)
     measured = drums.measure(take, lambda share: progress(READING + (1 - READING) * share))
-    return Opened(path, DrumList.of(take, measured, drums.find(take, measured)))
+    return _listed(path, take, measured, drums.find(take, measured))
 
 
 def _opened_folder(path: Path, progress) -> Opened:
-    return Opened(path, DrumList.of(*folder.read(path, progress=progress)))
+    return _listed(path, *folder.read(path, progress=progress))
+
+
+def _listed(path: Path, take: Take, measured: list[MeasuredHit], found: list[FoundDrum]) -> Opened:
+    list_, key, kept_in = (
+        DrumList.of(take, measured, found),
+        kept_lists.key_of(take),
+        folder_of("lists"),
+    )
+    kept.thin_out(kept_in, MOST_LISTS)
+    return Opened(path, list_, key, kept_lists.load(kept_in, key, list_), _stamp(path))
+
+
+def _stamp(path: Path) -> tuple:
+    """What tells a file from others, and from what it was before; empty for a folder."""
+    if not path.is_file():
+        return ()
+    state = path.stat()
+    return path.resolve(), state.st_mtime_ns, state.st_size
 
 
 def _saved(made: KitOfTake, where: Path, stem: str) -> str:
@@ -211,7 +269,7 @@ def _saved(made: KitOfTake, where: Path, stem: str) -> str:
     return f"written in {where}: {', '.join(path.name for path in written)}"
 
 
-def fits_folder() -> Path:
-    """Where fits are kept, so that a take that is opened again is fitted already."""
+def folder_of(what: str) -> Path:
+    """Where "fitted" drums or "lists" are kept, so that a take that is opened again goes on."""
     place = QStandardPaths.StandardLocation.CacheLocation
-    return Path(QStandardPaths.writableLocation(place)) / "fitted"
+    return Path(QStandardPaths.writableLocation(place)) / what

@@ -65,6 +65,7 @@ QPushButton, QLineEdit {{
 QPushButton:hover {{ border-color: {secondary}; }}
 QPushButton:focus, QLineEdit:focus {{ border: 2px solid {text}; }}
 QPushButton:checked {{ background: {text}; color: {background}; border-color: {text}; }}
+QPushButton:checked:focus {{ border: 2px dashed {background}; }}
 QProgressBar {{ background: {background}; border: 1px solid {line}; border-radius: {small}px; }}
 QProgressBar::chunk {{ background: {twin}; }}
 QPushButton:disabled {{ color: {ignored}; }}

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from PyQt6.QtCore import QEvent, Qt, QTimer
-from PyQt6.QtGui import QAction, QKeySequence
 from PyQt6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
@@ -18,10 +17,11 @@ from PyQt6.QtWidgets import (
 )
 
 from gui import theme
-from gui.controls import em, in_menu
+from gui.controls import em, focusable
 from gui.files import Files
+from gui.focus_ring import FocusRing
+from gui.menus import Menus
 from gui.message import Message
-from gui.pages import show_about, show_shortcuts
 from gui.panels.bar import Bar
 from gui.panels.comparison import ComparisonPanel
 from gui.panels.drum import DrumPanel
@@ -33,11 +33,10 @@ from gui.panels.status import Monitor, Notice, StatusBar
 from gui.preferences import Preferences, recovery_file
 from gui.session import Session, make_session
 from matcher.kits.kit_folder import is_kit
-from matcher.kits.starters import STARTERS
 from matcher.live.protocol import MORE_NOTES, NOTE, DeviceChanged, Ready, Rescan
-from matcher.packs.formats import FORMATS
 
 SIZE = (1280, 800)  # px at the first start: fits a small laptop
+SHEET_STRETCH = 4  # share of the height that the list of a take gets; the pads have 3
 NARROW = 1100  # px of width below which the drum moves under the spectrograms
 MATCHED_FORCE = 0.7  # share of full force that moves the membrane when a drum was matched
 
@@ -53,7 +52,7 @@ class Window(QMainWindow):
         self.pads, self.status, self.notice = PadsPanel(), StatusBar(), Notice()
         self.bar = Bar(session)
         self.files = Files(session, self)
-        self._make_menus()
+        self.menus = Menus(self, self.files, self.bar, self.pads, self._settings, self._monitor)
         self._put_together()
         self._connect()
         self.setAcceptDrops(True)
@@ -77,12 +76,7 @@ class Window(QMainWindow):
         self.input.show_settings()
         self.bar.refresh()
         self.setWindowTitle(f"{editor.kit.name}{' *' * document.edited} - Drum matcher")
-        for action, button, what in (
-            (self.undo_action, self.bar.undo, document.undo_text),
-            (self.redo_action, self.bar.redo, document.redo_text),
-        ):
-            action.setText(in_menu(f"{button.text()} {what}".rstrip()))
-            action.setEnabled(button.isEnabled())
+        self.menus.show_undo(document.undo_text, document.redo_text)
 
     def _show_remembered(self) -> None:
         """Show what is remembered beside the kit: controllers, mode, recent kits."""
@@ -90,12 +84,7 @@ class Window(QMainWindow):
         for part in (self.drum, self.pads):
             part.show_controllers(setup.controllers)
         self.bar.show_mode(setup.mode)
-        self.recent_menu.clear()
-        for path in self.session.preferences.recent:
-            self._action(
-                self.recent_menu, in_menu(path), "", lambda p=path: self.files.open(Path(p))
-            )
-        self.recent_menu.setEnabled(bool(self.session.preferences.recent))
+        self.menus.show_recent(self.session.preferences.recent)
 
     def _show_devices(self) -> None:
         inputs, _ = self._device_names()
@@ -136,6 +125,32 @@ class Window(QMainWindow):
         if pad == self.session.editor.armed:
             self.drum.membrane.hit(velocity / 127 if velocity else MATCHED_FORCE)
 
+    def _show_take(self) -> None:
+        """Show the list of a take in place of the pads, or the pads."""
+        takes, focus = self.files.takes, self.focusWidget()
+        if takes.sheet is not None and takes.sheet.parent() is None:
+            self._column.addWidget(takes.sheet, SHEET_STRETCH)
+        showing = takes.showing and takes.sheet is not None
+        if takes.sheet is not None:
+            takes.sheet.setVisible(showing)
+        self.pads.setVisible(not showing)
+        self.menus.show_take(takes.sheet is not None, showing)
+        self._arrange()
+        typing = isinstance(focus, (QLineEdit, QAbstractSpinBox)) and focus.isVisible()
+        if not typing:
+            self._focus_below()
+        QTimer.singleShot(0, self._scroll_to_take)  # once all has its place
+
+    def _scroll_to_take(self) -> None:
+        takes = self.files.takes
+        if takes.showing:
+            self._area.ensureWidgetVisible(takes.sheet)
+
+    def _focus_below(self) -> None:
+        """Give the keys to what is at the bottom: the chosen pad, or the list of a take."""
+        takes, armed = self.files.takes, self.session.editor.armed
+        (takes.sheet.table if takes.showing else self.pads.buttons[armed]).setFocus()
+
     # pages
 
     def _settings(self) -> None:
@@ -169,7 +184,13 @@ class Window(QMainWindow):
         """Apply theme and text size, which preferences or system have changed."""
         wanted = self.session.preferences
         theme.apply(wanted.theme, wanted.text_scale)
+        self._restyle_parts()
+
+    def _restyle_parts(self) -> None:
+        """Let the parts that do not follow by themselves take on theme and text size."""
         self.comparison.restyle()
+        if self.files.takes.sheet is not None:
+            self.files.takes.sheet.restyle()
         self._arrange()
 
     def _choose_input(self, name: str) -> None:
@@ -196,7 +217,7 @@ class Window(QMainWindow):
         number = isinstance(focus, QAbstractSpinBox) and (key.isdigit() or not key.isprintable())
         typing = (isinstance(focus, QLineEdit) or number) and key != "\x1b"
         if isinstance(focus, QLineEdit) and key in ("\r", "\x1b"):  # it is typed
-            QTimer.singleShot(0, self.pads.buttons[self.session.editor.armed].setFocus)
+            QTimer.singleShot(0, self._focus_below)
         mine = isinstance(watched, QWidget) and watched.window() is self
         if not plain or typing or not key or not mine:
             return super().eventFilter(watched, event)
@@ -208,6 +229,31 @@ class Window(QMainWindow):
             else:
                 self._keys[key]()
         return True
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Let `Tab` go through all controls as they are read, from the top to the bottom."""
+        bottom = self.files.takes.sheet if self.files.takes.showing else self.pads
+        parts = (self.bar, self.input, self.comparison, self.drum, bottom, self.notice)
+        there = [control for part in parts for control in focusable(part)
+                 if control.isVisibleTo(self) and control.isEnabled()]  # fmt: skip
+        focus = self.focusWidget()
+        at = there.index(focus) if focus in there else -1 if forward else 0
+        reason = Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason
+        there[(at + (1 if forward else -1)) % len(there)].setFocus(reason)
+        return True
+
+    def _escape(self) -> None:
+        """Silence everything; leave a field of the list of a take, or else put the list away."""
+        self.session.silence()
+        takes = self.files.takes
+        if takes.showing and not takes.sheet.leave_field():
+            takes.show(False)
+
+    def _play_next(self) -> None:
+        """Play the hit or its twin: those of the list of a take while the keys go there."""
+        sheet, focus = self.files.takes.sheet, self.focusWidget()
+        there = sheet is not None and focus is not None and sheet.isAncestorOf(focus)
+        (sheet if there else self.comparison).play_next()
 
     def dragEnterEvent(self, event):
         if any(url.isLocalFile() for url in event.mimeData().urls()):
@@ -247,6 +293,7 @@ class Window(QMainWindow):
         session.message.connect(self._tell)
         self.notice.closed.connect(session.repeat_missing)
         session.remembered.connect(self._show_remembered)
+        self.files.takes.changed.connect(self._show_take)
         link.happened.connect(self._take)
         link.failed.connect(self.status.show_no_sound)
         link.snapshots.connect(self._take_snapshots)
@@ -273,75 +320,29 @@ class Window(QMainWindow):
         ):  # fmt: skip
             signal.connect(do)
         self._keys = {
-            "B": self.comparison.play_next,
-            "\x1b": session.silence,
+            "B": self._play_next,
+            "\x1b": self._escape,
             "M": lambda: session.set_mode("trigger" if editor.setup.mode == "match" else "match"),
             "L": self.input.set_up.click,
         }
         app = QApplication.instance()
         app.installEventFilter(self)
+        FocusRing(self)
         app.styleHints().colorSchemeChanged.connect(self._restyle)
-
-    def _make_menus(self) -> None:
-        bar, files = self.menuBar(), self.files
-        menu = bar.addMenu("&File")
-        for text, keys, do in (
-            ("&New kit", "Ctrl+N", files.begin_new), ("&Open a kit…", "Ctrl+O", files.choose_kit),
-            ("&Save", "Ctrl+S", files.save), ("Save &as…", "Ctrl+Shift+S", files.save_as),
-            ("Open the &demo kit", "", files.open_demo),
-            ("&Match a recording…", "Ctrl+I", files.choose_recording),
-            ("Kit from a ta&ke…", "Ctrl+K", files.choose_take),
-            ("Kit from a folder of &recordings…", "", files.choose_recordings),
-            ("&Export the pad as WAV…", "Ctrl+E", files.export),
-        ):  # fmt: skip
-            self._action(menu, text, keys, do)
-        export_menu = menu.addMenu("E&xport the kit")
-        for name, row in FORMATS.items():
-            self._action(export_menu, f"{row.label}…", "", lambda n=name: files.export_kit(n))
-        self._action(export_menu, "Plugin (LV2, CLAP, VST3)", "", files.kit_export.install_plugin)
-        starters_menu = menu.addMenu("Start&er kits")
-        for starter in STARTERS.values():
-            self._action(starters_menu, starter.label, "",
-                         lambda p=starter.path: files.open_starter(p))  # fmt: skip
-        self.recent_menu = menu.addMenu("Re&cent kits")
-        menu.addSeparator()
-        self._action(menu, "Se&ttings…", "Ctrl+,", self._settings)
-        self._action(menu, "&Quit", "Ctrl+Q", self.close)
-        menu = bar.addMenu("&Edit")
-        self.undo_action = self._action(menu, "Undo", "Ctrl+Z", self.bar.undo.click)
-        self.redo_action = self._action(menu, "Redo", "Ctrl+Shift+Z", self.bar.redo.click)
-        self.redo_action.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
-        menu.addSeparator()
-        self._action(menu, "&Copy the pad", "", self.pads.copy.emit)
-        self._action(menu, "&Paste on the pad", "", self.pads.paste.emit)
-        self._action(menu, "C&lear the pad", "", self.pads.clear.emit)
-        menu = bar.addMenu("&View")
-        self._action(menu, "&MIDI monitor", "Ctrl+M", self._monitor)
-        menu = bar.addMenu("&Help")
-        self._action(menu, "&Shortcuts", "F1", lambda: show_shortcuts(self))
-        self._action(menu, "&About Drum matcher", "", lambda: show_about(self))
-
-    def _action(self, menu, text: str, keys: str, do) -> QAction:
-        action = QAction(text, menu)
-        if keys:
-            action.setShortcut(QKeySequence(keys))
-        action.triggered.connect(lambda: do())
-        menu.addAction(action)
-        return action
 
     def _put_together(self) -> None:
         gap = round(em(self) / 2)
         self._middle = QGridLayout()
         self._middle.setSpacing(gap)
         inside = QWidget()
-        column = QVBoxLayout(inside)
+        self._column = column = QVBoxLayout(inside)
         column.setContentsMargins(gap, gap, gap, 0)
         column.setSpacing(gap)
         column.addWidget(self.bar)
         column.addWidget(self.input, 2)
         column.addLayout(self._middle, 5)
         column.addWidget(self.pads, 3)
-        area = QScrollArea()
+        self._area = area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -360,6 +361,8 @@ class Window(QMainWindow):
         """The drum beside the spectrograms, or below them where there is no room."""
         needed = sum(part.minimumSizeHint().width() for part in (self.comparison, self.drum))
         narrow = self.width() < max(NARROW, needed + 4 * self._middle.spacing())
+        if self.files.takes.sheet is not None:
+            self.files.takes.sheet.arrange(self.width())
         if narrow == self._narrow:
             return
         self._narrow = narrow

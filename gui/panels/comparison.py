@@ -2,7 +2,7 @@
 
 import numpy as np
 import pyqtgraph as pg
-from PyQt6.QtCore import QRectF, Qt, pyqtSignal
+from PyQt6.QtCore import QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QComboBox,
     QGridLayout,
@@ -24,6 +24,7 @@ from matcher.matching.hear import Clip
 TICKS_HZ = spectrogram.TICKS_HZ[1::2]  # Hz; every other one, for want of room
 DIFFERENCE_DB = 30  # dB louder or softer at the ends of the difference's colours
 MAGMA = pg.colormap.get("magma")
+DENSE_PX = 14  # height of text above which there is less room for ticks than pyqtgraph reckons
 N_POINTS = 1200  # stretches of a drawn waveform: about one per pixel
 
 
@@ -149,6 +150,7 @@ class ComparisonPanel(QWidget):
                 axis.setTickFont(self.font())
             plot.getAxis("left").setWidth(round(4.4 * em(self)))
             plot.getAxis("bottom").setHeight(round(1.6 * em(self)))
+            plot.getAxis("bottom").setTickDensity(min(1.0, DENSE_PX / em(self)))
         self._draw()
 
     def _show(self, comparison: Comparison) -> None:
@@ -221,9 +223,38 @@ class ComparisonPanel(QWidget):
             layout.addLayout(row, number, 0, 1, 2)
 
 
-def _view(name: str) -> pg.PlotWidget:
+class _Seconds(pg.AxisItem):
+    """An axis of time."""
+
+    def tickStrings(self, values, scale, spacing):
+        return [f"{value:.4g} s" for value in values]
+
+
+class _Plot(pg.PlotWidget):
+    """A plot that is looked at, not used; height: of it at least, in text heights."""
+
+    def __init__(self, name: str, height: float):
+        super().__init__(axisItems={"bottom": _Seconds("bottom")})
+        self._height = height
+        self.setMenuEnabled(False)
+        self.setMouseEnabled(False, False)
+        self.hideButtons()
+        self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setFrameShape(self.Shape.NoFrame)
+        self.setXRange(0, 1, padding=0)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(round(8 * em(self)), round(self._height * em(self)))
+
+    def sizeHint(self) -> QSize:
+        return self.minimumSizeHint()
+
+
+def _view(name: str) -> _Plot:
     """An empty spectrogram: time, log frequency."""
-    plot = _plot(name, 6.5)
+    plot = _Plot(name, 6.5)
     plot.image = pg.ImageItem()
     plot.addItem(plot.image)
     axis = plot.getAxis("left")
@@ -234,31 +265,10 @@ def _view(name: str) -> pg.PlotWidget:
     return plot
 
 
-def _waves() -> pg.PlotWidget:
-    plot = _plot("Waveforms of the recorded hit and its twin", 3)
+def _waves() -> _Plot:
+    plot = _Plot("Waveforms of the recorded hit and its twin", 3)
     plot.getAxis("left").setTicks([[]])
     return plot
-
-
-def _plot(name: str, height: float) -> pg.PlotWidget:
-    plot = pg.PlotWidget(axisItems={"bottom": _Seconds("bottom")})
-    plot.setMenuEnabled(False)
-    plot.setMouseEnabled(False, False)
-    plot.hideButtons()
-    plot.setAccessibleName(name)
-    plot.setMinimumHeight(round(height * em(plot)))
-    plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
-    plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    plot.setFrameShape(plot.Shape.NoFrame)
-    plot.setXRange(0, 1, padding=0)
-    return plot
-
-
-class _Seconds(pg.AxisItem):
-    """An axis of time."""
-
-    def tickStrings(self, values, scale, spacing):
-        return [f"{value:.4g} s" for value in values]
 
 
 def _paint(plot, image, colors: pg.ColorMap, span, seconds: float) -> None:

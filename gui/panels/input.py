@@ -84,6 +84,7 @@ class InputPanel(QWidget):
             "How much louder the input is made.", "recorded", zero=1 / 3,
         )  # fmt: skip
         self.gain.turned.connect(session.set_input_gain)
+        self.gain.dial.setAccessibleName("Gain of the input")
         self.knobs = {name: self._knob(name) for name in KNOBS}
         self.drums_only = QCheckBox("Drums only")
         self.drums_only.setToolTip("Ignore claps, voices and cymbals: what is probably no drum")

@@ -165,6 +165,7 @@ class PadsPanel(QWidget):
         self.knobs = {}
         for name in ("gain_db", "pan", "tune"):
             knob = parameter_knob(PARAMETERS[name])
+            knob.dial.setAccessibleName(f"{knob.name} of the pad")
             knob.turned.connect(lambda value, n=name: self.turned.emit(n, value))
             knob.released.connect(self.released)
             knob.learn.connect(lambda n=name: self.learn.emit(n))

@@ -1,6 +1,9 @@
-"""The editor of one drum of a take: its name, its pad, and its hits one by one."""
+"""The editor of one drum of a take: its name, its pad, and its hits one by one.
 
-from PyQt6.QtCore import Qt, pyqtSignal
+It stands beside the table of drums, or below it where there is no room.
+"""
+
+from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -11,10 +14,10 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from gui.controls import em, in_menu, label, panel_in
+from gui.controls import in_menu, in_title, label, panel_in
 from gui.panels.pad_button import midi_note_name
 from matcher.kits.kit import LONGEST_NAME, Kit
-from matcher.takes.drum_list import DrumList
+from matcher.takes.drum_list import DrumList, Row
 
 
 class DrumEditor(QWidget):
@@ -36,29 +39,27 @@ class DrumEditor(QWidget):
 
     def __init__(self):
         super().__init__()
-        self.title = label("DRUM", of="twin")
+        self.title, self.words = label("DRUM", of="twin"), label(quiet=True)
+        self.words.setWordWrap(True)
         self.name = QLineEdit()
         self.name.setMaxLength(LONGEST_NAME)
         self.name.setAccessibleName("Name of the drum")
         self.name.setToolTip("The name of its pad; empty: what it is told to be")
         self.name.editingFinished.connect(self._rename)
-        self.pad, self.hit = QComboBox(), QComboBox()
-        self.pad.setAccessibleName("Pad of the drum")
-        self.pad.setToolTip("The pad that it goes on; a drum that is there goes on this one's")
-        self.pad.activated.connect(lambda i: self.pad_chosen.emit(self.pad.itemData(i)))
-        self.hit.setAccessibleName("Hit of the drum")
-        self.hit.setToolTip("Choose a hit to hear or to move, or click on its dot")
-        self.hit.activated.connect(lambda i: self.hit_chosen.emit(self.hit.itemData(i)))
+        self.pad = _box("Pad of the drum",
+                        "The pad that it goes on; a drum that is there goes on this one's",
+                        self.pad_chosen)  # fmt: skip
+        self.hit = _box("Hit of the drum", "Choose a hit to hear or to move, or click on its mark",
+                        self.hit_chosen)  # fmt: skip
         self.recorded, self.twin = QPushButton("Hear the hi&t"), QPushButton("Hear the t&win")
         self.recorded.setToolTip("Play the chosen hit as it was recorded (B plays both in turns)")
         self.twin.setToolTip("Play the chosen hit on the fitted drum (B plays both in turns)")
         self.recorded.clicked.connect(lambda: self.hear.emit(False))
         self.twin.clicked.connect(lambda: self.hear.emit(True))
-        self.move_button = QPushButton("Mo&ve the hit")
+        self.move_button = QPushButton("Move the h&it")
         self.move_button.setToolTip("Give the chosen hit to another drum, or to none")
         self.move_button.setMenu(QMenu(self.move_button))
         for button in (self.recorded, self.twin, self.move_button):
-            button.setAutoDefault(False)
             button.setAccessibleDescription(button.toolTip())
         self.move_button.menu().aboutToShow.connect(self._fill_menu)
         self._shown, self._targets = "", []
@@ -80,9 +81,10 @@ class DrumEditor(QWidget):
         self.setEnabled(bool(list_.rows))
         if not list_.rows:
             return
-        on_pad = pad is not None
-        self.title.setText(names[row].upper())
-        self._shown = names[row] if on_pad else list_.rows[row].name
+        on_pad, own = pad is not None, list_.rows[row]
+        self.title.setText(f"DRUM {row + 1}: {in_title(names[row]).upper()}")
+        self.words.setText(f"loudest {list_.loudest_db(row):.0f} dB, {sure_words(own)}")
+        self._shown = names[row] if on_pad else own.name
         if not self.name.hasFocus() or not self.name.isModified():
             self.name.setText(self._shown)
         for widget in (self.name, self.pad):
@@ -92,7 +94,7 @@ class DrumEditor(QWidget):
         self.twin.setEnabled(fitted)
         others = [(f"to {name}, drum {i + 1} of the list", i)
                   for i, name in enumerate(names) if i != row]  # fmt: skip
-        alone = [("to a drum of its own", -1)] if len(list_.rows[row].hits) > 1 else []
+        alone = [("to a drum of its own", -1)] if len(own.hits) > 1 else []
         self._targets = [*others, *alone, ("to no drum", None)]
 
     def _offer_pads(self, kit: Kit, pad: int | None) -> None:
@@ -123,20 +125,40 @@ class DrumEditor(QWidget):
             self.name.setModified(False)
             self.renamed.emit(self.name.text())
 
+    def take_back(self) -> None:
+        """Forget what was typed and not entered."""
+        self.name.setText(self._shown)
+
     def _put_together(self) -> None:
         column, gap = panel_in(self, QVBoxLayout)
         column.setSpacing(gap)
         for widgets in (
-            (self.title, self.name, self.pad),
-            (self.hit, self.recorded, self.twin, self.move_button),
-        ):
+            (self.title, self.words), (self.name,), (self.pad,), (self.hit,),
+            (self.recorded, self.twin, self.move_button),
+        ):  # fmt: skip
             row = QHBoxLayout()
             row.setSpacing(gap)
             for widget in widgets:
-                row.addWidget(widget, widget in (self.name, self.pad, self.hit))
+                row.addWidget(widget, widget is not self.title)
             column.addLayout(row)
-        self.title.setMinimumWidth(round(9 * em(self)))
-        self.title.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        column.addStretch(1)
+
+
+def sure_words(row: Row) -> str:
+    """How likely a row is a drum, in words; a hollow flag where it is probably none."""
+    share = row.found.drum
+    return f"drum {share:.2f}" if row.found.is_drum else f"▽ no drum {1 - share:.2f}"
+
+
+def _box(name: str, tip: str, chosen: pyqtSignal) -> QComboBox:
+    """A list of long texts that stand for numbers, no wider than the room there is."""
+    box = QComboBox()
+    box.setAccessibleName(name)
+    box.setToolTip(tip)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(20)
+    box.activated.connect(lambda i: chosen.emit(box.itemData(i)))
+    return box
 
 
 def _offer(box: QComboBox, rows: list[tuple[str, int]], chosen: int | None) -> None:

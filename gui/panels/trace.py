@@ -32,7 +32,7 @@ class Trace(QWidget):
         self.threshold_db = Settings.threshold_db
         self.history = TraceHistory()
         self._held = False
-        self.setAccessibleName("Threshold")
+        self.setAccessibleName("Threshold line")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)

@@ -72,6 +72,33 @@ class DrumList:
         """The rows that are to get a pad."""
         return tuple(i for i, row in enumerate(self.rows) if row.on_pad)
 
+    def to_values(self) -> list[dict]:
+        """The rows as plain values, for JSON."""
+        return [
+            {"hits": row.hits, "on_pad": row.on_pad, "name": row.name, "note": row.note}
+            for row in self.rows
+        ]
+
+    def with_values(self, values: Sequence[dict]) -> "DrumList":
+        """The list whose rows `to_values` gave.
+
+        Raises:
+            ValueError, KeyError, TypeError: if they are not rows of this take.
+        """
+        same = {row.hits: row.found for row in self.rows}
+        rows, seen = [], set()
+        for value in values:
+            hits = tuple(sorted(map(int, value["hits"])))
+            known = bool(hits) and hits[0] >= 0 and hits[-1] < len(self.take.hits)
+            if not known or len({*hits} - seen) < len(hits):
+                raise ValueError("these are not rows of this take")
+            seen |= {*hits}
+            found = same.get(hits) or drums.of_hits(self.measured, hits)
+            on_pad = bool(value["on_pad"]) and kit_of_take.can_be_fitted(self.take, found)
+            note = None if value["note"] is None else _checked_note(int(value["note"]))
+            rows.append(Row(found, on_pad, _clean(str(value["name"])), note))
+        return replace(self, rows=())._with({}, *rows)
+
     def loudest_db(self, row: int) -> float:
         """Peak of the loudest hit of a row, dB of full scale."""
         peak = max(self.take.hits[i].peak for i in self.rows[row].hits)
@@ -151,17 +178,14 @@ class DrumList:
 
     def named(self, row: int, name: str) -> "DrumList":
         """A row with another name; an empty one: what it is told to be."""
-        name = "".join(c if c.isprintable() else " " for c in name)[:LONGEST_NAME]
-        return self._with({row: (replace(self.rows[row], name=name),)})
+        return self._with({row: (replace(self.rows[row], name=_clean(name)),)})
 
     def with_note(self, row: int, note: int, pitches: Sequence[float | None] = ()) -> "DrumList":
         """A row on another note; a row that has it gets the one that this row had.
 
         pitches: as `placed`.
         """
-        low, high = WHOLE_NUMBERS["note"]
-        if not low <= note <= high:
-            raise ValueError(f"the note is {note}, allowed is {low} to {high}")
+        _checked_note(note)
         notes = {i: note_ for i, (note_, _) in self.placed(pitches).items()}
         changes = {row: (replace(self.rows[row], note=note),)}
         other = next((i for i, its in notes.items() if its == note and i != row), None)
@@ -245,3 +269,15 @@ class DrumList:
         if len(changed.on_pads) > N_PADS:
             raise ValueError(f"a kit has {N_PADS} pads; leave another drum out first")
         return changed
+
+
+def _clean(name: str) -> str:
+    """A name with nothing that a pad's name does not allow."""
+    return "".join(c if c.isprintable() else " " for c in name)[:LONGEST_NAME]
+
+
+def _checked_note(note: int) -> int:
+    low, high = WHOLE_NUMBERS["note"]
+    if not low <= note <= high:
+        raise ValueError(f"the note is {note}, allowed is {low} to {high}")
+    return note

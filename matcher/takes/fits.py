@@ -1,5 +1,6 @@
 """Drums fitted by several processes; what was fitted before is taken from beside the output."""
 
+import hashlib
 import multiprocessing
 import os
 import signal
@@ -100,6 +101,19 @@ def _each(tasks, processes: int, stopped: Callable[[], bool]) -> Iterator[tuple[
         fitters.end()
         raise
     fitters.close()
+
+
+def sha256_of(model: Path) -> str:
+    """Of a network's file; loading the network takes longer than looking up what is kept.
+
+    Raises:
+        ValueError: in one sentence, if it cannot be read.
+    """
+    try:
+        with open(model, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ValueError(f"model {model} cannot be read: {error.strerror}") from error
 
 
 class Fitters:

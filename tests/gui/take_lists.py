@@ -55,5 +55,8 @@ class InstantFits(QObject):
         done = len(self.wanted & set(self.made))
         return Progress(done, len(self.wanted), 3.0 if done < len(self.wanted) else 0.0)
 
+    def rest(self):
+        self.resting = True
+
     def close(self):
         self.closed = True

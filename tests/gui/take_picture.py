@@ -1,6 +1,6 @@
-"""The picture of the list of a take for the docs: python -m tests.gui.take_picture FILE
+"""The picture of a take in the window, for the docs: python -m tests.gui.take_picture FILE
 
-The take is composed of recordings in tests/data.
+The take is composed of recordings in tests/data, and dropped on the window as it is at first.
 """
 
 import os
@@ -10,53 +10,56 @@ from pathlib import Path
 
 from PIL import Image
 
-from matcher.matching.encoder import SHIPPED
-from matcher.takes import drums, hits
-from matcher.takes.drum_list import DrumList
 from tests.e2e.window_load import x_server
 from tests.takes import composed
 
 DRUMS = ("kick_kit.flac", "snare_kit.flac", "tom_high.flac", "tom_low.flac", "rim.flac")
-N_HITS, COLORS = 60, 256
+N_HITS, COLORS, SIZE = 60, 256, (1280, 800)
 
 
-def draw(path: Path, kept: Path) -> None:
-    """Fit the drums and draw the list; kept: folder of fits."""
+def draw(path: Path, take: Path) -> None:
+    """Open a take, fit its drums, put them on the pads and draw the list beside them."""
     from PyQt6.QtTest import QTest
     from PyQt6.QtWidgets import QApplication
 
     from gui import theme
-    from gui.panels.take_dialog import TakeDialog
-    from gui.take_editor import TakeEditor
-    from gui.take_fits import TakeFits
-    from matcher.kits.kit import Kit
+    from gui.preferences import Preferences
+    from gui.window import make_window
 
     app = QApplication(["drum-matcher"])
     app.setStyle("Fusion")
     theme.apply("dark", 100)
-    take = hits.of_samples(composed.take(N_HITS, names=DRUMS)[0], composed.RATE)
-    measured = drums.measure(take)
-    list_ = DrumList.of(take, measured, drums.find(take, measured))
-    fits = TakeFits(kept, SHIPPED)
-    dialog = TakeDialog(TakeEditor(list_, fits, "rehearsal", Kit()))
-    dialog.show()
-    while not dialog.editor.ready:
+    window = make_window(Preferences())
+    window.resize(*SIZE)
+    window.show()
+    window.session.new_kit()
+    takes = window.files.takes
+    takes.open_take(take)
+    while takes.sheet is None or not takes.sheet.editor.ready:
         QTest.qWait(100)
-    dialog.table.choose(min(2, len(list_.rows) - 1))
-    dialog.resize(dialog.width(), round(0.8 * dialog.height()))
-    QTest.qWait(300)
-    dialog.grab().save(str(path))
-    dialog.done(0)
+    takes.sheet.put_button.click()
+    while window.comparison.comparison is None:
+        QTest.qWait(100)
+    takes.show()
+    takes.sheet.table.choose(2)
+    window.notice.clear()
+    QTest.qWait(500)
+    window.grab().save(str(path))
+    window.session.save(take.with_name("kit.drumkit"))  # so that nobody is asked
+    window.close()
     Image.open(path).convert("RGB").quantize(COLORS).save(path, optimize=True)
 
 
 def main() -> None:
     """The command line: a file to write."""
     with tempfile.TemporaryDirectory() as home:
-        os.environ |= {"XDG_CONFIG_HOME": home, "XDG_DATA_HOME": home}
+        places = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+        os.environ |= dict.fromkeys(places, home)
+        take = Path(home) / "rehearsal.wav"
+        composed.write(take, n_hits=N_HITS, names=DRUMS)
         screen = x_server()
         try:
-            draw(Path(sys.argv[1]), Path(home))
+            draw(Path(sys.argv[1]), take)
         finally:
             screen.terminate()
 

@@ -59,8 +59,10 @@ def fits(qtbot, tmp_path):
     made.close()
 
 
-def wait_for_jobs(qtbot, pool, n):
+def wait_for_jobs(qtbot, fits, pool, n):
+    """Until n fits have been begun, and the window's thread knows of them."""
     qtbot.waitUntil(lambda: bool(pool) and len(pool[0].futures) == n, timeout=20000)
+    qtbot.waitUntil(lambda: None not in fits._running.values(), timeout=20000)
 
 
 def end_one(qtbot, fits, pool, error=None):
@@ -72,7 +74,7 @@ def test_drums_are_fitted_in_turn_and_kept(qtbot, tmp_path, fits, pool):
     list_ = drum_list()
     fits.want(list_)
     assert fits.progress == (0, 3, None)
-    wait_for_jobs(qtbot, pool, 3)
+    wait_for_jobs(qtbot, fits, pool, 3)
     end_one(qtbot, fits, pool)
     assert fits.fit_of(list_.rows[0].hits) == FITTED
     assert fits.progress[:2] == (1, 3) and fits.progress.left_s >= 1
@@ -90,12 +92,12 @@ def test_drums_are_fitted_in_turn_and_kept(qtbot, tmp_path, fits, pool):
 def test_after_a_merge_only_what_changed_is_fitted(qtbot, fits, pool):
     list_ = drum_list()
     fits.want(list_)
-    wait_for_jobs(qtbot, pool, 3)
+    wait_for_jobs(qtbot, fits, pool, 3)
     for _ in range(3):
         end_one(qtbot, fits, pool)
     merged = list_.merged([0, 1])
     fits.want(merged)
-    wait_for_jobs(qtbot, pool, 4)
+    wait_for_jobs(qtbot, fits, pool, 4)
     end_one(qtbot, fits, pool)
     assert fits.fit_of(merged.rows[0].hits) == FITTED
     fits.want(list_)  # undone
@@ -106,28 +108,51 @@ def test_after_a_merge_only_what_changed_is_fitted(qtbot, fits, pool):
 def test_what_is_no_longer_wanted_is_not_begun(qtbot, fits, pool):
     list_ = drum_list()
     fits.want(list_)
-    wait_for_jobs(qtbot, pool, 3)
+    wait_for_jobs(qtbot, fits, pool, 3)
     fits.want(list_.with_pad([1, 2], False))
     assert [future.cancelled() for future in pool[0].futures] == [False, True, True]
     end_one(qtbot, fits, pool)
     assert fits.progress == (1, 1, 0.0)
     fits.want(list_)
-    wait_for_jobs(qtbot, pool, 5)
+    wait_for_jobs(qtbot, fits, pool, 5)
 
 
 def test_a_drum_that_cannot_be_fitted_is_told_and_the_others_go_on(qtbot, fits, pool):
     list_ = drum_list()
     fits.want(list_)
-    wait_for_jobs(qtbot, pool, 3)
+    wait_for_jobs(qtbot, fits, pool, 3)
     end_one(qtbot, fits, pool, ValueError("no body"))
     assert fits.problem_of(list_.rows[0].hits) == "no body"
     end_one(qtbot, fits, pool)
     assert fits.fit_of(list_.rows[1].hits) == FITTED
 
 
+def test_processes_end_where_there_is_nothing_to_fit(qtbot, fits, pool):
+    list_ = drum_list()
+    fits.want(list_)
+    wait_for_jobs(qtbot, fits, pool, 3)
+    fits.rest()
+    assert not pool[0].ended  # there is
+    for _ in range(3):
+        end_one(qtbot, fits, pool)
+    fits.rest()
+    assert pool[0].ended
+    fits.want(list_.merged([0, 1]))
+    qtbot.waitUntil(lambda: len(pool) == 2, timeout=20000)
+
+
+def test_a_network_that_is_gone_is_told_in_a_sentence(qtbot, tmp_path, pool):
+    fits, list_ = TakeFits(tmp_path / "fitted", tmp_path / "gone.onnx", 1), drum_list()
+    with qtbot.waitSignal(fits.failed, timeout=20000) as failed:
+        fits.want(list_)
+    assert failed.args[0].endswith("gone.onnx cannot be read: No such file or directory")
+    assert fits.problem_of(list_.rows[0].hits) == failed.args[0]
+    assert fits.progress == (3, 3, 0.0) and not pool
+
+
 def test_closing_ends_the_processes(qtbot, fits, pool):
     fits.want(drum_list())
-    wait_for_jobs(qtbot, pool, 3)
+    wait_for_jobs(qtbot, fits, pool, 3)
     fits.close()
     assert pool[0].ended
 

@@ -71,7 +71,7 @@ def test_questions_show_the_name_of_a_kit_as_it_is(window, monkeypatch):
 def test_an_ampersand_in_a_menu_is_one(window):
     window.session.remember(recent=("/kits/R&B.drumkit",))
     window._show_remembered()
-    assert [action.text() for action in window.recent_menu.actions()] == ["/kits/R&&B.drumkit"]
+    assert [action.text() for action in window.menus.recent.actions()] == ["/kits/R&&B.drumkit"]
 
 
 def test_ports_are_listed_as_text_and_ticked_by_their_whole_name(qtbot):

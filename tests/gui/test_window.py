@@ -13,7 +13,6 @@ from PyQt6.QtWidgets import (
     QComboBox,
     QDial,
     QFileDialog,
-    QLabel,
     QLineEdit,
     QMessageBox,
     QSlider,
@@ -21,7 +20,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from gui import preferences, theme
+from gui import preferences
 from gui.comparison import compare
 from gui.matched import Matched
 from gui.panels.membrane import Membrane
@@ -36,7 +35,6 @@ from matcher.live.protocol import (
     HitDetected,
     HitIgnored,
     NotePlayed,
-    Ready,
     Rescan,
     Strike,
 )
@@ -475,23 +473,6 @@ def controls(window) -> list[QWidget]:
     return [w for w in found if w not in inner]
 
 
-def test_every_control_is_reached_by_tab_and_has_a_name(qtbot, window):
-    window.session.take(
-        Ready(time_s=1.0, sample_rate=48000.0, block=64, input="mic", output="phones",
-              input_latency_s=None, output_latency_s=None)
-    )  # fmt: skip
-    wanted = {w for w in controls(window) if w.isEnabled()} | {window.input.trace}
-    reached = set()
-    for _ in range(3 * len(wanted)):
-        window.focusNextPrevChild(True)
-        reached.add(window.focusWidget())
-    assert window.focusWidget() is not None
-    assert {w.accessibleName() or w.toolTip() for w in wanted - reached} == set()
-    for widget in wanted:
-        text = widget.text() if isinstance(widget, QAbstractButton) else ""
-        assert widget.accessibleName() or text, widget
-
-
 def state(widget: QWidget):
     """What a key can change of a control."""
     if isinstance(widget, QComboBox):
@@ -527,28 +508,6 @@ def test_every_control_is_moved_by_keys_alone(qtbot, window, monkeypatch):
         done = window.pads.play if isinstance(button, PadButton) else button.clicked
         with qtbot.waitSignal(done, timeout=1000):
             qtbot.keyClick(button, Qt.Key.Key_Space)
-
-
-@pytest.mark.parametrize("name", ["dark", "light"])
-@pytest.mark.parametrize("scale", [75, 100, 150])
-@pytest.mark.parametrize("size", [(1280, 800), (1920, 1080)])
-def test_no_text_is_cut_off(qtbot, window, name, scale, size):
-    theme.apply(name, scale)
-    window.resize(*size)
-    window.session.tell("error", "the model is broken")
-    QApplication.processEvents()
-    for widget in window.findChildren(QLabel) + window.findChildren(QAbstractButton):
-        if not widget.isVisibleTo(window) or not widget.text():
-            continue
-        if isinstance(widget, QLabel) and widget.wordWrap():
-            assert widget.height() >= widget.heightForWidth(widget.width()), widget.text()
-        else:
-            assert widget.width() >= widget.minimumSizeHint().width(), widget.text()
-            assert widget.height() >= widget.minimumSizeHint().height(), widget.text()
-    if name == "dark" and scale == 100:
-        area = window.centralWidget().layout().itemAt(0).widget()
-        assert area.verticalScrollBar().maximum() == 0  # all of it is seen
-        assert area.horizontalScrollBar().maximum() == 0
 
 
 def test_a_narrow_window_puts_the_drum_below(window):

@@ -1,11 +1,11 @@
-"""The list of a take's drums: heard, merged, split, left out, named, put on pads or saved."""
+"""The sheet over the pads with the drums of a take: heard, merged, split, left out, named, put."""
 
-from PyQt6.QtCore import QTimer, pyqtSignal
-from PyQt6.QtGui import QKeySequence, QShortcut
+from PyQt6.QtCore import QEvent, QTimer, pyqtSignal
+from PyQt6.QtGui import QKeySequence
 from PyQt6.QtWidgets import (
-    QDialog,
+    QBoxLayout,
     QHBoxLayout,
-    QMessageBox,
+    QLineEdit,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -13,31 +13,31 @@ from PyQt6.QtWidgets import (
 )
 
 from gui.background import Background
-from gui.controls import as_text, em, label
+from gui.controls import em, in_title, label, panel_in
 from gui.panels.pad_button import midi_note_name
-from gui.panels.take_drum import DrumEditor
+from gui.panels.take_drum import DrumEditor, sure_words
 from gui.panels.take_table import Dots, DrumTable
 from gui.take_editor import TakeEditor, first_words
 from gui.take_sound import twin_of
 from matcher.kits.kit import Kit
 
 TELL_EACH_MS = 500  # ms between two looks at how long it still takes
-SIZE = (66, 34)  # text heights: width and height at the start
-BUTTONS = {  # text and what it does, in the order of the rows they stand in
+BUTTONS = {  # text, with a letter for Alt that no menu has, and what it does
     "merge": ("&Merge", "Make one drum of those chosen"),
     "split": ("&Split", "Make two drums of the chosen one, by how its hits sound"),
     "leave_out": ("&Leave out", "Leave the chosen drums without a pad, or give them one again"),
-    "undo": ("&Undo", "Take the last change of the list back"),
-    "match_button": ("Match one &hit", "It is no take: match its loudest hit for the chosen pad"),
+    "undo": ("&Undo", "Take the last change of the list back (Ctrl+Z in the list)"),
+    "cancel": ("Ca&ncel", "End fitting and the list; what was done is kept for the next time"),
+    "match_button": ("Match &one hit", "It is no take: match its loudest hit for the chosen pad"),
     "save_button": (
-        "Save &files…", "Save the take's kit, its notes as a MIDI file, and the kit playing them"
+        "S&ave files…", "Save the take's kit, its notes as a MIDI file, and the kit playing them"
     ),
-    "cancel": ("&Cancel", "Close the list; the kit stays as it was"),
+    "close_button": ("&Close", "Show the pads; Ctrl+T shows the list again as it is (Esc)"),
     "put_button": ("&Put on pads", "Put the drums on pads of the kit that is open, as one edit"),
 }  # fmt: skip
 
 
-class TakeDialog(QDialog):
+class TakeSheet(QWidget):
     """A list of drums and the editor of the chosen one; the kit is as it was until `put`.
 
     Signals:
@@ -45,36 +45,38 @@ class TakeDialog(QDialog):
         put: the KitOfTake to put on the pads.
         save: the KitOfTake to write to files.
         match: the recording is to be matched as a single hit instead.
+        changed: the list differs from what it was.
+        closed: the pads are to be shown again.
+        cancelled: the list is not wanted any more.
 
     Args:
-        editor: the list and its fits, which end with the dialog.
+        editor: the list and its fits.
         is_file: whether the take is a recording, one hit of which might be matched.
-        parent: the window.
     """
 
     play = pyqtSignal(object, float)
     put = pyqtSignal(object)
     save = pyqtSignal(object)
     match = pyqtSignal()
+    changed = pyqtSignal()
+    closed = pyqtSignal()
+    cancelled = pyqtSignal()
 
-    def __init__(self, editor: TakeEditor, is_file: bool = True, parent=None):
-        super().__init__(parent)
-        self.editor, self._twin_is_next = editor, False
-        self.setWindowTitle(f"Drums of {editor.name}")
+    def __init__(self, editor: TakeEditor, is_file: bool = True):
+        super().__init__()
+        self.editor, self._twin_is_next, self._kit = editor, False, editor.kit
         self._sound = Background(self, newest_only=True)
         self._sound.done.connect(lambda sound: self.play.emit(*sound))
         self._sound.failed.connect(self._tell)
         self._make_widgets()
         self.match_button.setVisible(is_file)
         self._put_together()
-        editor.fits.changed.connect(self.refresh)
+        self._connect()
         self._timer = QTimer(self, interval=TELL_EACH_MS)
         self._timer.timeout.connect(self._show_progress)
-        self._timer.start()
         self.refresh()
         self.table.choose(0)
-        self._tell(first_words(editor.list_))
-        self.table.setFocus()
+        self._tell(first_words(editor))
 
     # what is shown
 
@@ -87,7 +89,7 @@ class TakeDialog(QDialog):
         """Show on which pads of this kit the drums will go."""
         if kit is not self.editor.kit:
             self.editor.kit = kit
-            self.refresh()
+            self._refresh_if_seen()
 
     def refresh(self) -> None:
         """Show the list as it is."""
@@ -109,16 +111,30 @@ class TakeDialog(QDialog):
         self.undo.setEnabled(editor.edited)
         self._show_progress()
 
+    def restyle(self) -> None:
+        """Use the theme and the text size that the window has now."""
+        self.table.restyle()
+        self.refresh()
+
+    def arrange(self, width: int) -> None:
+        """Put the drum beside the table, or below it where `width` px are too few; buttons too."""
+        for layout in (self._middle, self._buttons):
+            items = [layout.itemAt(i) for i in range(layout.count())]
+            needed = sum(item.minimumSize().width() for item in items) + 4 * em(self)
+            layout.setDirection(_ACROSS if width >= needed else _DOWN)
+
+    def _refresh_if_seen(self) -> None:
+        if self.isVisible():
+            self.refresh()
+
     def _shown(self, row: int, name: str, placed) -> tuple[tuple[str, ...], Dots]:
-        """Texts and dots of a row; placed: its pad, note and name, or None."""
+        """Texts and hits of a row; placed: its pad, note and name, or None."""
         list_, own = self.editor.list_, self.editor.list_.rows[row]
-        pad = "no pad"
         if placed is not None:
             pad = f"{placed[0] + 1}, note {placed[1]} {midi_note_name(placed[1])}"
-        share = own.found.drum
-        sure = f"drum {share:.0%}" if own.found.is_drum else f"▽ no drum {1 - share:.0%}"
-        texts = (name, pad, str(len(own.hits)), f"{list_.loudest_db(row):.0f} dB", sure,
-                 self.editor.twin_words(row))  # fmt: skip
+        else:
+            pad = "no pad" if own.found.is_drum else sure_words(own)
+        texts = (name, pad, str(len(own.hits)), self.editor.twin_words(row))
         at = tuple(list_.take.hits[i].onset / len(list_.take.x) for i in own.hits)
         chosen = None
         if row == self.row and self.editor.hit in own.hits:
@@ -140,6 +156,24 @@ class TakeDialog(QDialog):
 
     # what is done
 
+    def play_next(self) -> None:
+        """Play the chosen hit, and its twin the next time."""
+        self._hear(self._twin_is_next)
+
+    def leave_field(self) -> bool:
+        """Go from a field to the table, what is typed there not entered; False from elsewhere."""
+        typing = isinstance(self.focusWidget(), QLineEdit) and self.focusWidget().hasFocus()
+        if typing:
+            self.drum.take_back()
+            self.table.setFocus()
+        return typing
+
+    def close_down(self) -> None:
+        """End fits and sounds."""
+        self._timer.stop()
+        self._sound.close()
+        self.editor.fits.close()
+
     def _change(self, name: str, *arguments) -> None:
         """Change the list by one of its methods; tell why where that is not possible."""
         try:
@@ -157,6 +191,7 @@ class TakeDialog(QDialog):
             self.refresh()
             self.table.choose(self.editor.nearest_row(chosen))
             self.refresh()
+            self.changed.emit()
 
     def _toggle_pads(self) -> None:
         if chosen := self.table.chosen:
@@ -175,6 +210,10 @@ class TakeDialog(QDialog):
         self.refresh()
         self._hear(False)
 
+    def _choose_pad(self, pad: int) -> None:
+        note = self.editor.kit.pads[pad].note
+        self._change("with_note", self.row, note, self.editor.pitches)
+
     def _hear(self, twin: bool) -> None:
         """Play the chosen hit as recorded, or as its twin plays it."""
         list_, hit, row = self.editor.list_, self.editor.hit, self.row
@@ -188,42 +227,34 @@ class TakeDialog(QDialog):
             self._sound.do(lambda: (clip.samples, clip.sample_rate))
         self._twin_is_next = not twin
 
-    def _put(self) -> None:
-        made = self.editor.made()
-        self.done(QDialog.DialogCode.Accepted)
-        self.put.emit(made)
+    # keys
 
-    def _match(self) -> None:
-        if self._may_close():
-            self.done(QDialog.DialogCode.Rejected)
-            self.match.emit()
-
-    def reject(self):
-        if self._may_close():
-            super().reject()
-
-    def done(self, result):
-        """Close without asking."""
-        self._timer.stop()
-        self._sound.close()
-        self.editor.fits.close()
-        super().done(result)
-
-    def _may_close(self) -> bool:
-        """Ask where changes to the list would be lost."""
-        if not self.editor.edited:
+    def event(self, event):
+        """Take Ctrl+Z before the window, which would undo an edit of the kit."""
+        if event.type() == QEvent.Type.ShortcutOverride and event.matches(_UNDO):
+            event.accept()
             return True
-        buttons = QMessageBox.StandardButton
-        answer = QMessageBox.question(
-            self, "Close the list?",
-            as_text(f"What you changed in the list of {self.editor.name} will be lost."),
-            buttons.Discard | buttons.Cancel, buttons.Cancel,
-        )  # fmt: skip
-        return answer == buttons.Discard
+        return super().event(event)
+
+    def keyPressEvent(self, event):
+        if event.matches(_UNDO):
+            self.undo.click()
+        else:
+            super().keyPressEvent(event)
+
+    def showEvent(self, event):
+        super().showEvent(event)
+        self.refresh()
+        self._timer.start()
+
+    def hideEvent(self, event):
+        super().hideEvent(event)
+        self._timer.stop()
 
     # how it is built
 
     def _make_widgets(self) -> None:
+        self.title = label(f"DRUMS OF {in_title(self.editor.name)}", of="recorded")
         self.table, self.drum = DrumTable(), DrumEditor()
         self.words, self.progress_words = label(), label(quiet=True)
         self.words.setWordWrap(True)
@@ -234,47 +265,53 @@ class TakeDialog(QDialog):
             ("merge", lambda: self._change("merged", self.table.chosen)),
             ("split", lambda: self._change("split", self.row)),
             ("leave_out", self._toggle_pads), ("undo", lambda: self._step(self.editor.undo)),
-            ("match_button", self._match), ("cancel", self.reject), ("put_button", self._put),
+            ("match_button", self.match.emit), ("cancel", self.cancelled.emit),
+            ("close_button", self.closed.emit),
+            ("put_button", lambda: self.put.emit(self.editor.made())),
             ("save_button", lambda: self.save.emit(self.editor.made())),
         ):  # fmt: skip
             setattr(self, name, _button(*BUTTONS[name], does))
+
+    def _connect(self) -> None:
         table, drum = self.table, self.drum
         for signal, do in (
+            (self.editor.fits.changed, self._refresh_if_seen),
             (table.itemSelectionChanged, self.refresh), (table.leave_out, self._toggle_pads),
-            (table.hear, lambda: self._hear(False)), (drum.hear, self._hear),
+            (table.hear, lambda _: self._hear(False)), (drum.hear, self._hear),
             (table.chose_hit, lambda i, k: self._choose_hit(self.editor.list_.rows[i].hits[k])),
             (drum.renamed, lambda text: self._change("named", self.row, text)),
             (drum.pad_chosen, self._choose_pad), (drum.hit_chosen, self._choose_hit),
             (drum.hit_moved, self._move_hit),
         ):  # fmt: skip
             signal.connect(do)
-        for keys, do in (
-            ("B", lambda: self._hear(self._twin_is_next)),
-            (QKeySequence.StandardKey.Undo, self.undo.click),
-        ):
-            QShortcut(QKeySequence(keys), self).activated.connect(do)
-
-    def _choose_pad(self, pad: int) -> None:
-        note = self.editor.kit.pads[pad].note
-        self._change("with_note", self.row, note, self.editor.pitches)
 
     def _put_together(self) -> None:
-        gap = round(em(self) / 2)
-        column = QVBoxLayout(self)
+        column, gap = panel_in(self, QVBoxLayout)
         column.setSpacing(gap)
-        column.addWidget(self.table, 1)
-        column.addLayout(_row(self.merge, self.split, self.leave_out, self.undo, self.words))
-        column.addWidget(self.drum)
-        column.addLayout(_row(self.match_button, self.save_button, self.progress_words,
-                              self.progress, self.cancel, self.put_button))  # fmt: skip
-        self.resize(round(SIZE[0] * em(self)), round(SIZE[1] * em(self)))
+        top = _row(self.title, self.words, self.progress_words, self.progress, self.cancel)
+        top.setStretchFactor(self.words, 1)
+        column.addLayout(top)
+        self._middle, self._buttons = QBoxLayout(_ACROSS), QBoxLayout(_ACROSS)
+        self._middle.addWidget(self.table, 3)
+        self._middle.addWidget(self.drum, 2)
+        self._buttons.addLayout(_row(self.merge, self.split, self.leave_out, self.undo))
+        self._buttons.addStretch(1)
+        self._buttons.addLayout(_row(self.match_button, self.save_button, self.close_button,
+                                     self.put_button))  # fmt: skip
+        for layout in (self._middle, self._buttons):
+            layout.setSpacing(gap)
+            column.addLayout(layout)
+        column.setStretchFactor(self._middle, 1)
+
+
+_ACROSS, _DOWN = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+_UNDO = QKeySequence.StandardKey.Undo
 
 
 def _button(text: str, tip: str, does) -> QPushButton:
     button = QPushButton(text)
     button.setToolTip(tip)
     button.setAccessibleDescription(tip)
-    button.setAutoDefault(False)
     button.clicked.connect(lambda: does())
     return button
 
@@ -282,5 +319,5 @@ def _button(text: str, tip: str, does) -> QPushButton:
 def _row(*widgets: QWidget) -> QHBoxLayout:
     row = QHBoxLayout()
     for widget in widgets:
-        row.addWidget(widget, not isinstance(widget, QPushButton))
+        row.addWidget(widget)
     return row
