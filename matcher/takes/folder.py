@@ -9,7 +9,7 @@ import numpy as np
 import soxr
 
 from matcher.matching.match import MatchOptions, match_file
-from matcher.takes import drums, grouping, signature
+from matcher.takes import drums, grouping
 from matcher.takes.drums import FoundDrum, MeasuredHit
 from matcher.takes.hits import Take, TakeHit, peak_of
 
@@ -91,7 +91,7 @@ def labels(names, measured: list[MeasuredHit], by: str) -> np.ndarray:
         measured: the recordings.
         by: one of BY.
     """
-    z = signature.signatures(np.array([signature.features(hit.cells) for hit in measured]))
+    z = drums.signatures(measured)
     if by == "sound":
         return grouping.group(z)
     found, count = np.zeros(len(names), int), 0
