@@ -1,11 +1,11 @@
 """Learn what tells the drums of a take apart: the signatures of matcher/takes/signature.py.
 
-    python -m training.take_grouping train FOLDER --rows ROWS --out FILE
+    python -m training.take_grouping train FOLDER --rows ROWS [--out FILE]
     python -m training.take_grouping evaluate FOLDER [--part apart]
 
 FOLDER holds recordings with a hits.csv, ROWS keeps what is measured of composed takes, so that a run
 that was ended goes on. Takes are composed (training/take_draws.py) of recordings of the part
-"learned"; takes of the part "choice" choose the epoch.
+"learned"; takes of the part "choice" choose the epoch. Then training/take_pairs.py.
 """
 
 import argparse
@@ -26,10 +26,10 @@ from matcher.takes.signature import CQT, FLOOR, N_SINGLE, POOLED
 from training import performances, take_draws, take_scenes
 from training.performances import RATE
 
-TAKES = 750
+TAKES = 900
 CHUNK = 50  # takes in a file of rows
 WATCHED = 100  # takes of each kind that choose the epoch
-EPOCHS = 100
+EPOCHS = 120
 WATCH = 10  # epochs between two looks at them
 BATCH = 8  # takes
 TEMPERATURE = 0.15
@@ -66,8 +66,7 @@ def labelled(x: np.ndarray, events) -> tuple[hits.Take, np.ndarray]:
 
 def row_of(cells: signature.Cells) -> np.ndarray:
     """What is kept of a hit: as signature.features, but all bins, (bins * frames + frames,)."""
-    largest = float(cells.amplitude.max()) or 1.0
-    bins = np.log1p(cells.amplitude / (largest * FLOOR)) / np.log1p(1 / FLOOR)
+    bins = signature.log_levels(cells)
     return np.concatenate([bins.ravel(), cells.observed]).astype(np.float16)
 
 
@@ -232,7 +231,7 @@ def index_of_rand(truth: np.ndarray, found: np.ndarray) -> float:
 def rand_by_distance(
     rows, labels, takes, clear, values: dict[str, np.ndarray] | None = None
 ) -> np.ndarray:
-    """Mean adjusted Rand index of the drums' hits over takes, (DISTANCES,), as drums are grouped.
+    """Mean adjusted Rand index of the drums' clear hits over takes, (DISTANCES,).
 
     Args:
         rows, labels, takes, clear: as make_rows gives them.
@@ -242,11 +241,13 @@ def rand_by_distance(
     scores = []
     for take in np.unique(takes):
         own = takes == take
-        z, truth = signature.signatures(x[own], values), labels[own]
+        z = signature.signatures(x[own], values)[clear[own]]
+        truth = labels[own][clear[own]]
         is_drum = truth >= 0
         if is_drum.sum() < 2:
             continue
-        cuts = [grouping.group(z, clear[own], apart)[is_drum] for apart in DISTANCES]
+        tree = grouping.tree(np.maximum(2 - 2 * z @ z.T, 0))
+        cuts = [grouping.cut(tree, apart, len(z))[is_drum] for apart in DISTANCES]
         scores.append([index_of_rand(truth[is_drum], found) for found in cuts])
     return np.mean(scores, axis=0)
 

@@ -8,7 +8,7 @@ import soxr
 
 from matcher.matching import plausibility
 from matcher.matching.features import SAMPLE_RATE
-from matcher.takes import grouping, kinds, signature
+from matcher.takes import grouping, kinds, pairs, signature
 from matcher.takes.fitting import Struck
 from matcher.takes.hits import Take
 from matcher.takes.signature import Cells
@@ -112,7 +112,7 @@ def find(take: Take, measured: list[MeasuredHit], apart: float = grouping.APART)
         What was found, that with the most hits first.
     """
     clear = np.array([hit.is_clear for hit in measured])
-    labels = grouping.group(signatures(measured), clear, apart)
+    labels = grouping.group(distances(measured), clear, apart)
     labels[_ringing(take, measured, labels)] = -1
     return of_labels(measured, labels)
 
@@ -143,6 +143,14 @@ def of_labels(measured: list[MeasuredHit], labels: np.ndarray) -> list[FoundDrum
 def signatures(measured: Sequence[MeasuredHit]) -> np.ndarray:
     """The signatures of hits, (hits, numbers)."""
     return np.array([hit.signature for hit in measured])
+
+
+def distances(measured: Sequence[MeasuredHit]) -> np.ndarray:
+    """How far hits of a take are from being on one drum, (hits, hits), as pairs.distances."""
+    levels = np.array([signature.log_levels(hit.cells) for hit in measured])
+    observed = np.array([hit.cells.observed for hit in measured])
+    clear = np.array([hit.is_clear for hit in measured])
+    return pairs.distances(levels, observed, signatures(measured), clear)
 
 
 def of_hits(measured: Sequence[MeasuredHit], own: Iterable[int]) -> FoundDrum:

@@ -103,14 +103,21 @@ def cells(x: np.ndarray, onset: int, end: int) -> Cells:
     return Cells(amplitude.astype(np.float32), observed)
 
 
+def log_levels(measured: Cells) -> np.ndarray:
+    """A hit's amplitudes relative to its loudest cell, compressed, (bins, frames) in [0, 1]."""
+    return _compressed(measured.amplitude, float(measured.amplitude.max()))
+
+
 def features(measured: Cells) -> np.ndarray:
     """What the network is given of a hit, (N_FEATURES,) float32 in [0, 1]."""
     amplitude, largest = measured.amplitude, float(measured.amplitude.max())
     high = np.sqrt(np.square(amplitude[N_SINGLE:]).reshape(-1, POOLED, CQT.n_frames).mean(axis=1))
-    amplitude = np.concatenate([amplitude[:N_SINGLE], high])  # (bands, frames)
-    if largest > 0:
-        amplitude = np.log1p(amplitude / (largest * FLOOR)) / np.log1p(1 / FLOOR)
-    return np.concatenate([amplitude.ravel(), measured.observed]).astype(np.float32)
+    bands = _compressed(np.concatenate([amplitude[:N_SINGLE], high]), largest)
+    return np.concatenate([bands.ravel(), measured.observed]).astype(np.float32)
+
+
+def _compressed(amplitude: np.ndarray, largest: float) -> np.ndarray:
+    return np.log1p(amplitude / ((largest or 1.0) * FLOOR)) / np.float32(np.log1p(1 / FLOOR))
 
 
 def signatures(rows: np.ndarray, values: dict[str, np.ndarray] | None = None) -> np.ndarray:
