@@ -5,8 +5,8 @@ import scipy.cluster.hierarchy as hierarchy
 
 APART = 0.3  # mean distance of two groups above which they are two drums
 FEW = 3  # hits: a smaller group may be strokes that were played or caught unlike the others
-JOINS = 0.8  # mean distance of a small group from a larger one, below which it belongs to it
-LIKE = 0.95  # mean distance of a hit that is not clear from the group that it belongs to
+JOINS = 0.65  # mean distance of a small group from a larger one, below which it belongs to it
+LIKE = 0.7  # mean distance of a hit that is not clear from the group that it belongs to
 LEAST_CLEAR = 0.3  # share of the hits that have to be clear; else all of them count as clear
 
 
