@@ -1,19 +1,18 @@
 """Learn what tells the drums of a take apart: the signatures of matcher/takes/signature.py.
 
-    python -m training.take_grouping train FOLDER --out FILE    FOLDER: recordings with a hits.csv
+    python -m training.take_grouping train FOLDER --rows ROWS [--out FILE]
     python -m training.take_grouping evaluate FOLDER [--part apart]
 
-Takes are composed of recordings of the part "learned" and of synthetic drums, each drum transposed,
-damped and filtered in its own way, the toms of a kit as transpositions of each other, in rooms and
-noise. The part "choice" chooses the epoch and the distance at which two groups are two drums.
+FOLDER holds recordings with a hits.csv, ROWS keeps what is measured of composed takes, so that a run
+that was ended goes on. Takes are composed (training/take_draws.py) of recordings of the part
+"learned"; takes of the part "choice" choose the epoch. Then training/take_pairs.py.
 """
 
 import argparse
-from dataclasses import replace
+import time
 from pathlib import Path
 
 import numpy as np
-import scipy.signal
 import soxr
 import torch
 from torch import nn
@@ -22,103 +21,33 @@ from torch.nn import functional
 from matcher.matching import weights
 from matcher.matching.features import SAMPLE_RATE
 from matcher.recording import save_atomically
-from matcher.takes import grouping, hits, signature
-from training import performances, stroke_sounds, take_scenes
-from training.performances import BEFORE, RATE
-from training.stroke_sounds import log_uniform
-from training.take_scenes import Scene, Sound, compose
+from matcher.takes import drums, grouping, hits, signature
+from matcher.takes.signature import CQT, FLOOR, N_SINGLE, POOLED
+from training import performances, take_draws, take_scenes
+from training.performances import RATE
 
-TAKES = 800
-PLAIN = 0.3  # share of takes of drums as they are recorded
-SECONDS = 14.0  # s of a take
-DRUMS = (2, 9)  # in a take
-SYNTHETIC = 0.25  # share of drums of the physical model
-OTHERS = (0, 3)  # sounds in a take that are no drums, beside its hat
-TOMS = 0.4  # share of takes with drums that are transpositions of one
-TOM_SEMITONES = (2.5, 6.0)  # between them
-OCTAVES = 0.6  # up or down: transposition of a drum
-EPOCHS = 30
+TAKES = 900
+CHUNK = 50  # takes in a file of rows
+WATCHED = 100  # takes of each kind that choose the epoch
+EPOCHS = 120
+WATCH = 10  # epochs between two looks at them
 BATCH = 8  # takes
 TEMPERATURE = 0.15
 SLOPE = 8.0  # of the logit that two hits are on one drum, over their squared distance
-DROPPED = 0.1  # share of the features that are left out in training
+DROPPED = 0.1  # share of the features, and of the hidden units, that are left out in training
 LEARNING_RATE = 2e-3
-WEIGHT_DECAY = 3e-3
-DISTANCES = np.arange(0.1, 1.2, 0.05)  # between groups, tried
+WEIGHT_DECAY = 1e-2
+SEMITONES = 4.0  # semitones, standard deviation: by which a whole take is transposed, each time
+MOST_SEMITONES = 9
+CURVE = 0.08  # of the features' range: a microphone's own curve, at most, through ...
+CURVE_POINTS = 6  # ... so many points over the bins
+DISTANCES = np.arange(0.2, 0.95, 0.1)  # between groups, tried
 NEAR_S = performances.NEAR_S  # a hit found that near to a true one is that one
-
-
-def draw_kit(pool: dict[str, list[Sound]], rng) -> dict[str, list[Sound]]:
-    """Drums of a take, and other sounds that are told from them, each in a form of its own."""
-    names = sorted(pool)
-    drums = [name for name in names if pool[name][0].is_drum and len(pool[name]) > 1]
-    others = [name for name in names if not pool[name][0].is_drum]
-    kit, shells = {}, set()
-    wanted = rng.integers(*DRUMS)
-    for name in rng.permutation(drums):
-        if len(kit) >= wanted:
-            break
-        shell = (pool[name][0].shell, name.split("/")[1])
-        if shell in shells:
-            continue
-        shells.add(shell)
-        strokes = pool[name]
-        if rng.random() < SYNTHETIC:
-            strokes = _synthetic(rng)
-        kit[name] = varied(strokes, OCTAVES * rng.uniform(-1, 1) * (rng.random() < 0.7), rng)
-    if kit and rng.random() < TOMS:
-        base, octaves = kit[next(iter(kit))], 0.0
-        for i in range(rng.integers(1, 3)):
-            octaves += rng.choice([-1, 1]) * rng.uniform(*TOM_SEMITONES) / 12
-            toms = varied(base, octaves, rng, shape=False)
-            kit[f"tom {i}"] = [replace(s, drum=f"tom {i}") for s in toms]
-    for name in rng.permutation(others)[: rng.integers(*OTHERS)]:
-        kit[name] = varied(pool[name], OCTAVES * rng.uniform(-1, 1) * (rng.random() < 0.5), rng)
-    return {name: [replace(s, drum=name) for s in strokes] for name, strokes in kit.items()}
-
-
-def _synthetic(rng) -> list[Sound]:
-    gains = [10 ** (-db / 20) for db in rng.uniform(0, 20, 6)]
-    return [
-        Sound((gain * x).astype(np.float32), BEFORE, "", "", True)
-        for gain, x in zip(gains, stroke_sounds.struck_drums(rng, len(gains)))
-    ]
-
-
-def varied(strokes: list[Sound], octaves: float, rng, shape: bool = True) -> list[Sound]:
-    """Strokes of one drum, all transposed, damped and filtered alike."""
-    factor = 2**octaves
-    decay = log_uniform(rng, 0.05, 0.6) * RATE if shape and rng.random() < 0.3 else 0.0
-    peaks = [
-        (scipy.signal.iirpeak(log_uniform(rng, 60, 9000), rng.uniform(0.5, 2), fs=RATE),
-         10 ** (rng.uniform(-8, 8) / 20) - 1)
-        for _ in range(rng.integers(0, 3) if shape else 0)
-    ]  # fmt: skip
-    result = []
-    for sound in strokes:
-        x, onset = sound.x, sound.onset
-        if octaves:
-            n = int((len(x) - 1) / factor)
-            x = np.interp(np.arange(n) * factor, np.arange(len(x)), x)
-            onset = round(onset / factor)
-        x = np.array(x, np.float32)
-        if decay:
-            x[onset:] *= np.exp(-np.arange(len(x) - onset, dtype=np.float32) / decay)
-        for (b, a), gain in peaks:
-            x = (x + gain * scipy.signal.lfilter(b, a, x)).astype(np.float32)
-        result.append(replace(sound, x=x, onset=onset))
-    return result
-
-
-def draw_scene(rng) -> Scene:
-    """A room and its noise."""
-    return Scene(
-        seconds=SECONDS,
-        noise_db=rng.uniform(-75, -42),
-        room_s=log_uniform(rng, 0.1, 0.9) if rng.random() < 0.6 else 0.0,
-        hat_db=rng.uniform(-34, -8) if rng.random() < 0.6 else None,
-        hum=rng.random() < 0.3,
-    )
+KINDS = {  # takes, the part and seed they are drawn of, shares of lines and of plain takes
+    "learned": (("learned",), 1, take_draws.LINES, take_draws.PLAIN),
+    "choice": (("choice",), 2, take_draws.LINES, 0.0),
+    "plain": (("learned", "choice"), 3, 0.0, 1.0),
+}
 
 
 def labelled(x: np.ndarray, events) -> tuple[hits.Take, np.ndarray]:
@@ -135,54 +64,127 @@ def labelled(x: np.ndarray, events) -> tuple[hits.Take, np.ndarray]:
     return take, numbers
 
 
-def make_rows(pool, count: int, seed: int, varied_kits: bool = True):
-    """Features (hits, N_FEATURES), drum and take (hits,) of the hits of composed takes.
+def row_of(cells: signature.Cells) -> np.ndarray:
+    """What is kept of a hit: as signature.features, but all bins, (bins * frames + frames,)."""
+    bins = signature.log_levels(cells)
+    return np.concatenate([bins.ravel(), cells.observed]).astype(np.float16)
+
+
+def make_rows(pool, numbers: range, seed: int, lines: float, plain: float):
+    """Rows, drum and take (hits,) of the hits of composed takes, and whether they are clear.
 
     Numbers of sounds that are no drums are below 0.
+
+    Args:
+        pool: recordings by drum.
+        numbers: of the takes.
+        seed: of what is drawn.
+        lines, plain: shares of takes, as take_draws.draw.
     """
-    rows, labels, takes = [], [], []
-    hat_names = [n for n, s in pool.items() if s[0].instrument == "hihat"]
-    for i in range(count):
-        rng = np.random.default_rng((seed, i))
-        varied_kit = varied_kits and rng.random() > PLAIN
-        kit = draw_kit(pool, rng) if varied_kit else plain_kit(pool, rng)
-        hats = pool[hat_names[rng.integers(len(hat_names))]] if hat_names else []
-        x, events = compose(kit, hats, draw_scene(rng), int(rng.integers(2**31)))
-        take, numbers = labelled(x, events)
+    rows, labels, takes, clear = [], [], [], []
+    for i in numbers:
+        x, events = take_draws.draw(pool, np.random.default_rng((seed, i)), lines, plain)
+        take, found = labelled(x, events)
         low = soxr.resample(x, RATE, SAMPLE_RATE)
         names = {name: k for k, name in enumerate(sorted({e.drum for e in events}))}
-        for hit, number in zip(take.hits, numbers):
+        for hit, number in zip(take.hits, found):
             if number < 0:
                 continue
             at, end = (round(v * SAMPLE_RATE / RATE) for v in (hit.onset, hit.end))
-            rows.append(signature.features(signature.cells(low, at, end)))
+            cells = signature.cells(low, at, end)
+            rows.append(row_of(cells))
             name = names[events[number].drum]
             labels.append(name if events[number].is_drum else -1 - name)
             takes.append(i)
-        if i % 50 == 49:
-            print(f"{i + 1} takes, {len(rows)} hits", flush=True)
-    return np.array(rows), np.array(labels), np.array(takes)
+            clear.append(drums.is_clear(drums.clearness(low, at, cells.level), cells))
+    return np.array(rows), np.array(labels), np.array(takes), np.array(clear)
 
 
-def plain_kit(pool, rng, drums: tuple[int, int] = (3, 8)) -> dict[str, list[Sound]]:
-    """Drums as they are recorded, of different shells or kinds of stroke, in one microphone."""
-    mics = sorted({name.split("/")[-1] for name, s in pool.items() if s[0].is_drum})
-    mic = mics[rng.integers(len(mics))]
-    kit, shells, wanted = {}, set(), rng.integers(*drums)
-    for name in rng.permutation(sorted(pool)):
-        sound = pool[name][0]
-        place = (sound.shell, _kind(name))
-        fits = sound.is_drum and len(pool[name]) > 1 and name.split("/")[-1] == mic
-        if fits and place not in shells and len(kit) < wanted:
-            shells.add(place)
-            kit[name] = pool[name]
-    return kit
+def rows_of(folder: Path, kept: Path, kind: str, count: int):
+    """The rows of so many takes of a kind, as make_rows, made where they are not kept yet.
+
+    Args:
+        folder: of recordings.
+        kept: where rows are kept.
+        kind: one of KINDS.
+        count: takes, a multiple of CHUNK.
+    """
+    parts, seed, lines, plain = KINDS[kind]
+    kept.mkdir(parents=True, exist_ok=True)
+    pool, chunks = None, []
+    for first in range(0, count, CHUNK):
+        path = kept / f"{kind}-{first:05d}.npz"
+        if not path.exists():
+            pool = pool or take_scenes.load(folder, parts)
+            made = make_rows(pool, range(first, first + CHUNK), seed, lines, plain)
+            save_atomically(path, lambda file, made=made: np.savez(file, *made))
+            print(f"{path.name}: {len(made[0])} hits", flush=True)
+        with np.load(path) as file:
+            chunks.append([file[f"arr_{i}"] for i in range(4)])
+    return tuple(np.concatenate(arrays) for arrays in zip(*chunks))
 
 
-def _kind(name: str) -> str:
-    """Side sticks are told from strokes on the head, centre and edge are not."""
-    stroke = (name.split("/") + [""])[1]
-    return "side stick" if stroke == "ss" else "head"
+def features(rows: torch.Tensor) -> torch.Tensor:
+    """signature.features of rows, (hits, signature.N_FEATURES)."""
+    bins = rows[:, : -CQT.n_frames].reshape(len(rows), CQT.n_bins, CQT.n_frames)
+    scale = float(np.log1p(1 / FLOOR))
+    amplitude = FLOOR * torch.expm1(bins[:, N_SINGLE:] * scale)
+    power = (amplitude**2).reshape(len(rows), -1, POOLED, CQT.n_frames).mean(dim=2)
+    high = torch.log1p(power.sqrt() / FLOOR) / scale
+    bands = torch.cat([bins[:, :N_SINGLE], high], dim=1)
+    return torch.cat([bands.flatten(1), rows[:, -CQT.n_frames :]], dim=1)
+
+
+def captured_anew(rows: torch.Tensor, rng) -> torch.Tensor:
+    """The rows of a take, all transposed by the same interval and by another microphone."""
+    bins = rows[:, : -CQT.n_frames].reshape(len(rows), CQT.n_bins, CQT.n_frames)
+    up = int(np.clip(np.round(rng.normal(0, SEMITONES)), -MOST_SEMITONES, MOST_SEMITONES))
+    bins = functional.pad(bins, (0, 0, max(up, 0), max(-up, 0)))
+    bins = bins[:, max(-up, 0) :][:, : CQT.n_bins]
+    points = rng.normal(0, 1, CURVE_POINTS) * rng.uniform(0, CURVE)
+    curve = np.interp(np.linspace(0, 1, CQT.n_bins), np.linspace(0, 1, CURVE_POINTS), points)
+    curve = torch.tensor(curve, dtype=torch.float32)[:, None]
+    bins = (bins + curve * (bins > FLOOR)).clamp(min=0)
+    return torch.cat([bins.flatten(1), rows[:, -CQT.n_frames :]], dim=1)
+
+
+class SignatureNet(nn.Module):
+    """signature.signatures in PyTorch, for hits of several takes at once."""
+
+    def __init__(self):
+        super().__init__()
+        s = signature
+        self.dropped = nn.Dropout(DROPPED)
+        self.hidden = nn.Linear(s.N_FEATURES, s.N_HIDDEN)
+        self.own = nn.Linear(s.N_HIDDEN, s.N_SIGNATURE)
+        self.query = nn.Linear(s.N_SIGNATURE, s.N_SIGNATURE, bias=False)
+        self.log_sharpness = nn.Parameter(torch.tensor(2.0))
+        self.compared = nn.Linear(3 * s.N_SIGNATURE, s.N_COMPARED)
+        self.change = nn.Linear(s.N_COMPARED, s.N_SIGNATURE)
+        nn.init.zeros_(self.change.weight)  # at first each hit is by itself
+        nn.init.zeros_(self.change.bias)
+
+    def forward(self, x: torch.Tensor, takes: torch.Tensor) -> torch.Tensor:
+        """Signatures (hits, N_SIGNATURE) of features (hits, N_FEATURES) and takes (hits,)."""
+        hidden = functional.relu(self.hidden(self.dropped(x)))
+        own = functional.normalize(self.own(self.dropped(hidden)), dim=1)
+        same = takes[:, None] == takes
+        mean = same / same.sum(dim=1, keepdim=True) @ own
+        query = functional.normalize(self.query(own), dim=1)
+        logits = self.log_sharpness.exp() * (query @ query.T)
+        alike = torch.softmax(logits.masked_fill(~same, -torch.inf), dim=1) @ own
+        compared = functional.relu(self.compared(torch.cat([own, alike, mean], dim=1)))
+        return functional.normalize(own + self.change(compared), dim=1)
+
+    def values(self) -> dict[str, np.ndarray]:
+        """The weights, as signature.WEIGHTS."""
+        found = {"sharpness": self.log_sharpness.exp()[None]}
+        for name in ("hidden", "own", "query", "compared", "change"):
+            layer = getattr(self, name)
+            found[name] = layer.weight.T
+            if layer.bias is not None:
+                found[f"bias_{name}"] = layer.bias
+        return {name: value.detach().numpy().copy() for name, value in found.items()}
 
 
 def contrast(z: torch.Tensor, labels: torch.Tensor, takes: torch.Tensor) -> torch.Tensor:
@@ -202,7 +204,7 @@ def calibrated(
 ) -> torch.Tensor:
     """Cross-entropy of whether two hits of a take are on one drum, both cases weighing the same."""
     upper = torch.triu(takes[:, None] == takes, 1)
-    logits = (SLOPE * (offset - torch.cdist(z, z) ** 2))[upper]
+    logits = (SLOPE * (offset - (2 - 2 * z @ z.T)))[upper]
     same = (labels[:, None] == labels)[upper]
     weight = torch.where(same, 0.5 / same.sum(), 0.5 / (~same).sum())
     return functional.binary_cross_entropy_with_logits(
@@ -226,96 +228,86 @@ def index_of_rand(truth: np.ndarray, found: np.ndarray) -> float:
     return 1.0 if most == expected else (both - expected) / (most - expected)
 
 
-def rand_by_distance(z, labels, takes, distances=DISTANCES) -> np.ndarray:
-    """Mean adjusted Rand index of the drums' hits over takes, (distances,).
+def rand_by_distance(
+    rows, labels, takes, clear, values: dict[str, np.ndarray] | None = None
+) -> np.ndarray:
+    """Mean adjusted Rand index of the drums' clear hits over takes, (DISTANCES,).
 
     Args:
-        z: signatures, (hits, numbers).
-        labels, takes: as make_rows gives them.
-        distances: between groups, at each of which the trees are cut.
+        rows, labels, takes, clear: as make_rows gives them.
+        values: of signature.WEIGHTS; None: the shipped ones.
     """
+    x = features(torch.tensor(rows).float()).numpy()
     scores = []
     for take in np.unique(takes):
         own = takes == take
-        tree, truth = grouping.tree(z[own]), labels[own]
-        drums = truth >= 0
-        if not drums.any():
+        z = signature.signatures(x[own], values)[clear[own]]
+        truth = labels[own][clear[own]]
+        is_drum = truth >= 0
+        if is_drum.sum() < 2:
             continue
-        cuts = [grouping.cut(tree, at, own.sum())[drums] for at in distances]
-        scores.append([index_of_rand(truth[drums], found) for found in cuts])
+        tree = grouping.tree(np.maximum(2 - 2 * z @ z.T, 0))
+        cuts = [grouping.cut(tree, apart, len(z))[is_drum] for apart in DISTANCES]
+        scores.append([index_of_rand(truth[is_drum], found) for found in cuts])
     return np.mean(scores, axis=0)
 
 
 def train(arguments) -> None:
-    """Train and write the weights of the epoch that does best on the part "choice"."""
+    """Train and write the weights of the epoch that does best on takes of the part "choice"."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    made = arguments.rows
-    if made is None or not made.exists():
-        learned = make_rows(take_scenes.load(arguments.folder, ("learned",)), arguments.takes, 1)
-        choice = take_scenes.load(arguments.folder, ("choice",))
-        watched = [make_rows(choice, arguments.takes // 8, 2),
-                   make_rows(choice, arguments.takes // 16, 3, False)]  # fmt: skip
-        watched[1] = (*watched[1][:2], watched[1][2] + 10**6)
-        watched = tuple(np.concatenate(parts) for parts in zip(*watched))
-        if made is not None:
-            np.savez(made, **{f"a{i}": a for i, a in enumerate((*learned, *watched))})
-    else:
-        with np.load(made) as file:
-            arrays = [file[f"a{i}"] for i in range(6)]
-        learned, watched = arrays[:3], arrays[3:]
-    net = nn.Sequential(
-        nn.Dropout(DROPPED), nn.Linear(signature.N_FEATURES, signature.N_HIDDEN), nn.ReLU(),
-        nn.Linear(signature.N_HIDDEN, signature.N_SIGNATURE),
-    )  # fmt: skip
-    offset = nn.Parameter(torch.tensor(0.6))  # distance at which it is as likely as not
-    parameters = [*net.parameters(), offset]
-    optimiser = torch.optim.AdamW(parameters, LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    rng = np.random.default_rng(0)
+    learned = rows_of(arguments.folder, arguments.rows, "learned", arguments.takes)
+    watched = {
+        kind: rows_of(arguments.folder, arguments.rows, kind, WATCHED)
+        for kind in ("choice", "plain")
+    }
+    net, offset = SignatureNet(), nn.Parameter(torch.tensor(0.6))  # distance: as likely as not
+    optimiser = torch.optim.AdamW(
+        [*net.parameters(), offset], LEARNING_RATE, weight_decay=WEIGHT_DECAY
+    )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, arguments.epochs)
-    x, labels, takes = (torch.tensor(a) for a in learned)
-    numbers, best = torch.unique(takes), -1.0
-    for epoch in range(arguments.epochs):
+    takes = [np.flatnonzero(learned[2] == number) for number in np.unique(learned[2])]
+    rows, labels = torch.tensor(learned[0]), torch.tensor(learned[1])
+    best, began = -1.0, time.monotonic()
+    for epoch in range(1, arguments.epochs + 1):
         net.train()
         total = []
-        for chosen in numbers[torch.randperm(len(numbers))].split(BATCH):
-            own = torch.isin(takes, chosen)
-            z = functional.normalize(net(x[own]), dim=1)
-            truth = labels[own], takes[own]
+        order = rng.permutation(len(takes))
+        for chosen in np.array_split(order, max(1, len(order) // BATCH)):
+            x = torch.cat([features(captured_anew(rows[takes[i]].float(), rng)) for i in chosen])
+            own = np.concatenate([takes[i] for i in chosen])
+            truth = labels[own], torch.tensor(learned[2][own])
+            z = net(x, truth[1])
             loss = contrast(z, *truth) + calibrated(z, *truth, offset)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             total.append(loss.item())
         schedule.step()
-        if epoch % 10 == 9:
-            values = values_of(net)
-            scores = rand_by_distance(signature.signatures(watched[0], values), *watched[1:])
-            if scores.max() > best:
-                best = float(scores.max())
+        if epoch % WATCH == 0 or epoch == arguments.epochs:
+            net.eval()
+            values = net.values()
+            scores = {kind: rand_by_distance(*w, values) for kind, w in watched.items()}
+            score = np.mean(list(scores.values()), axis=0)
+            if score.max() > best:
+                best = float(score.max())
                 text = weights.to_text(values, signature.WEIGHTS, signature.contract())
                 save_atomically(arguments.out, lambda file, text=text: file.write(text.encode()))
             print(
-                f"{epoch + 1}: {np.mean(total):.3f}, as likely as not at {offset.item():.2f}, "
-                f"Rand index {scores.max():.3f} at {DISTANCES[scores.argmax()]:.2f}",
+                f"{epoch}, {time.monotonic() - began:.0f} s: {np.mean(total):.3f}, as likely as "
+                f"not at {offset.item():.2f}, Rand index at {DISTANCES[score.argmax()]:.2f}: "
+                + ", ".join(f"{k} {s[score.argmax()]:.3f}" for k, s in scores.items()),
                 flush=True,
             )
 
 
-def values_of(net: nn.Module) -> dict[str, np.ndarray]:
-    """The weights of a network, as signature.WEIGHTS."""
-    state = {k: v.detach().numpy().copy() for k, v in net.state_dict().items()}
-    return {
-        "hidden": state["1.weight"].T, "bias_hidden": state["1.bias"],
-        "out": state["3.weight"].T, "bias_out": state["3.bias"],
-    }  # fmt: skip
-
-
 def evaluate(arguments) -> None:
     """Print the mean adjusted Rand index of takes of a part for each distance between groups."""
+    torch.set_num_threads(1)
     pool = take_scenes.load(arguments.folder, (arguments.part,))
-    x, labels, takes = make_rows(pool, arguments.takes, 4, False)
-    scores = rand_by_distance(signature.signatures(x), labels, takes)
-    for distance, score in zip(DISTANCES, scores):
+    made = make_rows(pool, range(arguments.takes), 4, 0.0, 1.0)
+    for distance, score in zip(DISTANCES, rand_by_distance(*made)):
         print(f"{distance:.2f}: {score:.3f}")
 
 
@@ -326,14 +318,14 @@ def main(argv=None) -> None:
     command = commands.add_parser("train", help="train")
     command.add_argument("folder", type=Path)
     command.add_argument("--out", type=Path, default=signature.SHIPPED)
-    command.add_argument("--takes", type=int, default=TAKES)
+    command.add_argument("--takes", type=int, default=TAKES, help=f"a multiple of {CHUNK}")
     command.add_argument("--epochs", type=int, default=EPOCHS)
-    command.add_argument("--rows", type=Path, help="file that keeps what is composed")
+    command.add_argument("--rows", type=Path, required=True, help="folder of what is composed")
     command.set_defaults(run_command=train)
     command = commands.add_parser("evaluate", help="measure")
     command.add_argument("folder", type=Path)
     command.add_argument("--part", choices=performances.PARTS, default="choice")
-    command.add_argument("--takes", type=int, default=40)
+    command.add_argument("--takes", type=int, default=100)
     command.set_defaults(run_command=evaluate)
     arguments = parser.parse_args(argv)
     arguments.run_command(arguments)

@@ -139,7 +139,7 @@ class DrumList:
             raise ValueError("this drum has one hit, so it cannot be split")
         own = [self.measured[i] for i in before.hits]
         clear = np.array([hit.is_clear for hit in own])
-        half = grouping.halves(drums.signatures(own), clear)
+        half = grouping.halves(drums.distances(own), clear)
         parts = [[hit for hit, k in zip(before.hits, half) if k == part] for part in (0, 1)]
         second = self._row(parts[1], before.on_pad)
         return self._with({row: (self._of(before, parts[0]), second)})

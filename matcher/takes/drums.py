@@ -8,7 +8,7 @@ import soxr
 
 from matcher.matching import plausibility
 from matcher.matching.features import SAMPLE_RATE
-from matcher.takes import grouping, kinds, signature
+from matcher.takes import grouping, kinds, pairs, signature
 from matcher.takes.fitting import Struck
 from matcher.takes.hits import Take
 from matcher.takes.signature import Cells
@@ -31,12 +31,12 @@ class MeasuredHit:
     level: float  # RMS of its beginning, without what rang before
     clearness: float  # 0 to 1: how far it stands above what rang before
     drum: float  # probability that it is a drum's
+    signature: np.ndarray  # (numbers,), beside the others of its take
 
     @property
     def is_clear(self) -> bool:
         """Whether it tells what it is a hit of."""
-        seconds = float(self.cells.observed @ np.diff(signature.CQT.edges)) / SAMPLE_RATE
-        return self.clearness >= CLEAR and seconds >= CLEAR_S
+        return is_clear(self.clearness, self.cells)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,23 +59,39 @@ def measure(take: Take, progress: Callable[[float], None] = lambda _: None) -> l
     """
     low = soxr.resample(take.x, take.sample_rate, SAMPLE_RATE)
     ratio = SAMPLE_RATE / take.sample_rate
-    rows = []
+    n, cells, clear, drum = len(take.hits), [], [], []
     for number, hit in enumerate(take.hits, 1):
         at, end = round(hit.onset * ratio), round(hit.end * ratio)
-        cells = signature.cells(low, at, end)
-        rang = low[max(0, at - round(signature.BEFORE_S * SAMPLE_RATE)) : at]
-        before = float(np.sqrt(np.mean(np.square(rang, dtype=float)))) if len(rang) else 0.0
-        above_db = 20 * np.log10(max(cells.level, 1e-9) / max(before, 1e-9))
+        cells.append(signature.cells(low, at, end))
+        clear.append(clearness(low, at, cells[-1].level))
         clip = low[at : min(end, at + round(CLIP_S * SAMPLE_RATE))]
         sounds = plausibility.drum_probability(clip) if np.any(clip) else 0.0
-        rows.append(
-            MeasuredHit(
-                cells, cells.level, float(np.clip(above_db / RANG_DB, 0.05, 1)),
-                _both(hit.drum, sounds),
-            )
-        )  # fmt: skip
-        progress(number / len(take.hits))
-    return rows
+        drum.append(_both(hit.drum, sounds))
+        progress(number / n)
+    if not cells:
+        return []
+    z = signature.signatures(np.array([signature.features(one) for one in cells]))
+    return [MeasuredHit(cells[i], cells[i].level, clear[i], drum[i], z[i]) for i in range(n)]
+
+
+def clearness(x: np.ndarray, onset: int, level: float) -> float:
+    """How far a hit stands above what rang before, 0 to 1.
+
+    Args:
+        x: (samples,), the take at SAMPLE_RATE.
+        onset: sample of the hit.
+        level: of the hit, as Cells.level.
+    """
+    rang = x[max(0, onset - round(signature.BEFORE_S * SAMPLE_RATE)) : onset]
+    before = float(np.sqrt(np.mean(np.square(rang, dtype=float)))) if len(rang) else 0.0
+    above_db = 20 * np.log10(max(level, 1e-9) / max(before, 1e-9))
+    return float(np.clip(above_db / RANG_DB, 0.05, 1))
+
+
+def is_clear(clearness_: float, measured: Cells) -> bool:
+    """Whether a hit tells what it is a hit of: it stands out, and sounds long enough."""
+    seconds = float(measured.observed @ np.diff(signature.CQT.edges)) / SAMPLE_RATE
+    return clearness_ >= CLEAR and seconds >= CLEAR_S
 
 
 def _both(one: float, other: float) -> float:
@@ -96,7 +112,7 @@ def find(take: Take, measured: list[MeasuredHit], apart: float = grouping.APART)
         What was found, that with the most hits first.
     """
     clear = np.array([hit.is_clear for hit in measured])
-    labels = grouping.group(signatures(measured), clear, apart)
+    labels = grouping.group(distances(measured), clear, apart)
     labels[_ringing(take, measured, labels)] = -1
     return of_labels(measured, labels)
 
@@ -126,7 +142,15 @@ def of_labels(measured: list[MeasuredHit], labels: np.ndarray) -> list[FoundDrum
 
 def signatures(measured: Sequence[MeasuredHit]) -> np.ndarray:
     """The signatures of hits, (hits, numbers)."""
-    return signature.signatures(np.array([signature.features(hit.cells) for hit in measured]))
+    return np.array([hit.signature for hit in measured])
+
+
+def distances(measured: Sequence[MeasuredHit]) -> np.ndarray:
+    """How far hits of a take are from being on one drum, (hits, hits), as pairs.distances."""
+    levels = np.array([signature.log_levels(hit.cells) for hit in measured])
+    observed = np.array([hit.cells.observed for hit in measured])
+    clear = np.array([hit.is_clear for hit in measured])
+    return pairs.distances(levels, observed, signatures(measured), clear)
 
 
 def of_hits(measured: Sequence[MeasuredHit], own: Iterable[int]) -> FoundDrum:

@@ -9,7 +9,7 @@ import numpy as np
 import soxr
 
 from matcher.matching.match import MatchOptions, match_file
-from matcher.takes import drums, grouping, signature
+from matcher.takes import drums, grouping
 from matcher.takes.drums import FoundDrum, MeasuredHit
 from matcher.takes.hits import Take, TakeHit, peak_of
 
@@ -91,16 +91,16 @@ def labels(names, measured: list[MeasuredHit], by: str) -> np.ndarray:
         measured: the recordings.
         by: one of BY.
     """
-    z = signature.signatures(np.array([signature.features(hit.cells) for hit in measured]))
+    distances = drums.distances(measured)
     if by == "sound":
-        return grouping.group(z)
+        return grouping.group(distances)
     found, count = np.zeros(len(names), int), 0
     bases = defaultdict(list)
     for i, name in enumerate(names):
         bases[name if by == "name" else name[0]].append(i)
     for own in bases.values():
         same = len({names[i][1] for i in own}) == 1
-        within = np.zeros(len(own), int) if same else grouping.group(z[own])
+        within = np.zeros(len(own), int) if same else grouping.group(distances[np.ix_(own, own)])
         found[own] = count + within
         count += int(within.max()) + 1
     return found

@@ -50,7 +50,7 @@ class Spectrum:
 
 
 def _numbers(hit: Cells) -> tuple[float, float, float]:
-    power = hit.amplitude.astype(float) ** 2 * np.diff(CQT.edges) * hit.observed
+    power = hit.bands.astype(float) ** 2 * np.diff(CQT.edges) * hit.observed
     bands = power.sum(axis=1)
     whole = max(float(bands.sum()), 1e-30)
     wires = float(power[_HZ > WIRES_HZ, AFTER_STICK].sum())

@@ -25,7 +25,7 @@ def test_the_level_is_that_of_the_beginning():
 
 def test_the_loudest_band_is_that_of_the_tone():
     cells = signature.cells(ping(440), 0, SAMPLE_RATE)
-    band = int(np.argmax(cells.amplitude.sum(axis=1)))
+    band = int(np.argmax(cells.bands.sum(axis=1)))
     low = signature.CQT.frequencies[band * signature.POOLED]
     assert low * 2 ** (-1 / 12) < 440 < low * 2 ** (3 / 12)
 
@@ -37,7 +37,7 @@ def test_what_hums_before_a_hit_is_taken_off():
     x = hum.copy()
     x[onset : onset + len(hit)] += hit[: len(x) - onset]
     band = int(np.argmin(np.abs(signature.CQT.frequencies[:: signature.POOLED] - 150)))
-    with_hum = signature.cells(x, onset, len(x)).amplitude[band - 1 : band + 2, 3:].max()
+    with_hum = signature.cells(x, onset, len(x)).bands[band - 1 : band + 2, 3:].max()
     assert with_hum < 0.3 * np.sqrt(0.5)
 
 
@@ -65,3 +65,11 @@ def test_weights_for_other_features_are_refused(tmp_path):
     path.write_text(weights.to_text(values, signature.WEIGHTS, other))
     with pytest.raises(ValueError, match="other features"):
         weights.read(path, signature.WEIGHTS, signature.contract())
+
+
+def test_hits_are_compared_in_parts_as_they_are_together(monkeypatch):
+    rows = np.array([signature.features(signature.cells(ping(hz), 0, SAMPLE_RATE))
+                     for hz in (80, 90, 200, 210, 900)])  # fmt: skip
+    whole = signature.signatures(rows)
+    monkeypatch.setattr(signature, "AT_ONCE", 2)
+    np.testing.assert_allclose(signature.signatures(rows), whole, atol=1e-5)  # float32
