@@ -1,4 +1,4 @@
-"""The takes that signatures are learned on: which drums, and in which room (training/take_grouping).
+"""The takes that grouping is learned on: which drums, in which room (training/take_grouping.py).
 
 A take has drums as they are recorded, or each transposed, damped and filtered in its own way, or
 lines of drums that differ in little but their pitch; some are of the physical model. Every stroke
@@ -22,7 +22,7 @@ from training.take_scenes import Scene, Sound, compose
 SECONDS = 16.0  # s of a take
 PLAIN = 0.25  # share of takes of drums as they are recorded
 LINES = 0.5  # share of the other takes in which a line of drums plays
-LINE = (2, 6)  # drums in a line
+STEPS = (2, 6)  # of a line: from two to five, so that it has three to six drums
 STEP_SEMITONES = (1.0, 6.0)  # between its drums, log-uniform
 OWN = 0.5  # share of the lines in which each drum has a filter and damping of its own
 DRUMS = (2, 9)  # in a take
@@ -95,7 +95,7 @@ def draw_kit(pool: dict[str, list[Sound]], rng, line: bool) -> dict[str, list[So
 def draw_line(base: list[Sound], rng) -> dict[str, list[Sound]]:
     """Drums that are one drum at several pitches, as a drum line or the toms of a kit are."""
     low, high = np.sort(np.exp(rng.uniform(*np.log(STEP_SEMITONES), 2)))
-    steps = rng.uniform(low, high, rng.integers(*LINE)) / 12
+    steps = rng.uniform(low, high, rng.integers(*STEPS)) / 12
     octaves = np.concatenate([[0], np.cumsum(steps)])
     octaves += rng.uniform(-OCTAVES, OCTAVES) - octaves.mean()
     own = rng.random() < OWN

@@ -3,9 +3,9 @@
     python -m training.take_grouping train FOLDER --rows ROWS [--out FILE]
     python -m training.take_grouping evaluate FOLDER [--part apart]
 
-FOLDER holds recordings with a hits.csv, ROWS keeps what is measured of composed takes, so that a run
-that was ended goes on. Takes are composed (training/take_draws.py) of recordings of the part
-"learned"; takes of the part "choice" choose the epoch. Then training/take_pairs.py.
+FOLDER holds recordings with a hits.csv, ROWS keeps what is measured of composed takes. Takes are
+composed (training/take_draws.py) of recordings of the part "learned"; takes of the part "choice"
+choose the epoch. Then comes training/take_pairs.py.
 """
 
 import argparse

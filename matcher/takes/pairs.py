@@ -57,13 +57,16 @@ def distances(
     """
     w, n = values or shipped_weights(), len(levels)
     found = np.zeros((n, n), np.float32)
-    for first in range(0, n, AT_ONCE):
-        rows = slice(first, first + AT_ONCE)
-        x = features(levels, observed, signatures, clear, rows)
+    for first in range(0, n, AT_ONCE):  # of a pair either order will do
+        rest = slice(first, None)
+        x = features(
+            levels[rest], observed[rest], signatures[rest], clear[rest], slice(0, AT_ONCE)
+        )  # (rows, rest, N_FEATURES)
         hidden = np.maximum((x - w["mean"]) / w["deviation"] @ w["hidden"] + w["bias_hidden"], 0)
         logit = (hidden @ w["out"] + w["bias_out"])[..., 0]
-        found[rows] = 1 / (1 + np.exp(np.clip(logit, -30, 30)))
-    found = (found + found.T) / 2
+        apart = 1 / (1 + np.exp(np.clip(logit, -30, 30)))
+        found[rest, first : first + AT_ONCE] = apart.T
+        found[first : first + AT_ONCE, rest] = apart
     np.fill_diagonal(found, 0)
     return found
 

@@ -39,7 +39,7 @@ def test_toms_three_semitones_apart_are_two_drums(two_toms):
 
 def test_distances_are_symmetric_probabilities(two_toms):
     d = pairs.distances(*two_toms)
-    np.testing.assert_array_equal(d, d.T)
+    np.testing.assert_allclose(d, d.T, atol=1e-5)  # float32
     assert d.min() >= 0
     assert d.max() <= 1
     assert not np.diagonal(d).any()
