@@ -1,4 +1,4 @@
-/* The parameters of a plugin, as hosts see them: the knobs of its drums, the settings of its replacer. */
+/* The parameters of a plugin, as hosts see them: the knobs of its drums, then its settings. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

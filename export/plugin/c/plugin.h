@@ -41,7 +41,7 @@ struct baked { /* as BAKED of layout.py; an export overwrites it in the file */
     };
     double alignment;
   } kit;
-  struct knob settings[N_SETTINGS]; /* of the replacer */
+  struct knob settings[N_SETTINGS];
   double initial[N_SETTINGS];
   float strokes[N_WEIGHTS];
 };
