@@ -14,6 +14,7 @@ from matcher.live import (
     detector,
     events,
     hit_notes,
+    hit_place,
     midi_ring,
     programs,
     quiet_libraries,
@@ -130,6 +131,7 @@ def play(drum_: Drum) -> None:
     assert voices.n_sounding(pool) > 0
     found = detector.make_detector(Settings(), RATE)[0]
     detector.detect(found, drum.render(Drum(TOM), RATE, 0.5))
+    assert hit_place.measure(hit_place.prepare(RATE, Settings()), left, 0)
     state = callback.make_state(RATE, 1, 2)[0]
     assert callback.send(state, 0, callback.STRIKE, 0, 0, 1, -1)
     callback.receive(state)
