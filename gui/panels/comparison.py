@@ -3,6 +3,7 @@
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QFontMetricsF
 from PyQt6.QtWidgets import (
     QComboBox,
     QGridLayout,
@@ -24,7 +25,7 @@ from matcher.matching.hear import Clip
 TICKS_HZ = spectrogram.TICKS_HZ[1::2]  # Hz; every other one, for want of room
 DIFFERENCE_DB = 30  # dB louder or softer at the ends of the difference's colours
 MAGMA = pg.colormap.get("magma")
-DENSE_PX = 14  # height of text above which there is less room for ticks than pyqtgraph reckons
+STEPS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # s between two texts below a plot
 N_POINTS = 1200  # stretches of a drawn waveform: about one per pixel
 
 
@@ -150,7 +151,6 @@ class ComparisonPanel(QWidget):
                 axis.setTickFont(self.font())
             plot.getAxis("left").setWidth(round(4.4 * em(self)))
             plot.getAxis("bottom").setHeight(round(1.6 * em(self)))
-            plot.getAxis("bottom").setTickDensity(min(1.0, DENSE_PX / em(self)))
         self._draw()
 
     def _show(self, comparison: Comparison) -> None:
@@ -224,7 +224,16 @@ class ComparisonPanel(QWidget):
 
 
 class _Seconds(pg.AxisItem):
-    """An axis of time."""
+    """An axis of time, with as many texts as there is room for."""
+
+    def __init__(self, side: str):
+        super().__init__(side, maxTextLevel=0)
+
+    def tickSpacing(self, low, high, size):
+        font = self.style["tickFont"]
+        room = 0.0 if font is None else 1.4 * QFontMetricsF(font).horizontalAdvance("0.05 s")
+        text = next((s for s in STEPS_S if s * size >= room * (high - low)), STEPS_S[-1])
+        return [(text, 0), (text / 5, 0)]
 
     def tickStrings(self, values, scale, spacing):
         return [f"{value:.4g} s" for value in values]

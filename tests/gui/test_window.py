@@ -175,7 +175,7 @@ def test_a_dropped_recording_is_matched_shown_and_heard(qtbot, window):
     drop = QDropEvent(QPointF(200, 300), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton,
                       Qt.KeyboardModifier.NoModifier)  # fmt: skip
     window.dropEvent(drop)
-    qtbot.waitUntil(lambda: window.comparison.comparison is not None, timeout=20000)
+    qtbot.waitUntil(lambda: window.comparison.comparison is not None, timeout=60000)
     assert "distance" in window.comparison.distance.text()
     assert re.fullmatch(
         r"network \d.\d\d → (body \d.\d\d|…) → with attack \d.\d\d( → own partials \d.\d\d)?",
@@ -194,7 +194,7 @@ def test_a_dropped_recording_is_matched_shown_and_heard(qtbot, window):
     assert window.comparison.titles[1].text() == "DIFFERENCE: blue twin louder, orange softer"
     before = it.distance
     window.drum.knobs["omega"].dial.setValue(900)
-    qtbot.waitUntil(lambda: window.comparison.comparison.distance != before, timeout=20000)
+    qtbot.waitUntil(lambda: window.comparison.comparison.distance != before, timeout=60000)
 
 
 # the drum
