@@ -83,7 +83,7 @@ def _add_new(parser) -> None:
 
 def _new(arguments) -> None:
     from matcher.kits.edit import KIT, set_value
-    from matcher.kits.kit import Kit
+    from matcher.kits.kit import Kit, plain_name
     from matcher.kits.kit_file import comment_of, save_kit
 
     path = arguments.output
@@ -91,7 +91,8 @@ def _new(arguments) -> None:
         raise ValueError(f"{path} is there already; give another file, or delete it first")
     source = find_kit(arguments.source) if arguments.source else None
     kit = _load(source) if source else Kit()
-    kit = set_value(kit, KIT, "name", path.stem if arguments.name is None else arguments.name)
+    name = plain_name(path.stem) if arguments.name is None else arguments.name
+    kit = set_value(kit, KIT, "name", name)
     save_kit(kit, path, comment_of(source) if source else "")
     print(f"{path} is written: {_n_drums(kit)}")
 

@@ -18,7 +18,7 @@ RATES = (8000, 384000)  # Hz: allowed sample rates of written files
 READABLE_RATES = (1000, 768000)  # Hz, of recordings: a header can claim any
 MOST_CHANNELS = 256  # of recordings: more than any interface has
 FORMATS = "WAV, FLAC, AIFF, OGG or MP3"
-LONGEST_NAME = 64  # characters of a file's name without what is put around it: systems allow 255
+LONGEST_FILE_NAME = 64  # characters that file_name gives: systems allow 255 with all around it
 # names that Windows keeps for devices, whatever their suffix
 DEVICES = {"CON", "PRN", "AUX", "NUL"} | {f"{p}{i}" for p in ("COM", "LPT") for i in range(10)}
 
@@ -133,7 +133,7 @@ def file_name(text: str, otherwise: str) -> str:
         otherwise: the name where nothing is left.
     """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    name = re.sub(r"[^A-Za-z0-9]+", "-", plain)[:LONGEST_NAME].strip("-") or otherwise
+    name = re.sub(r"[^A-Za-z0-9]+", "-", plain)[:LONGEST_FILE_NAME].strip("-") or otherwise
     return f"{name}-" if name.upper() in DEVICES else name
 
 

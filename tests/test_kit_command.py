@@ -98,6 +98,14 @@ def test_new(path, capsys):
     assert "is there already" in capsys.readouterr().err and path.read_bytes() == before
 
 
+def test_a_new_kit_is_named_after_its_file_as_far_as_that_can_be(path):
+    file = f"{'long' * 20}.drumkit"
+    assert main(["kit", "new", "-o", file]) == 0
+    assert load_kit(file)[0].name == "long" * 16
+    assert main(["kit", "new", "-o", "a\tb.drumkit"]) == 0
+    assert load_kit("a\tb.drumkit")[0].name == "a b"
+
+
 def test_export_has_its_options(path, capsys, tmp_path):
     command = "export my.drumkit --as wav --layers 2 --rate 44100 --bits 16"
     assert run(command) == 0

@@ -12,7 +12,7 @@ import soundfile
 from matcher.matching.match import match
 from matcher.recording import (
     BLOCK_SAMPLES,
-    LONGEST_NAME,
+    LONGEST_FILE_NAME,
     MOST_CHANNELS,
     Recording,
     file_name,
@@ -100,8 +100,9 @@ def test_a_sample_rate_in_memory_is_checked_first(rate):
     ("text", "name"),
     [
         ("Täst & Kit!", "Tast-Kit"), ("../..", "kit"), ("", "kit"), ("a/b\n'c\"", "a-b-c"),
-        ("Барабан", "kit"), ("aux", "aux-"), ("COM1", "COM1-"), ("x" * 300, "x" * LONGEST_NAME),
-        ("\N{SQUARE AM}" * 64, ("a-m-" * 64)[: LONGEST_NAME - 1]),  # four letters each
+        ("Барабан", "kit"), ("aux", "aux-"), ("COM1", "COM1-"),
+        ("x" * 300, "x" * LONGEST_FILE_NAME),
+        ("\N{SQUARE AM}" * 64, ("a-m-" * 64)[: LONGEST_FILE_NAME - 1]),  # four letters each
     ],
 )  # fmt: skip
 def test_names_of_files(text, name):

@@ -286,3 +286,8 @@ def check_name(name) -> None:
         raise ValueError(
             f"name is {quoted(name)}, allowed are {LONGEST_NAME} characters on one line"
         )
+
+
+def plain_name(text: str) -> str:
+    """The nearest name that a pad or a kit may have: on one line, cut where it is too long."""
+    return "".join(c if c.isprintable() else " " for c in text)[:LONGEST_NAME].strip()

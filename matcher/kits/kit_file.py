@@ -16,7 +16,6 @@ import tomli_w
 from matcher.checks import quoted
 from matcher.kits.kit import (
     FIRST_NOTE,
-    LONGEST_NAME,
     N_PADS,
     NOTES_IN_ORDER,
     PAD_PARAMETERS,
@@ -24,6 +23,7 @@ from matcher.kits.kit import (
     Pad,
     check_more_notes,
     check_name,
+    plain_name,
 )
 from matcher.physics import attack, partials
 from matcher.physics.drum import DRUM_PARAMETERS, Drum
@@ -138,7 +138,7 @@ def _head_values(path: Path, head: str, has_pads: bool, dropped: list[str]) -> s
         check_name(name)
     except ValueError as error:
         dropped.append(f"the kit: {error}")
-        name = path.stem[:LONGEST_NAME].strip() or Kit.name
+        name = plain_name(path.stem) or Kit.name
     dropped += [f"the kit: unknown key {quoted(key)}" for key in values]
     return name
 

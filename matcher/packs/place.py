@@ -88,19 +88,19 @@ def whole_folder(path: Path, replace: bool) -> Iterator[Path]:
         raise ValueError(f"{path} is a file or a link, which no folder replaces; move it away")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     old = path.with_name(f".{path.name}.{os.getpid()}.old")
-    try:
-        with errors_name(path, temporary):
-            temporary.mkdir()
+    with errors_name(path, temporary):
+        temporary.mkdir()
+        try:
             yield temporary
             if path.exists():
                 path.rename(old)
             temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if path.exists():
-            shutil.rmtree(old, ignore_errors=True)
-        elif old.exists():  # the new one could not get its name
-            old.rename(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            if path.exists():
+                shutil.rmtree(old, ignore_errors=True)
+            elif old.exists():  # the new one could not get its name
+                old.rename(path)
 
 
 def n_bytes(path: Path) -> int:

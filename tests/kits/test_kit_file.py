@@ -346,3 +346,16 @@ def test_reading_a_hostile_kit_takes_little_memory(tmp_path, kind):
     tracemalloc.stop()
     print(f"{kind}, {len(text)} bytes: {1e3 * took:.1f} ms, {peak / 1e6:.1f} MB")
     assert peak < 16e6
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [("a\tb\nc", "a b c"), ("x" * 100, "x" * 64), ("\udcff", Kit.name), ("  ", Kit.name)],
+)
+def test_a_kit_without_a_name_is_named_after_its_file_whatever_that_is(tmp_path, stem, name):
+    path = tmp_path / f"{stem}.drumkit"
+    save_kit(Kit().with_pad(0, drum=Drum(TOM)), path)
+    path.write_text(path.read_text().replace(f'name = "{Kit.name}"\n', "", 1))
+    kit, dropped = load_kit(path)
+    assert kit.name == name and len(dropped) == 1
+    assert kit.pads[0].drum is not None

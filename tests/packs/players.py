@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 
-from matcher.kits.kit import CURVES, Kit, velocity_to_gain
+from matcher.kits.kit import CURVES, Kit, Pad, velocity_to_gain
 from matcher.kits.kit_file import load_kit
 from matcher.live import programs, voices
 from matcher.live.noise import BLOCK
@@ -42,18 +42,27 @@ class Note(NamedTuple):
     velocity: int
 
 
+def put_pad(r, place: int, pad: Pad) -> np.ndarray:
+    """Put a pad with a drum on a place of the voices' pool -> its record of programs.PROGRAM."""
+    drum, attack_mix, as_recorded = pad.sound
+    programs.write_pad(r["pads"][place], pad, RATE)
+    programs.write_program(r["programs"][place], drum, attack_mix, RATE, as_recorded)
+    voices.set_program(r, place, place)
+    return r["programs"][place]
+
+
+def filled(kit: Kit) -> list[tuple[int, Pad]]:
+    """The pads that have a drum, with their indices."""
+    return [(i, pad) for i, pad in enumerate(kit.pads) if pad.drum is not None]
+
+
 def app_strike(kit: Kit, pad: int, velocity: int, robin: int, seconds: float) -> np.ndarray:
     """What the voices play, (frames, 2); robin: which of the places of its noise."""
     r = voices.make_pool(RATE)[0]
-    settings = kit.pads[pad]
-    drum, attack_mix, as_recorded = settings.sound
-    programs.write_pad(r["pads"][0], settings, RATE)
-    programs.write_program(r["programs"][0], drum, attack_mix, RATE, as_recorded)
-    program = r["programs"][0]
+    program = put_pad(r, 0, kit.pads[pad])
     if program["n_starts"]:
         program["starts"][0], program["n_starts"] = program["starts"][robin], 1
-    voices.set_program(r, 0, 0)
-    voices.strike(r, 0, velocity_to_gain(CURVES[settings.curve], velocity / 127))
+    voices.strike(r, 0, velocity_to_gain(CURVES[kit.pads[pad].curve], velocity / 127))
     out = np.zeros((2, round(seconds * RATE)), np.float32)
     for first in range(0, out.shape[1], BLOCK):
         voices.render(r, *out[:, first : first + BLOCK])
@@ -169,7 +178,7 @@ def compare_strikes(
     note that the player plays twice, 0 for none; it is left out.
     """
     rows = []
-    for pad in (i for i, pad in enumerate(kit.pads) if pad.drum is not None):
+    for pad, _ in filled(kit):
         n_robins = min(options.round_robins, n_places(kit, pad))
         which = [v for v in velocities for _ in range(n_robins)]
         notes = [Note(BAR_S * i, pad, v) for i, v in enumerate(which)]
@@ -198,12 +207,9 @@ def choke_db(play, pads: tuple[int, int], velocity: int = 100) -> float:
 def app(kit: Kit, notes: list[Note], seconds: float) -> np.ndarray:
     """Notes played by the voices, (frames, 2), each pad's noise at its first place."""
     r = voices.make_pool(RATE)[0]
-    for i, pad in ((i, pad) for i, pad in enumerate(kit.pads) if pad.drum is not None):
-        drum, attack_mix, as_recorded = pad.sound
-        programs.write_pad(r["pads"][i], pad, RATE)
-        programs.write_program(r["programs"][i], drum, attack_mix, RATE, as_recorded)
-        r["programs"][i]["n_starts"] = min(1, r["programs"][i]["n_starts"])
-        voices.set_program(r, i, i)
+    for i, pad in filled(kit):
+        program = put_pad(r, i, pad)
+        program["n_starts"] = min(1, program["n_starts"])
     out = np.zeros((2, round(seconds * RATE)), np.float32)
     at = sorted((round(note.at_s * RATE), note) for note in notes)
     edges = [*(frame for frame, _ in at), out.shape[1]]
@@ -226,11 +232,8 @@ def equal_strikes(kit: Kit, velocity: int = 100, n: int = 10) -> dict[int, tuple
     """How far apart n equal strikes on each pad are, dB, each from silence, as live."""
     r, out = voices.make_pool(RATE)[0], {}
     gain = velocity / 127
-    for i, pad in ((i, pad) for i, pad in enumerate(kit.pads) if pad.drum is not None):
-        drum, attack_mix, as_recorded = pad.sound
-        programs.write_pad(r["pads"][i], pad, RATE)
-        programs.write_program(r["programs"][i], drum, attack_mix, RATE, as_recorded)
-        voices.set_program(r, i, i)
+    for i, pad in filled(kit):
+        put_pad(r, i, pad)
         sounds = []
         for _ in range(n):
             r["voices"]["pad"] = -1
@@ -258,8 +261,8 @@ def measure(kit: Kit) -> None:
     tops = [high for _, high in options.layer_velocities]
     between = [(low + high) // 2 for low, high in options.layer_velocities]
     groups = {}
-    for i, pad in enumerate(kit.pads):
-        if pad.drum is not None and pad.choke:
+    for i, pad in filled(kit):
+        if pad.choke:
             groups.setdefault(pad.choke, []).append(i)
     pairs = [tuple(pads[:2]) for pads in groups.values() if len(pads) > 1]
     with tempfile.TemporaryDirectory() as folder:

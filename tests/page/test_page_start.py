@@ -13,6 +13,7 @@ navigator.requestMIDIAccess = async () => {
 };
 """
 NO_OUTPUT = "globalThis.AudioContext = class { constructor() { throw new Error('no output'); } };"
+BROKEN = "AudioWorklet.prototype.addModule = async () => { throw new Error('no module'); };"
 # A sound that does not begin until it is told to: no output is there
 KEPT = """
 const resume = AudioContext.prototype.resume;
@@ -67,6 +68,15 @@ def test_a_browser_without_an_output_says_so_in_a_sentence(browser, page_file):
     page = open_page(browser, page_file, scripts=[NO_OUTPUT])
     wait_for(page, "The sound cannot be started: no output")
     page.keyboard.press("x")
+    closed(page)
+
+
+def test_what_keeps_the_sound_from_starting_stays_said(browser, page_file):
+    page = open_page(browser, page_file, scripts=[BROKEN])
+    wait_for(page, "The sound cannot be started: no module")
+    page.keyboard.press("x")
+    page.wait_for_timeout(1.2 * page.evaluate("SILENT_MS"))
+    wait_for(page, "The sound cannot be started: no module")
     closed(page)
 
 

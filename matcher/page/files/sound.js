@@ -68,7 +68,8 @@ class Sound {
     if (!this.context || this.running) return;
     this.context.resume().catch(() => {});
     clearTimeout(this.alarm);
-    this.alarm = setTimeout(() => this.tell(!this.running), SILENT_MS);
+    // without a node it was said already what is wrong
+    this.alarm = setTimeout(() => this.node && this.tell(!this.running), SILENT_MS);
   }
 
   // The sound begins, or goes on after the system took the output away
