@@ -13,7 +13,7 @@ import numpy as np
 
 from gui.matched import Matched, of_answer
 from matcher.kits.document import Document
-from matcher.kits.kit import LONGEST_NAME, Kit, Pad, for_pad
+from matcher.kits.kit import Kit, Pad, for_pad, plain_name
 from matcher.live.protocol import (
     MORE_NOTES,
     NOTE,
@@ -316,11 +316,6 @@ class Editor:
     def _command(self, command) -> None:
         self.state = apply(self.state, command)
         self._send(command)
-
-
-def plain_name(name: str) -> str:
-    """A name with nothing that a kit does not allow."""
-    return "".join(c if c.isprintable() else " " for c in name)[:LONGEST_NAME]
 
 
 def _names(thetas: list[Theta]) -> list[str]:

@@ -21,6 +21,7 @@ from matcher.physics.theta import Theta, describe
 
 SECONDS = (0.001, 60.0)  # s: allowed duration of a rendered sound
 INTERRUPTED = 130  # exit status after Ctrl-C, by the convention of shells
+NOBODY_READS = 141  # and where what is printed to has ended, such as `| head`
 
 
 def _match(arguments) -> None:
@@ -371,7 +372,7 @@ def main(argv=None) -> int:
 
     Returns:
         The exit status: 0; 2 after one sentence on stderr about wrong arguments or files;
-        INTERRUPTED after Ctrl-C.
+        INTERRUPTED after Ctrl-C; NOBODY_READS.
     """
     arguments, unknown = make_parser().parse_known_args(argv)
     try:
@@ -379,8 +380,12 @@ def main(argv=None) -> int:
             allowed = [o for a in arguments.options._actions for o in a.option_strings[-1:]]
             raise ValueError(f"unknown argument {unknown[0]:.80}; allowed are {', '.join(allowed)}")
         COMMANDS[arguments.command](arguments)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # it is flushed at the end
+        return NOBODY_READS
     except ValueError as error:
         print(f"drum-matcher: {error}", file=sys.stderr)
         return 2

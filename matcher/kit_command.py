@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,7 +92,7 @@ def _new(arguments) -> None:
         raise ValueError(f"{path} is there already; give another file, or delete it first")
     source = find_kit(arguments.source) if arguments.source else None
     kit = _load(source) if source else Kit()
-    name = plain_name(path.stem) if arguments.name is None else arguments.name
+    name = plain_name(path.stem).strip() if arguments.name is None else arguments.name
     kit = set_value(kit, KIT, "name", name)
     save_kit(kit, path, comment_of(source) if source else "")
     print(f"{path} is written: {_n_drums(kit)}")
@@ -169,7 +170,7 @@ def _export(arguments) -> None:
     options = PackOptions(arguments.layers, arguments.round_robins, arguments.rate, arguments.bits,
                           arguments.flac, arguments.replace)  # fmt: skip
     if arguments.format == PLUGIN:
-        if options != PackOptions():
+        if replace(options, replace=False) != PackOptions():  # a plugin is always replaced
             raise ValueError("a plugin takes -o, --api and --platform alone: it has no recordings")
         _export_plugin(_load(path), arguments)
         return

@@ -12,7 +12,7 @@ import onnx
 import pytest
 import soundfile
 
-from matcher.__main__ import main
+from matcher.__main__ import NOBODY_READS, main
 from matcher.matching import effort
 from matcher.matching.encoder import SHIPPED
 from tests.conftest import DATA
@@ -126,6 +126,15 @@ def test_render(tmp_path):
     assert len(x) / rate == pytest.approx(np.log(1000) * 0.4, abs=1e-3)
     spectrum = np.abs(np.fft.rfft(x[rate // 2 :], 2**18))
     assert spectrum.argmax() * rate / 2**18 == pytest.approx(110, abs=1)
+
+
+def test_a_reader_that_has_enough_is_no_error():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "matcher", "kit", "show", "acoustic", "--json"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (NOBODY_READS, "")
 
 
 def test_help_has_examples():

@@ -290,4 +290,4 @@ def check_name(name) -> None:
 
 def plain_name(text: str) -> str:
     """The nearest name that a pad or a kit may have: on one line, cut where it is too long."""
-    return "".join(c if c.isprintable() else " " for c in text)[:LONGEST_NAME].strip()
+    return "".join(c if c.isprintable() else " " for c in text)[:LONGEST_NAME]

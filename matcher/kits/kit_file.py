@@ -138,7 +138,7 @@ def _head_values(path: Path, head: str, has_pads: bool, dropped: list[str]) -> s
         check_name(name)
     except ValueError as error:
         dropped.append(f"the kit: {error}")
-        name = plain_name(path.stem) or Kit.name
+        name = plain_name(path.stem).strip() or Kit.name
     dropped += [f"the kit: unknown key {quoted(key)}" for key in values]
     return name
 

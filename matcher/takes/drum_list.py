@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from matcher.kits.kit import LONGEST_NAME, N_PADS, WHOLE_NUMBERS
+from matcher.kits.kit import N_PADS, WHOLE_NUMBERS, plain_name
 from matcher.takes import drums, grouping, kinds, kit_of_take
 from matcher.takes.drums import FoundDrum, MeasuredHit
 from matcher.takes.fitting import Fitted, Struck, choose
@@ -96,7 +96,7 @@ class DrumList:
             found = same.get(hits) or drums.of_hits(self.measured, hits)
             on_pad = bool(value["on_pad"]) and kit_of_take.can_be_fitted(self.take, found)
             note = None if value["note"] is None else _checked_note(int(value["note"]))
-            rows.append(Row(found, on_pad, _clean(str(value["name"])), note))
+            rows.append(Row(found, on_pad, plain_name(str(value["name"])), note))
         return replace(self, rows=())._with({}, *rows)
 
     def loudest_db(self, row: int) -> float:
@@ -178,7 +178,7 @@ class DrumList:
 
     def named(self, row: int, name: str) -> "DrumList":
         """A row with another name; an empty one: what it is told to be."""
-        return self._with({row: (replace(self.rows[row], name=_clean(name)),)})
+        return self._with({row: (replace(self.rows[row], name=plain_name(name)),)})
 
     def with_note(self, row: int, note: int, pitches: Sequence[float | None] = ()) -> "DrumList":
         """A row on another note; a row that has it gets the one that this row had.
@@ -269,11 +269,6 @@ class DrumList:
         if len(changed.on_pads) > N_PADS:
             raise ValueError(f"a kit has {N_PADS} pads; leave another drum out first")
         return changed
-
-
-def _clean(name: str) -> str:
-    """A name with nothing that a pad's name does not allow."""
-    return "".join(c if c.isprintable() else " " for c in name)[:LONGEST_NAME]
 
 
 def _checked_note(note: int) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from matcher.kits.kit import LONGEST_NAME, N_PADS, Kit, Pad, for_pad
+from matcher.kits.kit import N_PADS, Kit, Pad, for_pad, plain_name
 from matcher.kits.kit_file import SUFFIX, save_kit
 from matcher.matching.encoder import SHIPPED
 from matcher.midi_file import Note, save_midi
@@ -147,7 +147,7 @@ def assemble(
 
 def kit_of(take: Take, pads: list[PadOfTake], name: str) -> Kit:
     """A kit with these pads, as loud beside each other as in the take."""
-    kit = Kit(plain_name(name))
+    kit = Kit(plain_name(name).strip() or Kit.name)
     peaks = [max(take.hits[i].peak for i in pad.found.hits) for pad in pads]
     loudest = max(peaks)
     for pad, peak in zip(pads, peaks):
@@ -160,11 +160,6 @@ def kit_of(take: Take, pads: list[PadOfTake], name: str) -> Kit:
                         gain_db=round(float(gain), 2))}
         )  # fmt: skip
     return kit
-
-
-def plain_name(text: str) -> str:
-    """A name that a kit can have."""
-    return "".join(c for c in text if c.isprintable())[:LONGEST_NAME].strip() or Kit.name
 
 
 def render_twin(made: KitOfTake) -> np.ndarray:
