@@ -38,7 +38,7 @@ def play(request, kit, tmp_path_factory):
     folder = tmp_path_factory.mktemp("platform")
     plugin = export_plugin(kit, folder, ["clap"], platform, IDENTITY)[0]
     host = folder / "player.exe"
-    zig = [sys.executable, "-m", "ziglang", "cc", "-target", target, "-O2", "-w", "-o", host]
+    zig = [sys.executable, "-m", "ziglang", "cc", "-target", target, "-O2", "-s", "-w", "-o", host]
     subprocess.run([*zig, PLAYER], check=True)
 
     def play_it(rate: int, n: int, block: int, messages=(), given=None) -> np.ndarray:
