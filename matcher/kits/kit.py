@@ -291,3 +291,25 @@ def check_name(name) -> None:
 def plain_name(text: str) -> str:
     """The nearest name that a pad or a kit may have: on one line, cut where it is too long."""
     return "".join(c if c.isprintable() else " " for c in text)[:LONGEST_NAME]
+
+
+def kit_name(kit: Kit) -> str:
+    """The name of a kit, or a word where it has none."""
+    return kit.name.strip() or "Kit"
+
+
+def pad_name(kit: Kit, pad: int) -> str:
+    """The name of a pad, 0 to N_PADS - 1, or its number from 1 on where it has none."""
+    return kit.pads[pad].name.strip() or f"Pad {pad + 1}"
+
+
+def filled_pads(kit: Kit) -> list[int]:
+    """The pads that have a drum, from 0.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    pads = [i for i, pad in enumerate(kit.pads) if pad.drum is not None]
+    if not pads:
+        raise ValueError("no pad of the kit has a drum; match one, or choose another kit")
+    return pads

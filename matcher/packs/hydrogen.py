@@ -10,18 +10,9 @@ import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from matcher.kits.kit import Kit
+from matcher.kits.kit import Kit, kit_name, pad_name
 from matcher.packs.options import PackOptions
-from matcher.packs.place import (
-    MADE_BY,
-    Progress,
-    Written,
-    check_free,
-    kit_name,
-    n_bytes,
-    pad_name,
-    sound_name,
-)
+from matcher.packs.place import MADE_BY, Progress, Written, check_free, n_bytes, sound_name
 from matcher.packs.strikes import Strike, Strikes
 from matcher.recording import encode, file_name, save_atomically
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from matcher.kits.kit import Kit
+from matcher.kits.kit import Kit, pad_name
 from matcher.recording import errors_name, file_name
 
 README = "README.txt"  # in each folder that is a pack
@@ -31,32 +31,10 @@ class Written:
         return f"{said}; {self.licence}" if self.licence else said
 
 
-def kit_name(kit: Kit) -> str:
-    """The name of a kit, or a word where it has none."""
-    return kit.name.strip() or "Kit"
-
-
-def pad_name(kit: Kit, pad: int) -> str:
-    """The name of a pad, 0 to N_PADS - 1, or its number from 1 on where it has none."""
-    return kit.pads[pad].name.strip() or f"Pad {pad + 1}"
-
-
 def sound_name(kit: Kit, strike, suffix: str) -> str:
     """The file of a strike: number and name of its pad, top velocity, round robin."""
     name = file_name(pad_name(kit, strike.pad), "pad").lower()
     return f"{strike.pad + 1:02d}-{name}-v{strike.high:03d}-rr{strike.robin + 1}.{suffix}"
-
-
-def filled_pads(kit: Kit) -> list[int]:
-    """The pads that have a drum, from 0.
-
-    Raises:
-        ValueError: if there is none.
-    """
-    pads = [i for i, pad in enumerate(kit.pads) if pad.drum is not None]
-    if not pads:
-        raise ValueError(f"{kit.name!r} has no drum on any pad, so there is nothing to export")
-    return pads
 
 
 def check_free(path: Path, replace: bool) -> None:

@@ -1,9 +1,9 @@
 """README.txt of a pack: what it is, and what each of its sounds is."""
 
 import matcher
-from matcher.kits.kit import Kit
+from matcher.kits.kit import Kit, kit_name, pad_name
 from matcher.packs.options import PackOptions
-from matcher.packs.place import MADE_BY, kit_name, pad_name
+from matcher.packs.place import MADE_BY
 from matcher.packs.strikes import Strikes
 
 

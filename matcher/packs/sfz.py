@@ -8,16 +8,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from matcher.kits.kit import CURVES, Kit, velocity_to_gain
+from matcher.kits.kit import CURVES, Kit, kit_name, pad_name, velocity_to_gain
 from matcher.packs.options import PackOptions
 from matcher.packs.place import (
     MADE_BY,
     README,
     Progress,
     Written,
-    kit_name,
     n_bytes,
-    pad_name,
     sound_name,
     whole_folder,
 )

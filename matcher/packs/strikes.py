@@ -9,11 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matcher.kits.kit import CURVES, Kit, velocity_to_gain
+from matcher.kits.kit import CURVES, Kit, filled_pads, velocity_to_gain
 from matcher.live import programs, voices
 from matcher.live.noise import BLOCK
 from matcher.packs.options import PackOptions
-from matcher.packs.place import filled_pads
 
 CEILING = 0.99  # of full scale: the loudest sample of a pack, where it has to be turned down
 END = 10 ** (-96 / 20)  # amplitude that is the end of a strike: the last bit of 16

@@ -9,17 +9,9 @@ from pathlib import Path
 from string import Template
 
 import matcher
-from matcher.kits.kit import N_PADS, Kit
+from matcher.kits.kit import N_PADS, Kit, filled_pads, kit_name, pad_name
 from matcher.packs.options import PackOptions
-from matcher.packs.place import (
-    Progress,
-    Written,
-    check_free,
-    filled_pads,
-    kit_name,
-    n_bytes,
-    pad_name,
-)
+from matcher.packs.place import Progress, Written, check_free, n_bytes
 from matcher.page.player import FILES, packed_player
 from matcher.physics.parameters import PARAMETERS
 from matcher.physics.theta import midi_note_name

@@ -8,7 +8,7 @@ from importlib import resources
 
 import numpy as np
 
-from matcher.kits.kit import CURVES, N_PADS, Kit, Pad
+from matcher.kits.kit import CURVES, N_PADS, Kit, pad_name
 from matcher.matching import strokes
 from matcher.physics import bank
 from matcher.physics.drum import DRUM_PARAMETERS, Drum
@@ -124,7 +124,7 @@ def to_record(kit: Kit, identity: uuid.UUID) -> np.ndarray:
     record["effect_uid"] = list(effect_identity(identity).bytes)
     record["effect_uri"] = effect_uri(identity).encode()
     record["name"] = kit.name.encode()
-    record["pads"] = [label(pad, i).encode() for i, pad in enumerate(kit.pads)]
+    record["pads"] = [pad_name(kit, i).encode() for i in range(N_PADS)]
     for row, name in zip(record["knobs"], KNOBS):
         parameter = PARAMETERS[name]
         row["name"] = parameter.label.encode()
@@ -156,11 +156,6 @@ def shown(name: str) -> tuple[str, float]:
     if name in PERCENT:
         return "%", 100.0
     return UNITS.get(parameter.display_unit, parameter.display_unit), parameter.display_scale
-
-
-def label(pad: Pad, index: int) -> str:
-    """A pad's name in a host."""
-    return pad.name or f"Pad {index + 1}"
 
 
 def kit_record(kit: Kit) -> np.ndarray:

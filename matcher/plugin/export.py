@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from matcher.checks import quoted
-from matcher.kits.kit import Kit
+from matcher.kits.kit import Kit, filled_pads
 from matcher.plugin import bake, lv2, places
 from matcher.plugin.places import APIS
 from matcher.recording import file_name
@@ -46,8 +46,7 @@ def export_plugin(
     places.check_platform(platform)
     if wrong := [api for api in apis if api not in APIS]:
         raise ValueError(f"api is {quoted(wrong[0])}, allowed is one of: {', '.join(APIS)}")
-    if all(pad.drum is None for pad in kit.pads):
-        raise ValueError("no pad of the kit has a drum; match one, or load another kit")
+    filled_pads(kit)
     if folder is not None and not Path(folder).is_dir():
         raise ValueError(f"{folder} is not a folder; give one that exists")
     name = file_name(kit.name, "kit").lower()

@@ -2,7 +2,7 @@
 
 import uuid
 
-from matcher.kits.kit import Kit
+from matcher.kits.kit import N_PADS, Kit, pad_name
 from matcher.physics.parameters import PARAMETERS
 from matcher.plugin import bake
 from matcher.plugin.layout import KNOBS, SETTINGS, Setting
@@ -75,8 +75,8 @@ def description(kit: Kit, identity: uuid.UUID) -> str:
     more_groups, inputs = _stereo(uri, "Input", "hits", "Hits", _OPTIONAL + " , lv2:isSideChain")
     groups += more_groups
     ports = [_NOTES, *ports, *inputs, _LATENCY]
-    for i, pad in enumerate(kit.pads):
-        symbol, name = f"pad{i + 1}_output", f"{bake.label(pad, i)} output"
+    for i in range(N_PADS):
+        symbol, name = f"pad{i + 1}_output", f"{pad_name(kit, i)} output"
         more_groups, outputs = _stereo(uri, "Output", symbol, name, _OPTIONAL)
         groups, ports = groups + more_groups, ports + outputs
     return _describe(
@@ -103,7 +103,7 @@ def _describe(kit: Kit, uri: str, kinds: str, name: str, groups: str, ports: lis
     for i, pad in enumerate(kit.pads):
         if pad.drum is None:
             continue
-        symbol, label = f"pad{i + 1}", bake.label(pad, i)
+        symbol, label = f"pad{i + 1}", pad_name(kit, i)
         groups += _group(uri, "pg:InputGroup", symbol, label)
         for knob in KNOBS:
             port = _knob(f"{label} {PARAMETERS[knob].label}", knob, pad.value(knob))
@@ -170,8 +170,8 @@ def _setting(setting: Setting, value: float, kit: Kit) -> str:
         port += " ; lv2:portProperty lv2:toggled"
     if setting.name == "pad":
         points = " , ".join(
-            f"[ rdfs:label {_text(f'{i + 1} {bake.label(pad, i)}')} ; rdf:value {i + 1}.0 ]"
-            for i, pad in enumerate(kit.pads)
+            f"[ rdfs:label {_text(f'{i + 1} {pad_name(kit, i)}')} ; rdf:value {i + 1}.0 ]"
+            for i in range(N_PADS)
         )
         port += f" ; lv2:portProperty lv2:integer , lv2:enumeration ; lv2:scalePoint {points}"
     return port

@@ -92,7 +92,7 @@ def test_it_is_written_where_it_is_told_and_replaced_only_where_that_is_allowed(
 
 
 def test_what_is_wrong_is_one_sentence(kit, tmp_path, monkeypatch):
-    with pytest.raises(ValueError, match="'Empty' has no drum on any pad"):
+    with pytest.raises(ValueError, match="no pad of the kit has a drum"):
         export(Kit("Empty"), "page", tmp_path)
     with pytest.raises(ValueError, match="it has no recordings"):
         export(kit, "page", tmp_path, options=PackOptions(layers=3))

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from matcher.kits.kit import N_PADS, Kit, Pad, for_pad
+from matcher.kits.kit import N_PADS, Kit, Pad, for_pad, pad_name
 from matcher.library import place
 from matcher.physics.drum import Drum
 from matcher.physics.parameters import PARAMETERS
@@ -147,7 +147,7 @@ def test_each_knob_of_each_drum_has_its_name_and_value(plugin, kit):
     assert set(infos) == {STRIDE * i + k for i in drums for k in range(len(KNOBS))}
     for number, info in infos.items():
         pad, name = kit.pads[number // STRIDE], KNOBS[number % STRIDE]
-        label = bake.label(pad, number // STRIDE)
+        label = pad_name(kit, number // STRIDE)
         assert info.name.decode() == f"{label} {PARAMETERS[name].label}"
         assert info.module.decode() == label
         assert info.value == pytest.approx(PARAMETERS[name].to_share(pad.value(name)), abs=1e-12)

@@ -5,8 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from matcher.kits.kit import N_PADS
-from matcher.plugin import bake
+from matcher.kits.kit import N_PADS, pad_name
 from matcher.plugin.layout import SETTINGS, STRIDE
 from tests.plugin import clap_host as host
 from tests.plugin.app import App, residual_db
@@ -46,7 +45,7 @@ def plugin(clap):
 
 def test_there_is_a_pair_for_each_pad_by_its_name(plugin, kit):
     ports = plugin.ports(given=False)
-    names = [bake.label(pad, i) for i, pad in enumerate(kit.pads)]
+    names = [pad_name(kit, i) for i in range(N_PADS)]
     assert [port.name.decode() for port in ports] == ["Drums", *names]
     assert len({port.id for port in ports}) == ALL
     assert [port.flags for port in ports] == [1, *[0] * N_PADS]
