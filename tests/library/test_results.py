@@ -35,9 +35,10 @@ pytestmark = [
 ]
 LARGEST_DB = -100.0  # dB: sums in another order, in single precision
 # dB, where pitch follows the energy of the modes: rounding of that adds up in their phases. So much
-# differs as well what Numba makes for processors with vectors of 32 and of 64 bytes.
-GLIDING_DB = -80.0
-GLIDING = ("matcher.physics.body.add",)
+# differs as well what Numba makes for processors with vectors of 32 and of 64 bytes. It depends on
+# the drums that refining tries: with a tension of 2 it is -82 dB at the median of random ones.
+GLIDING_DB = -70.0
+GLIDING = ("matcher.physics.body.add", "matcher.live.programs.write")  # the latter by the peak
 RATE = 48000
 
 
