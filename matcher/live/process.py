@@ -193,6 +193,8 @@ class EngineProcess:
         changed = command.changes.keys() if isinstance(command, ChangeSetup) else ()
         if "asio" in changed:
             raise Stuck("ASIO drivers are loaded when a process begins")
+        if "places" in changed:
+            self._shown_places = None
         another_channel = "input_channel" in changed and not self.player.records_its_channel
         if OPENED_ANEW & set(changed) or another_channel:
             self._rescan()

@@ -197,7 +197,7 @@ class Calibrate:
 class ShowPlaces:
     """Learn the place of hits from the next ones: in the middle, then at the rim; see PlaceShown.
 
-    If they cannot be told apart, Failed follows.
+    If they cannot be told apart, Failed follows. An edit of Setup.places ends it.
     """
 
 

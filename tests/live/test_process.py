@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from matcher.kits.kit import Kit
+from matcher.live import events as callback_events
 from matcher.live import place_learning, programs
 from matcher.live.callback import make_state
+from matcher.live.events import HIT
 from matcher.live.midi import Message
 from matcher.live.midi_notes import PORTS
 from matcher.live.midi_ring import CONTROL
 from matcher.live.place_learning import Shown
+from matcher.live.player import Player
 from matcher.live.process import EngineProcess
 from matcher.live.protocol import (
     Answered,
@@ -19,6 +22,7 @@ from matcher.live.protocol import (
     EditPads,
     Event,
     Failed,
+    PlaceShown,
     ReplaceKit,
     Setup,
     ShowPlaces,
@@ -216,6 +220,31 @@ def test_hits_leave_by_the_note_that_the_armed_pad_has_now(process, monkeypatch)
 def test_places_are_shown_at_an_input(process):
     with pytest.raises(ValueError, match="no input to show places at"):
         process.obey(ShowPlaces())
+
+
+def test_an_edit_of_places_ends_showing_them(process, monkeypatch):
+    capture = make_state(48000, 1, 2)[0]["capture"]
+    capture["time"] = 9600  # frames of silence have come
+    for name, value in (("has_input", True), ("input_rate", 48000.0), ("capture", capture),
+                        ("input_time_of", lambda player, frame: frame / 48000)):  # fmt: skip
+        monkeypatch.setattr(Player, name, value)
+    process.obey(ChangeSetup(1, {"mode": "trigger"}))
+
+    def strike(n: int) -> list[tuple[int, int]]:
+        """How many strokes have come in the middle and at the rim, each time that it is said."""
+        for i in range(n):
+            process._report(callback_events.Event(1000 * (i + 1), HIT, PAD, 98, 0.5, -1))
+        process._follow_shown_places()
+        return [(event.middle, event.rim) for event in events(process, PlaceShown)]
+
+    process.obey(ShowPlaces())
+    assert strike(3) == [(0, 0), (3, 0)]
+    process.obey(ChangeSetup(2, {"input_gain_db": 1.0}))
+    assert strike(6) == [(8, 1)]
+    process.obey(ChangeSetup(3, {"places": None}))
+    assert strike(6) == []  # one less than are needed
+    process.obey(ShowPlaces())
+    assert strike(1) == [(0, 0), (1, 0)]
 
 
 def test_places_that_cannot_be_told_are_reported_once(process):
