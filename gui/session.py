@@ -14,6 +14,7 @@ from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 from gui import pad_wav, preferences
 from gui.background import Background
 from gui.editor import Editor, Replaced
+from gui.hit_places import HitPlaces
 from gui.link import Link
 from gui.matched import EFFORT, find_candidates, of_match
 from gui.message import Message
@@ -76,6 +77,7 @@ class Session(QObject):
         self.editor, self.link, self.preferences = editor, link, remembered
         self.document = editor.document
         self.learning = ""  # what the next controller or note is for
+        self.places = HitPlaces(editor, link)
         self._missing = {"audio": "", "input": "", "midi": ""}  # a sentence for each, or none
         self._files = Background(self)
         self._files.done.connect(self._take_match)
@@ -228,6 +230,7 @@ class Session(QObject):
                 self._tell_device(event)
             case Failed():
                 self.tell("error", event.message)
+        self.places.take(event)
 
     def _open_program(self, program: int) -> None:
         """Open the kit that a MIDI program stands for, unless that would lose edits."""
@@ -417,6 +420,8 @@ class Session(QObject):
             changes[name] = changes[name] or None  # the system's own
         if changes:
             self.editor.change(**changes)
+        if "midi_out" in changes:
+            self.places.follow_midi_out()
 
     def _remember_detection(self) -> None:
         """Remember how hits are found; no panel shows what is remembered of it."""

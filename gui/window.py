@@ -158,6 +158,13 @@ class Window(QMainWindow):
         self._offer_devices(dialog)
         dialog.changed.connect(self._apply)
         dialog.rescan.connect(lambda: self.session.link.send(Rescan()))
+        places, row = self.session.places, dialog.hit_place
+        row.learn.connect(places.learn)
+        row.end.connect(places.end)
+        row.forget.connect(places.forget)
+        show = lambda: row.show_places(places)  # noqa: E731
+        places.changed.connect(show)
+        show()
 
         def look(event):
             if isinstance(event, (Ready, DeviceChanged)):
@@ -166,6 +173,8 @@ class Window(QMainWindow):
         self.session.link.happened.connect(look)
         dialog.exec()
         self.session.link.happened.disconnect(look)
+        places.changed.disconnect(show)
+        places.end()
 
     def _offer_devices(self, dialog: PreferencesDialog) -> None:
         snapshot = self.session.link.snapshot()

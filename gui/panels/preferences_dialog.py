@@ -17,6 +17,7 @@ from PyQt6.QtWidgets import (
     QVBoxLayout,
 )
 
+from gui.panels.hit_place import HitPlaceRow
 from gui.panels.input import SYSTEM
 from gui.preferences import Preferences
 from gui.theme import CHOICES, TEXT_SCALES
@@ -60,6 +61,7 @@ class PreferencesDialog(QDialog):
             f"our own port, {OWN}, where the system lets programs have ports"
         )
         self.midi_out.activated.connect(self._choose_midi_out)
+        self.hit_place = HitPlaceRow()
         self.text_scale = QSpinBox()
         self.text_scale.setRange(*TEXT_SCALES)
         self.text_scale.setSingleStep(25)
@@ -97,7 +99,7 @@ class PreferencesDialog(QDialog):
             ("Output channels", self.output_channel), ("Block", self.block),
             *((("WASAPI", self.exclusive), ("ASIO", self.asio)) if WINDOWS else ()),
             ("MIDI inputs", self.midi), ("MIDI channel", self.midi_channel),
-            ("Hits as MIDI", self.midi_out), ("", again),
+            ("Hits as MIDI", self.midi_out), ("Place of a hit", self.hit_place), ("", again),
             ("Theme", self.theme), ("Text size", self.text_scale),
         ):  # fmt: skip
             form.addRow(text, widget)
@@ -150,6 +152,13 @@ class PreferencesDialog(QDialog):
             alone = first + 1 == n
             box.addItem(f"{first + 1}" if alone else f"{first + 1} and {first + 2}", first)
         box.setCurrentIndex(max(0, box.findData(chosen)))
+
+    def keyPressEvent(self, event):
+        """Let Esc end learning before it closes the dialog."""
+        if event.key() == Qt.Key.Key_Escape and self.hit_place.learning:
+            self.hit_place.end.emit()
+        else:
+            super().keyPressEvent(event)
 
     def _switch(self, name: str, text: str, tip: str) -> QCheckBox:
         box = QCheckBox(text)

@@ -57,13 +57,8 @@ def _words(event: Event) -> str:
             return f"note {event.note}, velocity {event.velocity}: {where}"
         case ControllerMoved():
             return f"controller {event.controller}, {event.value}: {turned(event)}"
-        case PlaceShown(told_apart=None):
-            if event.middle < event.needed:
-                return f"hit the middle of the drum: {event.middle} of {event.needed}"
-            return f"hit it at the rim: {event.rim} of {event.needed}"
         case PlaceShown():
-            share = f"{100 * event.told_apart:.0f} % of the pairs of strokes"
-            return f"the place of hits is told: {share} are told apart"
+            return place_shown(event)
         case ProgramChanged():
             return f"program {event.number + 1}"
         case Learned():
@@ -106,3 +101,13 @@ def calibrated(event: Calibrated) -> str:
         f"{settings.threshold_db:g} dB, sensitivity {100 * settings.sensitivity:.0f} %, "
         f"mask time {settings.mask_ms:g} ms{clipped}"
     )
+
+
+def place_shown(event: PlaceShown) -> str:
+    """Which strokes are wanted, or how well those that were shown are told apart, in words."""
+    if event.told_apart is not None:
+        share = f"{100 * event.told_apart:.0f} % of the pairs of strokes"
+        return f"the place of hits is told: {share} are told apart"
+    if event.middle < event.needed:
+        return f"hit the middle of the drum: {event.middle} of {event.needed}"
+    return f"hit it at the rim: {event.rim} of {event.needed}"

@@ -1,15 +1,18 @@
 """The window itself on a real JACK server: what a drummer does in the first minutes."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
 
 from matcher.live.hits import PARTS_S
+from matcher.live.protocol import HitDetected, Ready
 from matcher.physics import drum
 from tests.conftest import DATA
 from tests.e2e.rig import NOTE_ON, SAMPLE_RATE, FarCables, Server
+from tests.e2e.test_midi_out import struck
 
 pytest.importorskip("PyQt6")
 from tests.gui.conftest import display, home, qapp_args  # noqa: F401
@@ -120,4 +123,46 @@ def test_without_any_device_the_window_opens_says_so_and_goes_on_by_itself(
     qtbot.waitUntil(lambda: window.session.link.snapshot()["running"], timeout=180000)
     qtbot.waitUntil(lambda: window.notice.kind != "missing", timeout=20000)
     assert window.status.output.text() == "system (JACK Audio Connection Kit)"
+    window.close()
+
+
+def test_the_place_of_hits_is_learned_and_outlives_the_engines_process(
+    qtbot, stack, open_window
+):  # fmt: skip
+    server = Server(128)
+    stack.callback(server.stop)
+    window, places = open_window(), []
+    session = window.session
+    session.set_mode("trigger")
+    session.choose(EMPTY)
+    session.apply_preferences(replace(session.preferences, midi_out=True))
+    session.link.happened.connect(
+        lambda event: places.append(event.place) if isinstance(event, HitDetected) else None
+    )
+    cables = FarCables()
+    session.places.learn()
+    play(qtbot, cables, sound=struck([0.1] * 8 + [0.9] * 8))
+    qtbot.waitUntil(lambda: session.places.learned, timeout=10000)
+    assert session.places.words.startswith("the place of hits is told: ")
+    assert places == [None] * 16
+
+    def told(cables, seed: int) -> list[int]:
+        places.clear()
+        play(qtbot, cables, sound=struck([0.0, 1.0] * 5, seed))
+        qtbot.waitUntil(lambda: len(places) == 10, timeout=10000)
+        return list(places)
+
+    first = told(cables, 1)
+    assert max(first[::2]) < 40 and min(first[1::2]) > 87
+    with qtbot.waitSignal(
+        session.link.happened, timeout=60000, check_params_cb=lambda e: isinstance(e, Ready)
+    ):
+        session.link._engine._process.kill()
+    cables.close()
+    cables = FarCables()  # to the ports of the new process
+    again = told(cables, 1)
+    assert max(again[::2]) < 40 and min(again[1::2]) > 87
+    session.places.forget()
+    assert told(cables, 2) == [None] * 10
+    cables.close()
     window.close()
