@@ -66,7 +66,7 @@ def test_a_plugin_is_installed_where_hosts_look(qtbot, window, told, tmp_path, m
 def test_an_empty_kit_is_refused_in_one_sentence(qtbot, window, told, folder):
     window.session.new_kit()
     window.files.export_kit("wav")
-    wait_for(qtbot, told, "no drum on any pad")
+    wait_for(qtbot, told, "no pad of the kit has a drum")
     assert told[-1].kind == "error" and not list(folder.iterdir())
 
 

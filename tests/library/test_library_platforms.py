@@ -40,7 +40,7 @@ def struck() -> np.ndarray:
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_its_voices_sound_as_here(platform, tmp_path):
-    target, emulator, there = EMULATORS[PLATFORMS[platform]]
+    _, target, emulator, there = EMULATORS[PLATFORMS[platform]]
     if not there or not util.find_spec("ziglang"):
         pytest.skip(f"needs ziglang and an emulator of {platform}")
     # Windows asks for the ending

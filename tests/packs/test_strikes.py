@@ -53,7 +53,7 @@ def test_what_would_clip_turns_all_pads_down_together(kit):
 
 
 def test_a_kit_without_drums_is_refused():
-    with pytest.raises(ValueError, match="no drum on any pad"):
+    with pytest.raises(ValueError, match="no pad of the kit has a drum"):
         Strikes(Kit("Nothing"), OPTIONS)
 
 
