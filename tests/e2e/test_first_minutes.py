@@ -121,7 +121,7 @@ def test_without_any_device_the_window_opens_says_so_and_goes_on_by_itself(
     assert window.notice.button.text() == "Rescan"
     server.start()
     qtbot.waitUntil(lambda: window.session.link.snapshot()["running"], timeout=180000)
-    qtbot.waitUntil(lambda: window.notice.kind != "missing", timeout=20000)
+    qtbot.waitUntil(lambda: window.notice.kind != "missing", timeout=60000)
     assert window.status.output.text() == "system (JACK Audio Connection Kit)"
     window.close()
 
