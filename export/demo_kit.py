@@ -11,6 +11,7 @@ from pathlib import Path
 from matcher.kits.kit import FIRST_NOTE, Kit, Pad, for_pad
 from matcher.kits.kit_file import save_kit
 from matcher.matching.match import MatchOptions, match_file
+from training import command
 
 EFFORT = "patient"  # the kit is made once
 # Pads from the bottom left: name, recording, gain in dB, pan, choke group
@@ -39,8 +40,9 @@ def demo_kit(folder: Path) -> Kit:
     return replace(empty, pads=(*pads, *empty.pads[len(pads) :]))
 
 
-def main(argv=None) -> int:
-    """Run it -> the exit status, 2 after one sentence on stderr.
+@command.entry_point("export.demo_kit")
+def main(argv=None) -> None:
+    """Run it.
 
     Args:
         argv: a folder of recordings, the file to write; by default those of the process.
@@ -51,15 +53,7 @@ def main(argv=None) -> int:
     parser.add_argument("recordings", type=Path, help="folder of recordings, as tests/data")
     parser.add_argument("file", type=Path, help="the kit's file")
     arguments = parser.parse_args(argv)
-    try:
-        save_kit(demo_kit(arguments.recordings), arguments.file)
-    except ValueError as error:
-        print(f"export.demo_kit: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"export.demo_kit: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 2
-    return 0
+    save_kit(demo_kit(arguments.recordings), arguments.file)
 
 
 if __name__ == "__main__":

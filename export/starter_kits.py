@@ -25,6 +25,7 @@ from matcher.live.detector import Settings
 from matcher.live.file_hits import LIKELY, find
 from matcher.matching.hear import hear
 from matcher.matching.match import Match, MatchOptions, match_file, shipped_encoder, twin_distance
+from training import command
 
 COLUMNS = ("file", "drum", "mic", "stroke", "velocity_layer", "round_robin")  # of hits.csv
 EFFORT = "normal"
@@ -143,8 +144,9 @@ def comment(recipe: Recipe, report) -> str:
     return f" Matched (effort {EFFORT}) to recordings of {recipe.source}: {files}"
 
 
-def main(argv=None) -> int:
-    """Run it -> the exit status, 2 after one sentence on stderr.
+@command.entry_point("export.starter_kits")
+def main(argv=None) -> None:
+    """Run it.
 
     Args:
         argv: the folder of recordings, the folder to write into; by default those of the process.
@@ -155,15 +157,7 @@ def main(argv=None) -> int:
     parser.add_argument("recordings", type=Path, help="folder of recordings with hits.csv")
     parser.add_argument("out", type=Path, help="folder to write into")
     arguments = parser.parse_args(argv)
-    try:
-        write(arguments.recordings, arguments.out)
-    except ValueError as error:
-        print(f"export.starter_kits: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"export.starter_kits: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 2
-    return 0
+    write(arguments.recordings, arguments.out)
 
 
 def write(recordings: Path, out: Path) -> None:

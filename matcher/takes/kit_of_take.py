@@ -53,7 +53,6 @@ class KitOfTake:
     kit: Kit
     pads: tuple[PadOfTake, ...]  # in the order of their notes
     others: tuple[FoundDrum, ...]  # groups that are no drums, or have no pad
-    n_measured: int
 
     @property
     def notes(self) -> list[Note]:
@@ -142,7 +141,7 @@ def assemble(
         for found, fit, (note, name_) in rows
     ]
     pads.sort(key=lambda pad: pad.note)
-    return KitOfTake(take, kit_of(take, pads, name), tuple(pads), others, len(measured))
+    return KitOfTake(take, kit_of(take, pads, name), tuple(pads), others)
 
 
 def kit_of(take: Take, pads: list[PadOfTake], name: str) -> Kit:
