@@ -15,9 +15,9 @@ def own_cache(tmp_path, monkeypatch, in_process):
 
 def test_a_drum_is_recognised_and_another_one_is_not():
     tasks = alone, again, _ = [
-        Task(LOW, SHIPPED, "live"),
-        Task(LOW, SHIPPED, "live", (LOW,)),
-        Task(HIGH, SHIPPED, "live", (LOW,), only_recognised=True),
+        Task(LOW, SHIPPED, "normal"),
+        Task(LOW, SHIPPED, "normal", (LOW,)),
+        Task(HIGH, SHIPPED, "normal", (LOW,), only_recognised=True),
     ]
     rows = known_drums.match(tasks, 1)
     assert [rows[task]["same_drum"] for task in tasks] == [None, True, False]
@@ -25,15 +25,15 @@ def test_a_drum_is_recognised_and_another_one_is_not():
 
 
 def test_a_known_drum_gives_way_to_another_one():
-    first = known_drums._known_drum((LOW,), SHIPPED, "live")
-    known = known_drums._known_drum((LOW, HIGH), SHIPPED, "live")
+    first = known_drums._known_drum((LOW,), SHIPPED, "normal")
+    known = known_drums._known_drum((LOW, HIGH), SHIPPED, "normal")
     assert len(known.strokes) == 1
     assert known.found.pitch_hz > 1.2 * first.found.pitch_hz
-    assert len(known_drums._known_drum((LOW, LOW), SHIPPED, "live").strokes) == 2
+    assert len(known_drums._known_drum((LOW, LOW), SHIPPED, "normal").strokes) == 2
 
 
 def test_rows_are_kept_apart_by_what_the_drum_is_known_from(tmp_path):
-    tasks = [Task(LOW, SHIPPED, "live", earlier) for earlier in ((), (LOW,), (HIGH,))]
+    tasks = [Task(LOW, SHIPPED, "normal", earlier) for earlier in ((), (LOW,), (HIGH,))]
     rows = known_drums.match(tasks, 1)
     kept = tmp_path / "strokes"
     assert len(list(kept.iterdir())) == 3
