@@ -131,8 +131,8 @@ class Plugin:
         self.classes = []
         for i in range(count_classes(factory)):
             self.classes.append(Class())
-            assert class_info_2(factory, i, c.addressof(self.classes[-1])) == OK
-        assert class_info_2(factory, len(self.classes), c.addressof(Class())) != OK
+            assert class_info_2(factory, i, c.byref(self.classes[-1])) == OK
+        assert class_info_2(factory, len(self.classes), c.byref(Class())) != OK
         self.kind, found = self.classes[effect], POINTER()
         assert create(factory, bytes(self.kind.uid), _identity(COMPONENT), c.byref(found)) == OK
         self.component = found.value
@@ -155,8 +155,8 @@ class Plugin:
         found = []
         for i in range(count_buses(self.component, media, direction)):
             found.append(Bus())
-            assert bus_info(self.component, media, direction, i, c.addressof(found[-1])) == OK
-        assert bus_info(self.component, media, direction, len(found), c.addressof(Bus())) != OK
+            assert bus_info(self.component, media, direction, i, c.byref(found[-1])) == OK
+        assert bus_info(self.component, media, direction, len(found), c.byref(Bus())) != OK
         return found
 
     @property
