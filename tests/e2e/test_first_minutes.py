@@ -136,9 +136,12 @@ def test_the_place_of_hits_is_learned_and_outlives_the_engines_process(
     session.set_mode("trigger")
     session.choose(EMPTY)
     session.apply_preferences(replace(session.preferences, midi_out=True))
-    session.link.happened.connect(
-        lambda event: places.append(event.place) if isinstance(event, HitDetected) else None
-    )
+
+    def note_place(event):
+        if isinstance(event, HitDetected):
+            places.append(event.place)
+
+    session.link.happened.connect(note_place)
     cables = FarCables()
     session.places.learn()
     play(qtbot, cables, sound=struck([0.1] * 8 + [0.9] * 8))
@@ -160,6 +163,19 @@ def test_the_place_of_hits_is_learned_and_outlives_the_engines_process(
         session.link._engine._process.kill()
     cables.close()
     cables = FarCables()  # to the ports of the new process
+    again = told(cables, 1)
+    assert max(again[::2]) < 40 and min(again[1::2]) > 87
+    cables.close()
+    window.close()
+    session.link.close()
+
+    window = open_window()  # the next start
+    session = window.session
+    session.link.happened.connect(note_place)
+    qtbot.waitUntil(lambda: session.places.learned, timeout=60000)
+    assert session.places.words.startswith("sent as controller 16 before each note, as learned on ")
+    assert "as learned on" in window.notice.text.text()
+    cables = FarCables()
     again = told(cables, 1)
     assert max(again[::2]) < 40 and min(again[1::2]) > 87
     session.places.forget()
