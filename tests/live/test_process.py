@@ -43,7 +43,7 @@ MIC, OTHER_MIC = "a microphone (ALSA), channel 1", "another one (ALSA), channel 
 
 
 @pytest.fixture
-def process(silent):
+def process(silent, patient):
     """The engine inside its process, without a stream; `published` has its events."""
     published = queue.SimpleQueue()
     state = State(Setup(output="none of this name"))
@@ -141,7 +141,7 @@ def test_a_hit_that_cannot_be_matched_is_reported_and_the_next_one_is_matched(pr
     clip = Clip(np.sin(np.arange(9600) / 40).astype(np.float32), 48000, 0.2, True)
     for hit in (1, 2):
         process.worker.submit(Job(hit, PAD, 0, "full", clip, time.monotonic()))
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     received = []
     while len(received) < 2 and time.monotonic() < end:
         received += events(process, (Failed, Answered))
@@ -178,7 +178,7 @@ def test_events_are_published_in_the_order_in_which_they_are_applied(process):
     process.player.put_pad = slow_put_pad
     worker = threading.Thread(target=process.put_answer, args=(answer(1, 0.1, revision=2),))
     worker.start()
-    entered.wait(5)
+    entered.wait(60)
     process.midi._turn(20, 100)
     worker.join()
     for event in events(process, Event):
