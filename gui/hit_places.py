@@ -4,7 +4,14 @@ from PyQt6.QtCore import QObject, pyqtSignal
 
 from gui.editor import Editor
 from gui.link import Link
-from matcher.live.protocol import DeviceChanged, Failed, PlaceShown, Ready, ShowPlaces
+from matcher.live.protocol import (
+    DeviceChanged,
+    Failed,
+    PlaceShown,
+    PlacesKept,
+    Ready,
+    ShowPlaces,
+)
 from matcher.live.report import place_shown
 
 NO_MIDI_OUT = "not sent: choose first where hits go as MIDI"
@@ -15,8 +22,8 @@ SENT = "sent as controller 16 before each note"
 class HitPlaces(QObject):
     """The place of hits, as the window's user turns it on and off.
 
-    What was learned is Setup.places, which the engine's process gets again where it is replaced;
-    here is only how far learning is.
+    What was learned is Setup.places, which the engine's process keeps for the next start; here is
+    only how far learning is.
 
     Signals:
         changed: of anything that can be read here.
@@ -45,7 +52,13 @@ class HitPlaces(QObject):
         """What is to be done, or what there is, in words."""
         if not self.available:
             return NO_MIDI_OUT
-        return self._words or (SENT if self.learned else NOT_SENT)
+        return self._words or self._sent()
+
+    def _sent(self) -> str:
+        places = self._editor.setup.places
+        if places is None:
+            return NOT_SENT
+        return f"{SENT}, as learned on {places.date} at {places.input}" if places.date else SENT
 
     def learn(self) -> None:
         """Learn from the next strokes, in the middle and then at the rim."""
@@ -64,7 +77,7 @@ class HitPlaces(QObject):
             self._show(False, why + kept)
 
     def forget(self) -> None:
-        """Send no places any more."""
+        """Send no places any more, and forget what was learned at this input."""
         self._editor.change(places=None)
         self._show(False, "")
 
@@ -76,6 +89,8 @@ class HitPlaces(QObject):
 
     def take(self, event) -> None:
         """Follow an event of the engine, which the editor has taken."""
+        if isinstance(event, PlacesKept):
+            self._show(False, "")
         if not self.learning:
             return
         match event:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 class Message:
     """A sentence for the user, with a button where something can be done about it."""
 
-    kind: str  # "error", "missing", "note", or "" to take back the one of the kind `text`
+    # "error", "missing", "note", "hint", a note for where nothing else is told, or "" to take back
+    # the one of the kind `text`
+    kind: str
     text: str = ""
     action_label: str = ""  # on the button; no button where it is empty
     action: Callable[[], None] | None = None

@@ -23,6 +23,7 @@ from matcher.kits.document import Document
 from matcher.kits.kit import Kit
 from matcher.kits.kit_file import load_kit
 from matcher.kits.kit_folder import is_kit, kit_of_program
+from matcher.live import kept_places
 from matcher.live.protocol import (
     MORE_NOTES,
     NOTE,
@@ -36,13 +37,14 @@ from matcher.live.protocol import (
     Learned,
     ModelLoaded,
     NotePlayed,
+    PlacesKept,
     ProgramChanged,
     Ready,
     Rescan,
     Silence,
     Strike,
 )
-from matcher.live.report import calibrated
+from matcher.live.report import calibrated, places_kept
 from matcher.matching.encoder import SHIPPED, Encoder
 from matcher.matching.match import Match, MatchOptions, match_file
 from matcher.physics.parameters import PARAMETERS
@@ -221,6 +223,8 @@ class Session(QObject):
             case Calibrated() if taken:
                 self.tell("note", calibrated(event))
                 self._remember_detection()
+            case PlacesKept() if taken and event.places is not None:
+                self.tell("hint", places_kept(event))
             case Ready():
                 self._missing["audio"] = ""
                 none = "there is no input: connect a microphone to match drums"
@@ -461,7 +465,8 @@ def make_session(remembered: Preferences, recovery: Path | None, model=None, fil
     if document.problem:
         message = Message("error", document.problem)
     link = Link()
-    setup = remembered.setup(**({"model": model} if model else {}))
+    more = {"model": model} if model else {}
+    setup = remembered.setup(places_folder=kept_places.folder(), **more)
     return Session(Editor(document, setup, link.send), link, remembered), message
 
 

@@ -14,12 +14,11 @@ from gui.session import Session
 from gui.take_editor import TakeEditor
 from gui.take_fits import TakeFits
 from gui.take_kit import put_on_pads
-from matcher.kits.kit_file import SUFFIX
 from matcher.takes import drums, folder, hits, kept, kept_lists, kit_of_take
 from matcher.takes.drum_list import DrumList
 from matcher.takes.drums import FoundDrum, MeasuredHit
 from matcher.takes.hits import Take
-from matcher.takes.kit_of_take import REPORT, TWIN, KitOfTake
+from matcher.takes.kit_of_take import KitOfTake
 
 TELL_EACH_S = 0.2  # s between notes on how far it is
 SEVERAL = 4  # hits from which on a dropped recording is a take: single ones were found 1 or 2 in
@@ -201,9 +200,8 @@ class Takes(QObject):
         if not given:
             return
         stem, where = made.kit.name.replace("/", "-"), Path(given)
-        names = (f"{stem}{SUFFIX}", f"{stem}.mid", TWIN, REPORT)
-        if there := [name for name in names if (where / name).exists()]:
-            question = as_text(f"{there[0]} is there already. Replace what is there?")
+        if there := [path for path in kit_of_take.file_paths(where, stem) if path.exists()]:
+            question = as_text(f"{there[0].name} is there already. Replace what is there?")
             answer = QMessageBox.question(self._parent, "Replace it?", question)
             if answer != QMessageBox.StandardButton.Yes:
                 return

@@ -102,6 +102,9 @@ class Window(QMainWindow):
         if not message.kind:
             if self.notice.kind == message.text:
                 self.notice.clear()
+        elif message.kind == "hint":
+            if not self.notice.kind:
+                self.notice.tell("note", message.text)
         elif message.kind != "note" or message.action_label or self.notice.kind in ("", "note"):
             self.notice.tell(
                 message.kind, message.text, message.action_label, message.action, message.dismissed

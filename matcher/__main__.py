@@ -222,7 +222,7 @@ def _levels(arguments) -> None:
 
 def _live(arguments) -> None:
     from matcher.kits.kit import N_PADS, Kit
-    from matcher.live import protocol
+    from matcher.live import kept_places, protocol
     from matcher.live.detector import Settings
     from matcher.live.engine import Engine
     from matcher.live.report import sentence
@@ -238,7 +238,9 @@ def _live(arguments) -> None:
         exclusive=arguments.exclusive, asio=arguments.asio, midi_in=tuple(arguments.midi_in),
         midi_channel=arguments.midi_channel, midi_out=arguments.midi_out is not None,
         midi_out_port=arguments.midi_out or "",
-        places=_places(arguments), block=arguments.block,
+        places=_places(arguments),
+        places_folder=kept_places.folder() if arguments.midi_out_place == [] else None,
+        block=arguments.block,
         model=arguments.model or SHIPPED, mode=arguments.mode, armed=arguments.pad - 1,
         controllers=dict(map(_control, arguments.control)),
         refine=arguments.refine, settings=Settings(drums_only=arguments.drums_only),
@@ -248,13 +250,15 @@ def _live(arguments) -> None:
         Engine(protocol.State(setup, kit)) as engine,
         suppress(KeyboardInterrupt),
     ):
+        anew = arguments.midi_out_place_anew
         while True:
             event = engine.events.get()
             take(event)
             if arguments.listen and _begins_input(event):
                 engine.send(protocol.Calibrate())
             if arguments.midi_out_place == [] and _shows_places(event, arguments.listen):
-                engine.send(protocol.ShowPlaces())
+                engine.send(protocol.ShowPlaces(anew))
+            anew = anew and not (isinstance(event, protocol.PlaceShown) and event.places)
             if isinstance(event, protocol.ProgramChanged) and arguments.kits:
                 _change_kit(engine, arguments.kits, event.number)
             print(json.dumps(event.to_json()) if arguments.json else sentence(event), flush=True)
@@ -263,6 +267,8 @@ def _live(arguments) -> None:
 def _places(arguments):
     """The strokes of the recordings by which places are to be told; None where there are none."""
     given = arguments.midi_out_place
+    if arguments.midi_out_place_anew and given != []:
+        raise ValueError("--midi-out-place-anew goes with --midi-out-place without recordings")
     if given is None:
         return None
     if arguments.midi_out is None:

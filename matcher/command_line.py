@@ -212,8 +212,11 @@ def _add_live(commands) -> argparse.ArgumentParser:
                       )  # fmt: skip
     live.add_argument("--midi-out-place", nargs="*", type=Path, metavar="FILE",
                       help="send where each hit is as controller 16 before its note; it is learned "
-                      "from your first hits, 8 in the middle and 8 at the rim, or from two "
-                      "recordings of such; default: no")  # fmt: skip
+                      "from your first hits, 8 in the middle and 8 at the rim, and kept for this "
+                      "input, or learned from two recordings of such; default: no")  # fmt: skip
+    live.add_argument("--midi-out-place-anew", action="store_true",
+                      help="learn it anew, although it was learned at this input before"
+                      )  # fmt: skip
     live.add_argument("--no-midi-out", dest="midi_out", action="store_const", const=None,
                       help="send no notes")  # fmt: skip
     live.add_argument("--kits", type=Path, metavar="FOLDER",

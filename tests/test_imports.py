@@ -32,7 +32,11 @@ ONLY_IN = {  # package: the folders or files that may import it
     "cma": ("training/cma_search.py",),
     "tomli_w": ("matcher/kits/kit_file.py",),
     "mido": ("matcher/midi_file.py",),
-    "platformdirs": ("matcher/library/place.py", "training/dataset.py"),
+    "platformdirs": (
+        "matcher/library/place.py",
+        "matcher/live/kept_places.py",
+        "training/dataset.py",
+    ),
     "sounddevice": ("matcher/live/devices.py",),
     "rtmidi": ("matcher/live/rtmidi_library.py",),
     "pygame": ("matcher/live/portmidi_library.py",),

@@ -13,12 +13,12 @@ LEARN_TIP = (
 
 
 class HitPlaceRow(QWidget):
-    """What there is in words, a button that learns or ends that, and one that turns it off.
+    """What there is in words, a button that learns or ends that, and one that forgets it.
 
     Signals:
         learn: places are to be learned.
         end: learning is to end.
-        forget: places are to be sent no more.
+        forget: places are to be sent no more, and what was learned is to be forgotten.
     """
 
     learn = pyqtSignal()
@@ -30,17 +30,17 @@ class HitPlaceRow(QWidget):
         self.learning = False
         self.words = label()
         self.words.setWordWrap(True)
-        self.learn_button, self.off_button = QPushButton(), QPushButton("Off")
+        self.learn_button, self.forget_button = QPushButton(), QPushButton("Forget")
         self.learn_button.clicked.connect(
             lambda: self.end.emit() if self.learning else self.learn.emit()
         )
         self.learn_button.setToolTip(LEARN_TIP)
-        self.off_button.setAccessibleName("Do not send the place of hits")
-        self.off_button.setToolTip("Send no places any more")
-        self.off_button.clicked.connect(self.forget)
+        self.forget_button.setAccessibleName("Forget: the place of hits")
+        self.forget_button.setToolTip("Send no places any more, and forget what was learned")
+        self.forget_button.clicked.connect(self.forget)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
-        for column, button in enumerate((self.learn_button, self.off_button)):
+        for column, button in enumerate((self.learn_button, self.forget_button)):
             button.setAutoDefault(False)  # Enter in a field is not for it
             grid.addWidget(button, 0, column)
         grid.addWidget(self.words, 1, 0, 1, 2)
@@ -53,7 +53,7 @@ class HitPlaceRow(QWidget):
         self.learn_button.setEnabled(places.available)
         self.learn_button.setAccessibleName(f"{text}: the place of hits")
         self.learn_button.setAccessibleDescription(places.words)
-        self.off_button.setEnabled(places.available and places.learned and not places.learning)
+        self.forget_button.setEnabled(places.available and places.learned and not places.learning)
         self.words.setText(places.words)
 
     def event(self, event) -> bool:

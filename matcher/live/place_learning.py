@@ -32,6 +32,8 @@ class Shown(NamedTuple):
     sample_rate: float  # Hz
     middle: tuple[bytes, ...]  # of each stroke its beginning, as `cut` gives it
     rim: tuple[bytes, ...]
+    input: str = ""  # name and channel of the input that they were shown at; empty: recordings
+    date: str = ""  # on which they were shown, as 2026-11-30
 
 
 def fit(rows: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
@@ -106,6 +108,11 @@ def cut(x: np.ndarray, onset: int, sample_rate: float) -> bytes:
     """
     before, after = (round(s * sample_rate) for s in CUT_S)
     return np.asarray(x[onset - before : onset + after], np.float32).tobytes()
+
+
+def n_samples(sample_rate: float) -> int:
+    """How many samples `cut` gives of a stroke; sample_rate: Hz."""
+    return sum(round(s * sample_rate) for s in CUT_S)
 
 
 @lru_cache(4)

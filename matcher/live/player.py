@@ -79,6 +79,11 @@ class Player:
         return self.has_input and self._state().setup.input_channel < self.capture["channels"]
 
     @property
+    def input_name(self) -> str:
+        """Name and channel of the open input."""
+        return f"{self._streams.input.key}, channel {int(self.capture['channel']) + 1}"
+
+    @property
     def plays_on_jack(self) -> bool:
         """Whether the output is on JACK."""
         return self.running and "JACK" in self._streams.output.api

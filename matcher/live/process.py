@@ -20,12 +20,22 @@ from pathlib import Path
 import numpy as np
 
 from matcher.kits.kit import N_PADS
-from matcher.live import calibration, detector, devices, events, place_learning, programs, voices
+from matcher.live import (
+    calibration,
+    detector,
+    devices,
+    events,
+    kept_places,
+    place_learning,
+    programs,
+    voices,
+)
 from matcher.live import callback as native
 from matcher.live.audio import OUTPUT, Stuck
 from matcher.live.calibration import Calibration
 from matcher.live.hits import PARTS_S, Hits
 from matcher.live.midi_control import MidiControl
+from matcher.live.place_learning import Shown
 from matcher.live.player import Player
 from matcher.live.protocol import (
     Answered,
@@ -42,6 +52,7 @@ from matcher.live.protocol import (
     LoadModel,
     ModelLoaded,
     PlaceShown,
+    PlacesKept,
     Quit,
     ReplaceKit,
     Rescan,
@@ -138,7 +149,7 @@ class EngineProcess:
             case Calibrate():
                 self._calibrate()
             case ShowPlaces():
-                self._show_places()
+                self._show_places(command.anew)
             case Rescan():
                 self._rescan()
             case LoadModel():
@@ -189,17 +200,21 @@ class EngineProcess:
     # the state
 
     def _edit(self, command) -> None:
+        places = self.state.setup.places
         self._take(command)
         changed = command.changes.keys() if isinstance(command, ChangeSetup) else ()
         if "asio" in changed:
             raise Stuck("ASIO drivers are loaded when a process begins")
         if "places" in changed:
             self._shown_places = None
+            self._keep_places(places)
         another_channel = "input_channel" in changed and not self.player.records_its_channel
         if OPENED_ANEW & set(changed) or another_channel:
             self._rescan()
         elif MIDI_OPENED_ANEW & set(changed):
             self.midi.rescan()
+        if {"input_channel", "midi_out"} & set(changed):
+            self._use_kept_places()
 
     def _take(self, message) -> bool:
         """Apply a command or event to state and sound; False if it changed nothing."""
@@ -248,6 +263,7 @@ class EngineProcess:
             self._counted = None
             self.player.start()
             self.midi.follow_stream()
+        self._use_kept_places()
 
     def _rescan(self) -> None:
         self.player.rescan()
@@ -331,10 +347,41 @@ class EngineProcess:
         )  # fmt: skip
         self._take_and_publish(event)
 
-    def _show_places(self) -> None:
+    def _use_kept_places(self) -> None:
+        """Tell places by what was learned at the open input, never by what was at another one."""
+        setup = self.state.setup
+        if setup.places_folder is None or not setup.midi_out or not self.player.has_input:
+            return
+        name, places = self.player.input_name, None
+        if setup.places is not None and setup.places.input == name:
+            return
+        try:
+            places = kept_places.load(setup.places_folder, name)
+        except ValueError as error:
+            self.say(Failed, message=str(error))
+        if places != setup.places:
+            self.change(PlacesKept, input=name, places=places)
+
+    def _keep_places(self, before: Shown | None) -> None:
+        """Keep the places of the state for the next start, or forget those that were before."""
+        folder, places = self.state.setup.places_folder, self.state.setup.places
+        if folder is None or places == before:
+            return
+        if places is None:
+            kept_places.forget(folder, before.input)
+            return
+        try:
+            kept_places.save(folder, places)
+        except OSError as error:
+            why = f"{error.filename or folder}: {error.strerror or error}"
+            self.say(Failed, message=f"the place of hits is not kept for the next start: {why}")
+
+    def _show_places(self, anew: bool) -> None:
         if not self.player.has_input:
             raise ValueError("there is no input to show places at; connect a microphone")
-        self._shown_places = ShownPlaces(self.player.input_rate)
+        if not anew and self.state.setup.places is not None:
+            return
+        self._shown_places = ShownPlaces(self.player.input_rate, self.player.input_name)
         self._say_shown()
 
     def _follow_shown_places(self) -> None:
@@ -350,7 +397,9 @@ class EngineProcess:
         except ValueError as error:
             self.say(Failed, message=str(error))
         else:
+            before = self.state.setup.places
             self._say_shown(places=places, told_apart=round(told_apart, 3))
+            self._keep_places(before)
         self._shown_places = None
 
     def _say_shown(self, **more) -> None:

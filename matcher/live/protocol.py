@@ -51,6 +51,7 @@ class Setup:
     midi_out_port: str = ""  # name of a port, or a part of it, to which as well as from our own
     # strokes by which the place of each hit is told, and sent with its note; None: it is not
     places: Shown | None = field(default=None, repr=False)
+    places_folder: Path | None = None  # where they are kept for each input; None: nowhere
     input_channel: int = 0  # the one of the input that is recorded, from 0
     output_channel: int = 0  # the left one of the two that are played to, from 0
     block: int = 0  # frames; 0: chosen by the driver
@@ -199,6 +200,8 @@ class ShowPlaces:
 
     If they cannot be told apart, Failed follows. An edit of Setup.places ends it.
     """
+
+    anew: bool = True  # also where it was learned before
 
 
 @dataclass(frozen=True)
@@ -388,6 +391,17 @@ class PlaceShown(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlacesKept(Event):
+    """The place of hits is told by what was once learned at the input that is open."""
+
+    kind = "kept place"
+    revision: int = _in_json(hidden=True)
+    input: str  # its name and channel
+    # None: nothing was learned there, so what was learned at another input is not used
+    places: Shown | None = _in_json("date", lambda places: places and places.date, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelLoaded(Event):
     """Another model is in use."""
 
@@ -523,6 +537,12 @@ def _place_shown(state: State, event: PlaceShown) -> State:
     return replace(state, setup=replace(state.setup, places=event.places))
 
 
+def _places_kept(state: State, event: PlacesKept) -> State:
+    if state.is_late(event.revision, "places"):
+        return state
+    return replace(state, setup=replace(state.setup, places=event.places))
+
+
 def _model_loaded(state: State, event: ModelLoaded) -> State:
     return replace(state, setup=replace(state.setup, model=event.path))
 
@@ -540,5 +560,6 @@ _EFFECTS = {
     Learned: _learned,
     Calibrated: _calibrated,
     PlaceShown: _place_shown,
+    PlacesKept: _places_kept,
     ModelLoaded: _model_loaded,
 }

@@ -14,6 +14,7 @@ from matcher.live.protocol import (
     ModelLoaded,
     NotePlayed,
     PlaceShown,
+    PlacesKept,
     ProgramChanged,
     Ready,
 )
@@ -59,6 +60,8 @@ def _words(event: Event) -> str:
             return f"controller {event.controller}, {event.value}: {turned(event)}"
         case PlaceShown():
             return place_shown(event)
+        case PlacesKept():
+            return places_kept(event)
         case ProgramChanged():
             return f"program {event.number + 1}"
         case Learned():
@@ -111,3 +114,10 @@ def place_shown(event: PlaceShown) -> str:
     if event.middle < event.needed:
         return f"hit the middle of the drum: {event.middle} of {event.needed}"
     return f"hit it at the rim: {event.rim} of {event.needed}"
+
+
+def places_kept(event: PlacesKept) -> str:
+    """Since when the place of hits is known at an input, in words."""
+    if event.places is None:
+        return f"the place of hits was not learned at {event.input}, so it is not told"
+    return f"the place of hits is told as learned on {event.places.date} at {event.input}"

@@ -1,5 +1,7 @@
 """Strokes that are shown at the input, in the middle and then at the rim, to learn places from."""
 
+import datetime
+
 from matcher.live import capture, hit_place, place_learning
 from matcher.live.detector import Settings
 from matcher.live.place_learning import CUT_S, FEWEST, Shown
@@ -10,10 +12,11 @@ class ShownPlaces:
 
     Args:
         sample_rate: of the input, Hz.
+        input_name: its name and channel.
     """
 
-    def __init__(self, sample_rate: float):
-        self._sample_rate = sample_rate
+    def __init__(self, sample_rate: float, input_name: str):
+        self._sample_rate, self._input_name = sample_rate, input_name
         self._pending: list[int] = []  # onsets of hits whose sound is not yet received
         self._strokes: list[bytes] = []
 
@@ -57,7 +60,10 @@ class ShownPlaces:
         settings: of the detector. Raises ValueError where they are too much alike.
         """
         strokes = tuple(self._strokes)
-        shown = Shown(self._sample_rate, strokes[:FEWEST], strokes[FEWEST:])
+        today = datetime.date.today().isoformat()
+        shown = Shown(
+            self._sample_rate, strokes[:FEWEST], strokes[FEWEST:], self._input_name, today
+        )
         readout = hit_place.prepare(self._sample_rate, settings)
         levels = place_learning.shown_levels(readout, shown, self._sample_rate)
         return shown, place_learning.learn(readout, *levels)

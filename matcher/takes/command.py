@@ -50,6 +50,9 @@ def add_from_folder(parser) -> None:
 def _add_common(parser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR",
                         help="folder to write to")  # fmt: skip
+    parser.add_argument("--replace", action="store_true",
+                        help="replace files in it that are not as an earlier run of the same "
+                        "recording left them")  # fmt: skip
     parser.add_argument("--pads", metavar="NOTES", help=PADS_HELP)
     parser.add_argument("--effort", choices=("live", "normal", "patient"), default="normal",
                         help="how much to do for each drum; default normal")  # fmt: skip
@@ -109,11 +112,14 @@ def run_from_folder(arguments) -> None:
 def _run(arguments, options, take, measured, found, name: str) -> None:
     import json
 
-    from matcher.takes import kit_of_take
+    from matcher.takes import kit_of_take, written
 
     if arguments.output.exists() and not arguments.output.is_dir():
         raise ValueError(f"{arguments.output} is not a folder; give one to write to")
     folder = kit_of_take.fits_folder(arguments.output)
+    record = folder / written.RECORD
+    if not arguments.replace:
+        written.check_free(kit_of_take.file_paths(arguments.output, name), record, take)
     shown = _Shown()
     try:
         made = kit_of_take.make(
@@ -121,12 +127,14 @@ def _run(arguments, options, take, measured, found, name: str) -> None:
         )
     finally:
         shown.end()
-    written = kit_of_take.save(made, arguments.output, name)
+    paths = written.write(
+        lambda where: kit_of_take.save(made, where, name), arguments.output, record, take
+    )
     if arguments.json:
         print(json.dumps(kit_of_take.report(made), indent=1))
         return
     _print(made)
-    print(", ".join(map(str, written)))
+    print(", ".join(map(str, paths)))
 
 
 def _options(arguments):

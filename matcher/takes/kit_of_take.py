@@ -179,13 +179,18 @@ def save(made: KitOfTake, folder: Path, stem: str) -> list[Path]:
         OSError: if one cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{stem}{SUFFIX}", folder / f"{stem}.mid", folder / TWIN, folder / REPORT]
+    paths = file_paths(folder, stem)
     save_kit(made.kit, paths[0])
     save_midi(paths[1], made.notes, made.kit.name)
     write_wav(paths[2], render_twin(made), made.take.sample_rate)
     text = json.dumps(report(made), indent=1)
     save_atomically(paths[3], lambda file: file.write(text.encode()))
     return paths
+
+
+def file_paths(folder: Path, stem: str) -> list[Path]:
+    """The files that `save` writes: kit, MIDI file, twin and report."""
+    return [folder / f"{stem}{SUFFIX}", folder / f"{stem}.mid", folder / TWIN, folder / REPORT]
 
 
 def report(made: KitOfTake) -> dict:

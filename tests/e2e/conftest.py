@@ -1,5 +1,6 @@
 import contextlib
 import shutil
+import tempfile
 
 import numpy as np
 import pytest
@@ -70,6 +71,9 @@ class Stages:
         from tests.e2e.rig import App, Cables, Server
 
         stack = self.open.enter_context(on_jack())
+        data = stack.enter_context(tempfile.TemporaryDirectory())
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv("XDG_DATA_HOME", data)  # places of hits that others learned here are not used
         server = Server(period)
         stack.callback(server.stop)
         app = App("--kit", self.kit, *arguments, busy=busy)

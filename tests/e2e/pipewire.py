@@ -64,7 +64,7 @@ class PipeWire:
         plugin = any(Path("/usr/lib").glob("*/alsa-lib/libasound_module_pcm_pipewire.so"))
         return plugin and all(map(shutil.which, NEEDED))
 
-    def wait_for_port(self, port: str, seconds: float = 10.0) -> None:
+    def wait_for_port(self, port: str, seconds: float = 60.0) -> None:
         """Wait until a port is there."""
         end = time.monotonic() + seconds
         while port not in _run("pw-link", "-i") + _run("pw-link", "-o"):
@@ -96,10 +96,10 @@ class PipeWire:
         """End the server and whatever plays or records."""
         for process in self._players:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
         os.killpg(self._process.pid, signal.SIGTERM)
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 def _run(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, timeout=10).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout

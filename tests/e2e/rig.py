@@ -41,7 +41,7 @@ class Server:
         command += ["-P", "2", "-r", str(SAMPLE_RATE), "-p", str(self.period)]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **quiet)
-        subprocess.run(["jack_wait", "-s", self.name, "-w", "-t", "10"], check=True, **quiet)
+        subprocess.run(["jack_wait", "-s", self.name, "-w", "-t", "60"], check=True, **quiet)
 
     def kill(self) -> None:
         """As a crash would: no client is told, nothing is tidied up."""
@@ -90,7 +90,7 @@ class App:
     def _read_errors(self) -> None:
         self.errors += self.process.stderr
 
-    def wait_for(self, kind: str, seconds: float = 30.0, **values) -> dict:
+    def wait_for(self, kind: str, seconds: float = 60.0, **values) -> dict:
         """The next event of a kind with these values."""
         end = time.monotonic() + seconds
         while True:
@@ -110,11 +110,11 @@ class App:
                 self.events.get_nowait()
 
     def drain(self, seconds: float) -> list[dict]:
-        """All events of the next while."""
-        end, got = time.monotonic() + seconds, []
-        while time.monotonic() < end:
-            with contextlib.suppress(queue.Empty):
-                got.append(self.events.get(timeout=0.05))
+        """All events until none has come for so long."""
+        got = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                got.append(self.events.get(timeout=seconds))
         self.seen += got
         return got
 
@@ -195,7 +195,7 @@ class Cables:
         self.places = {}
         self._done.clear()
         self._at, self._frames = 0, frames
-        assert self._done.wait(3 * frames / SAMPLE_RATE + 20), "the JACK graph stands still"
+        assert self._done.wait(3 * frames / SAMPLE_RATE + 60), "the JACK graph stands still"
         self._frames = 0
         return self._recorded
 

@@ -45,11 +45,11 @@ def test_the_sound_server_is_killed_and_comes_back(stage):
     cables.close()
     began = time.monotonic()
     server.kill()
-    app.wait_for("device", 5, state="lost")
+    app.wait_for("device", state="lost")
     noticed = time.monotonic() - began
     server.start()
     began = time.monotonic()
-    app.wait_for("ready", 60)
+    app.wait_for("ready")
     print(
         f"server killed: noticed after {noticed:.2f} s; back {time.monotonic() - began:.1f} s "
         "after a new one was there"
@@ -70,7 +70,7 @@ def test_a_sender_of_notes_is_killed_in_the_middle_of_one(stage):
     _, app, cables = stage()
     sender = subprocess.Popen([sys.executable, "-c", SENDER, str(FIRST + 1)])
     app.wait_for("note", pad=2)
-    sender.wait(10)
+    sender.wait(60)
     assert sender.returncode == -signal.SIGKILL
     assert plays(app, cables)
     out = cables.play(tail_s=3.0)

@@ -64,17 +64,17 @@ def test_a_hit_becomes_a_pad_that_plays_and_is_there_again_after_a_restart(
     qtbot.waitUntil(  # until no answer follows, which would be one more step to undo
         lambda: (
             EMPTY in editor.matched
-            and editor.matched[EMPTY].stages[-1].name in ("attack", "partials")  # the nearer one
+            and editor.matched[EMPTY].stages[-1].name != "network"
             and editor.matched[EMPTY].stages[-1].observed_s == pytest.approx(PARTS_S[-1], abs=1e-3)
         ),
-        timeout=30000,
+        timeout=60000,
     )
     assert editor.matched[EMPTY].words.startswith("0.10 s: network → ")
     session.edit(editor.turn, "attack_mix", 0.0)  # its noise is another one each time
     theta = editor.pad.theta
     assert window.drum.knobs["omega"].value == theta.omega
     assert any(flag.hit for flag in window.input.trace.history.flags)
-    qtbot.waitUntil(lambda: window.comparison.comparison is not None, timeout=20000)
+    qtbot.waitUntil(lambda: window.comparison.comparison is not None, timeout=60000)
     assert 0 < window.comparison.comparison.distance < 1.2
 
     note = [(1000, (NOTE_ON, editor.pad.note, 127))]
@@ -85,7 +85,7 @@ def test_a_hit_becomes_a_pad_that_plays_and_is_there_again_after_a_restart(
     alike = heard @ expected / np.linalg.norm(heard) / np.linalg.norm(expected)
     assert alike > 0.99
     assert np.abs(heard).max() == pytest.approx(np.sqrt(0.5) * 10 ** (-6 / 20), rel=0.02)
-    qtbot.waitUntil(lambda: "Drum 16" in window.status.midi.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "Drum 16" in window.status.midi.text(), timeout=60000)
 
     session.edit(editor.undo)
     session.edit(editor.undo)
@@ -136,20 +136,23 @@ def test_the_place_of_hits_is_learned_and_outlives_the_engines_process(
     session.set_mode("trigger")
     session.choose(EMPTY)
     session.apply_preferences(replace(session.preferences, midi_out=True))
-    session.link.happened.connect(
-        lambda event: places.append(event.place) if isinstance(event, HitDetected) else None
-    )
+
+    def note_place(event):
+        if isinstance(event, HitDetected):
+            places.append(event.place)
+
+    session.link.happened.connect(note_place)
     cables = FarCables()
     session.places.learn()
     play(qtbot, cables, sound=struck([0.1] * 8 + [0.9] * 8))
-    qtbot.waitUntil(lambda: session.places.learned, timeout=10000)
+    qtbot.waitUntil(lambda: session.places.learned, timeout=60000)
     assert session.places.words.startswith("the place of hits is told: ")
     assert places == [None] * 16
 
     def told(cables, seed: int) -> list[int]:
         places.clear()
         play(qtbot, cables, sound=struck([0.0, 1.0] * 5, seed))
-        qtbot.waitUntil(lambda: len(places) == 10, timeout=10000)
+        qtbot.waitUntil(lambda: len(places) == 10, timeout=60000)
         return list(places)
 
     first = told(cables, 1)
@@ -160,6 +163,19 @@ def test_the_place_of_hits_is_learned_and_outlives_the_engines_process(
         session.link._engine._process.kill()
     cables.close()
     cables = FarCables()  # to the ports of the new process
+    again = told(cables, 1)
+    assert max(again[::2]) < 40 and min(again[1::2]) > 87
+    cables.close()
+    window.close()
+    session.link.close()
+
+    window = open_window()  # the next start
+    session = window.session
+    session.link.happened.connect(note_place)
+    qtbot.waitUntil(lambda: session.places.learned, timeout=60000)
+    assert session.places.words.startswith("sent as controller 16 before each note, as learned on ")
+    assert "as learned on" in window.notice.text.text()
+    cables = FarCables()
     again = told(cables, 1)
     assert max(again[::2]) < 40 and min(again[1::2]) > 87
     session.places.forget()

@@ -274,7 +274,7 @@ def test_notes_and_controllers_are_learned(stack, kit):
     from tests.e2e.rig import Cables, Server
 
     def wait_for(kind):
-        while not isinstance(event := engine.events.get(timeout=30), kind):
+        while not isinstance(event := engine.events.get(timeout=60), kind):
             pass
         return event
 

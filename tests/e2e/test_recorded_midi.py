@@ -16,7 +16,7 @@ def test_notes_and_hits_come_back(stage, tmp_path):
     cables.play(at(recording(), 2.5), notes, 1.0)
     app.wait_for("hit")
     app.process.send_signal(signal.SIGINT)
-    app.process.wait(30)
+    app.process.wait(60)
     assert f"{path} is written: 5 notes" in "".join(app.errors)
     on = [message for message in mido.MidiFile(path) if message.type == "note_on"]
     assert [message.note for message in on] == [36, 37, 38, 39, 37]

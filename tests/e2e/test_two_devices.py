@@ -65,7 +65,7 @@ def test_hits_cross_from_one_device_to_the_other_and_the_pads_outlive_the_microp
         pipewire.speak(tmp_path / "hits.wav")
         told = take(engine, seconds + 4.0)
         recording.terminate()
-        recording.wait(10)
+        recording.wait(60)
         found = [event for event in told if isinstance(event, HitDetected)]
         at = onsets_s(tmp_path / "crossed.wav")
         off = at - np.arange(len(at)) * PERIOD / MIC_RATE
@@ -80,7 +80,7 @@ def test_hits_cross_from_one_device_to_the_other_and_the_pads_outlive_the_microp
             take(engine, STROKE_S)
         take(engine, 1.0)
         recording.terminate()
-        recording.wait(10)
+        recording.wait(60)
         alone = onsets_s(tmp_path / "alone.wav")
         under_runs = engine.snapshot()["underflows"] - lost_before
     print(

@@ -70,7 +70,7 @@ def window(qtbot, home):
 
     window = make_window(Preferences())
     qtbot.addWidget(window)
-    with qtbot.waitActive(window):
+    with qtbot.waitActive(window, timeout=60000):
         window.show()
         window.activateWindow()
     window.session.choose(0)

@@ -8,7 +8,7 @@ import time
 import psutil
 import pytest
 
-STARTS_S = 60.0
+STARTS_S = 180.0
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def wait_until_running(app) -> psutil.Process:
 def interrupt(app) -> str:
     """Ctrl-C in its terminal; what it says on stderr."""
     subprocess.run(["kill", "-INT", "--", f"-{app.pid}"], check=True)
-    return app.communicate(timeout=20)[1]
+    return app.communicate(timeout=60)[1]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process there")
@@ -71,14 +71,14 @@ def test_ctrl_c_ends_window_and_engine_without_a_traceback(app):
     engine = wait_until_running(window)
     assert "Traceback" not in interrupt(window)
     assert window.returncode != 0
-    psutil.wait_procs([engine], timeout=10)
+    psutil.wait_procs([engine], timeout=60)
     assert not engine.is_running()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process there")
 def test_ctrl_c_while_the_engine_starts(app):
     window = app()
-    end = time.monotonic() + STARTS_S / 4
+    end = time.monotonic() + STARTS_S
     while engine_of(window) is None and time.monotonic() < end:
         time.sleep(0.02)
     time.sleep(0.3)  # it imports

@@ -136,7 +136,7 @@ def test_of_jobs_that_wait_only_the_newest_is_done(qtbot):
     latest.done.connect(done.append)
     for i in range(5):
         latest.do(lambda i=i: (time.sleep(0.05), i)[1])
-    qtbot.waitUntil(lambda: done == [4])
+    qtbot.waitUntil(lambda: done == [4], timeout=60000)
     latest.close()
 
 
@@ -145,7 +145,7 @@ def test_a_job_that_fails_says_so_and_the_next_is_done(qtbot):
     latest.done.connect(done.append)
     latest.failed.connect(failed.append)
     latest.do(lambda: 1 / 0)
-    qtbot.waitUntil(lambda: failed == ["division by zero"])
+    qtbot.waitUntil(lambda: failed == ["division by zero"], timeout=60000)
     latest.do(lambda: 1)
-    qtbot.waitUntil(lambda: done == [1])
+    qtbot.waitUntil(lambda: done == [1], timeout=60000)
     latest.close()

@@ -11,7 +11,15 @@ from gui.panels.preferences_dialog import PreferencesDialog
 from gui.preferences import Preferences
 from gui.session import make_session
 from matcher.live.place_learning import FEWEST, Shown
-from matcher.live.protocol import ChangeSetup, DeviceChanged, Failed, PlaceShown, Ready, ShowPlaces
+from matcher.live.protocol import (
+    ChangeSetup,
+    DeviceChanged,
+    Failed,
+    PlaceShown,
+    PlacesKept,
+    Ready,
+    ShowPlaces,
+)
 from tests.gui.test_access import SCALES, controls, cut_off, name_of, overlaps
 
 SHOWN, OTHERS = (Shown(48000.0, (stroke,), (b"rim",)) for stroke in (b"middle", b"another"))
@@ -129,6 +137,46 @@ def test_places_are_turned_off_and_go_with_hits_that_are_sent(running):
     assert (places.available, places.words) == (True, NOT_SENT)
 
 
+KEPT = SHOWN._replace(input="mic (ALSA), channel 2", date="2026-11-30")
+
+
+def test_places_of_an_earlier_start_are_told_with_their_date_and_forgotten(running):
+    places, told = running.places, []
+    running.message.connect(told.append)
+    take = lambda kept: running.take(  # noqa: E731
+        PlacesKept(time_s=1.0, revision=running.editor.state.revision, input=KEPT.input,
+                   places=kept)
+    )  # fmt: skip
+    take(KEPT)
+    assert places.learned and not places.learning
+    assert places.words == f"{SENT}, as learned on 2026-11-30 at mic (ALSA), channel 2"
+    assert [(message.kind, message.text) for message in told] == [
+        ("hint", "the place of hits is told as learned on 2026-11-30 at mic (ALSA), channel 2")
+    ]
+    take(None)  # another input is open now
+    assert (places.learned, places.words, len(told)) == (False, NOT_SENT, 1)
+    take(KEPT)
+    places.forget()
+    assert running.commands[-1].changes == {"places": None}
+    assert (places.learned, places.words) == (False, NOT_SENT)
+    take_late = PlacesKept(time_s=1.0, revision=0, input=KEPT.input, places=KEPT)
+    running.take(take_late)  # it was on its way
+    assert (places.learned, len(told)) == (False, 2)
+
+
+def test_a_hint_takes_the_place_of_no_other_message(window):
+    window.session.tell("note", "something else")
+    window.session.tell("hint", "the place of hits is told")
+    assert "Something else" in window.notice.text.text()
+    window.notice.clear()
+    window.session.tell("hint", "the place of hits is told")
+    assert window.notice.text.text() == "The place of hits is told"
+
+
+def test_the_app_keeps_places_and_other_clients_need_not(home, window):
+    assert window.session.editor.setup.places_folder.parent.parent == home / "XDG_DATA_HOME"
+
+
 def test_an_engine_without_an_input_says_so(qtbot, home, monkeypatch):
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "none-of-this-name")
     monkeypatch.setenv("JACK_NO_START_SERVER", "1")
@@ -177,7 +225,7 @@ def learner(window, monkeypatch):
 def test_the_settings_learn_places_and_esc_ends_that(qtbot, learner):
     def use(dialog):
         row, places = dialog.hit_place, learner.session.places
-        assert (row.learn_button.text(), row.off_button.isEnabled()) == ("Learn", False)
+        assert (row.learn_button.text(), row.forget_button.isEnabled()) == ("Learn", False)
         qtbot.mouseClick(row.learn_button, Qt.MouseButton.LeftButton)
         assert learner.commands[-1] == ShowPlaces()
         show(learner.session, 3, 0)
@@ -190,8 +238,8 @@ def test_the_settings_learn_places_and_esc_ends_that(qtbot, learner):
         qtbot.keyClick(row.learn_button, Qt.Key.Key_Space)
         show(learner.session, 8, 8, SHOWN)
         assert row.learn_button.text() == "Learn again"
-        qtbot.mouseClick(row.off_button, Qt.MouseButton.LeftButton)
-        assert learner.session.editor.setup.places is None and not row.off_button.isEnabled()
+        qtbot.mouseClick(row.forget_button, Qt.MouseButton.LeftButton)
+        assert learner.session.editor.setup.places is None and not row.forget_button.isEnabled()
         dialog.midi_out.activated.emit(0)
         assert row.words.text() == NO_MIDI_OUT and not row.learn_button.isEnabled()
         dialog.midi_out.activated.emit(1)

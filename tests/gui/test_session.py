@@ -66,11 +66,13 @@ def test_the_first_start_has_the_demo_kit(session):
 
 
 def test_an_edit_is_shown_kept_safe_and_refused_in_a_sentence(qtbot, session, home):
-    with qtbot.waitSignal(session.changed):
+    with qtbot.waitSignal(session.changed, timeout=60000):
         session.change_pad("gain", "gain_db", -6.0)
     assert load_kit(home / "recovery.drumkit")[0] == session.editor.kit
     session.change_pad("gain", "gain_db", -7.0)  # the same step: it is kept safe in a moment
-    qtbot.waitUntil(lambda: load_kit(home / "recovery.drumkit")[0] == session.editor.kit)
+    qtbot.waitUntil(
+        lambda: load_kit(home / "recovery.drumkit")[0] == session.editor.kit, timeout=60000
+    )
     session.change_pad("gain", "gain_db", 99.0)
     assert session.told[-1].kind == "error"
     assert "gain_db is 99" in session.told[-1].text
@@ -78,7 +80,7 @@ def test_an_edit_is_shown_kept_safe_and_refused_in_a_sentence(qtbot, session, ho
 
 
 def test_an_answer_is_shown_and_kept_safe(qtbot, session, home):
-    with qtbot.waitSignals([session.changed, session.played]):
+    with qtbot.waitSignals([session.changed, session.played], timeout=60000):
         hit(session, 15)
     assert session.editor.kit.pads[15].theta == TOM
     assert load_kit(home / "recovery.drumkit")[0] == session.editor.kit

@@ -61,12 +61,12 @@ def fits(qtbot, tmp_path):
 
 def wait_for_jobs(qtbot, fits, pool, n):
     """Until n fits have been begun, and the window's thread knows of them."""
-    qtbot.waitUntil(lambda: bool(pool) and len(pool[0].futures) == n, timeout=20000)
-    qtbot.waitUntil(lambda: None not in fits._running.values(), timeout=20000)
+    qtbot.waitUntil(lambda: bool(pool) and len(pool[0].futures) == n, timeout=60000)
+    qtbot.waitUntil(lambda: None not in fits._running.values(), timeout=60000)
 
 
 def end_one(qtbot, fits, pool, error=None):
-    with qtbot.waitSignal(fits.changed, timeout=20000):
+    with qtbot.waitSignal(fits.changed, timeout=60000):
         pool[0].end_one(error)
 
 
@@ -84,7 +84,7 @@ def test_drums_are_fitted_in_turn_and_kept(qtbot, tmp_path, fits, pool):
     fits.close()
     again = TakeFits(tmp_path / "fitted", SHIPPED, 1)
     again.want(list_)
-    qtbot.waitUntil(lambda: again.progress == (3, 3, 0.0), timeout=20000)
+    qtbot.waitUntil(lambda: again.progress == (3, 3, 0.0), timeout=60000)
     assert again.fit_of(list_.rows[2].hits).drum == FITTED.drum
     assert len(pool) == 1  # no process was needed
 
@@ -138,12 +138,12 @@ def test_processes_end_where_there_is_nothing_to_fit(qtbot, fits, pool):
     fits.rest()
     assert pool[0].ended
     fits.want(list_.merged([0, 1]))
-    qtbot.waitUntil(lambda: len(pool) == 2, timeout=20000)
+    qtbot.waitUntil(lambda: len(pool) == 2, timeout=60000)
 
 
 def test_a_network_that_is_gone_is_told_in_a_sentence(qtbot, tmp_path, pool):
     fits, list_ = TakeFits(tmp_path / "fitted", tmp_path / "gone.onnx", 1), drum_list()
-    with qtbot.waitSignal(fits.failed, timeout=20000) as failed:
+    with qtbot.waitSignal(fits.failed, timeout=60000) as failed:
         fits.want(list_)
     assert failed.args[0].endswith("gone.onnx cannot be read: No such file or directory")
     assert fits.problem_of(list_.rows[0].hits) == failed.args[0]

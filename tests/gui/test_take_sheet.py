@@ -70,7 +70,7 @@ def test_drums_are_merged_by_keys_alone_and_undone(qtbot, sheet):
     qtbot.keyClick(sheet.table, Qt.Key.Key_Down, SHIFT)
     assert sheet.table.chosen == [0, 1] and not sheet.split.isEnabled()
     qtbot.keyClick(sheet, Qt.Key.Key_M, Qt.KeyboardModifier.AltModifier)
-    qtbot.waitUntil(lambda: column(sheet, N_HITS) == ["8", "4"])
+    qtbot.waitUntil(lambda: column(sheet, N_HITS) == ["8", "4"], timeout=60000)
     assert len(sheet.editor.fits.made) == before + 1  # the other drum was not fitted again
     qtbot.keyClick(sheet.table, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert column(sheet, N_HITS) == ["4", "4", "4"]

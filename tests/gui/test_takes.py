@@ -102,14 +102,14 @@ def test_cancel_leaves_the_kit_as_it_was_and_keeps_the_list(qtbot, window, told,
     qtbot.mouseClick(sheet.cancel, LEFT)
     assert window.files.takes.sheet is None
     assert window.session.editor.kit == before and not window.session.document.edited
-    qtbot.waitUntil(lambda: len(list(folder_of("lists").glob("*.json"))) == 1)
+    qtbot.waitUntil(lambda: len(list(folder_of("lists").glob("*.json"))) == 1, timeout=60000)
     window.files.takes.open_take(song)
     sheet = listed(qtbot, window)
     assert sheet.editor.list_.to_values() == rows
     assert "as you left them" in sheet.words.text()
     qtbot.mouseClick(sheet.undo, LEFT)  # back to what was found
     assert sheet.table.rowCount() == 3 and not sheet.undo.isEnabled()
-    qtbot.waitUntil(lambda: not list(folder_of("lists").glob("*.json")))
+    qtbot.waitUntil(lambda: not list(folder_of("lists").glob("*.json")), timeout=60000)
 
 
 def test_another_take_takes_the_place_of_the_list(qtbot, window, instant, song, tmp_path):
@@ -129,7 +129,7 @@ def test_sounds_go_the_way_that_recordings_go(qtbot, window, instant, song, monk
     window.files.takes.open_take(song)
     sheet = listed(qtbot, window)
     qtbot.mouseClick(sheet.drum.recorded, LEFT)
-    qtbot.waitUntil(lambda: bool(sent), timeout=20000)
+    qtbot.waitUntil(lambda: bool(sent), timeout=60000)
     take = sheet.editor.list_.take
     np.testing.assert_array_equal(sent[-1].samples, take.clip(take.hits[sheet.editor.hit]).samples)
 
@@ -139,7 +139,7 @@ def test_the_same_recording_shows_the_list_that_is_there(qtbot, window, told, in
     first = listed(qtbot, window)
     qtbot.mouseClick(first.close_button, LEFT)
     drop(window, song)
-    qtbot.waitUntil(first.isVisible, timeout=10000)
+    qtbot.waitUntil(first.isVisible, timeout=60000)
     assert window.files.takes.sheet is first
     song.write_bytes(song.read_bytes() + b"more")  # it is another recording now
     assert not window.files.takes._show_again(song)
@@ -231,7 +231,7 @@ def test_a_take_becomes_a_kit_that_is_there_at_once_the_next_time(qtbot, window,
     qtbot.mouseClick(sheet.put_button, LEFT)
     kit = window.session.editor.kit
     assert all(kit.pads[i].drum.attack_powers is not None for i in (0, 2, 11))
-    qtbot.waitUntil(lambda: len(list(folder_of("fitted").glob("*.json"))) == 3)
+    qtbot.waitUntil(lambda: len(list(folder_of("fitted").glob("*.json"))) == 3, timeout=60000)
     assert sheet.editor.fits._fitters is None  # processes that have nothing to do have ended
     window.files.takes.discard()
     drop(window, song)

@@ -297,7 +297,7 @@ def test_other_answers_can_be_looked_for_again_where_none_were_found(qtbot, wind
     for find in (lambda matched: (Refined(matched.drum, 0.3, "attack"),), fails):
         monkeypatch.setattr(session_of, "find_candidates", find)
         qtbot.mouseClick(window.comparison.find, Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(window.comparison.find.isEnabled, timeout=20000)
+        qtbot.waitUntil(window.comparison.find.isEnabled, timeout=60000)
         assert window.comparison.find.text() == "Other answers"
 
 
@@ -327,8 +327,10 @@ def test_the_membrane_moves_while_the_drum_sounds_and_then_rests(qtbot, window):
     window.session.change_pad("test", "drum", Drum(TOM._replace(tau=0.05)))
     membrane = window.drum.membrane
     membrane.hit(1.0)
-    qtbot.waitUntil(lambda: membrane._field is not None and np.abs(membrane._field).max() > 0.05)
-    qtbot.waitUntil(lambda: membrane._field is None)
+    qtbot.waitUntil(
+        lambda: membrane._field is not None and np.abs(membrane._field).max() > 0.05, timeout=60000
+    )
+    qtbot.waitUntil(lambda: membrane._field is None, timeout=60000)
     assert not membrane._timer.isActive()
 
 
@@ -506,7 +508,7 @@ def test_every_control_is_moved_by_keys_alone(qtbot, window, monkeypatch):
         button.setEnabled(True)  # one before may have taken the drum off
         button.setFocus()
         done = window.pads.play if isinstance(button, PadButton) else button.clicked
-        with qtbot.waitSignal(done, timeout=1000):
+        with qtbot.waitSignal(done, timeout=60000):
             qtbot.keyClick(button, Qt.Key.Key_Space)
 
 

@@ -130,7 +130,7 @@ def test_an_engine_whose_parent_died_ends_itself(silent, tmp_path):
     parent.wait()
     began = time.monotonic()
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < began + 20, "the engine lives on"
+        assert time.monotonic() < began + 60, "the engine lives on"
         time.sleep(0.05)
     print(f"parent killed; the engine ended {time.monotonic() - began:.1f} s later")
 
@@ -228,7 +228,7 @@ def test_ctrl_c_ends_live_without_a_traceback(silent):
     )
     app.stdout.readline()  # the engine runs
     subprocess.run(["kill", "-INT", "--", f"-{app.pid}"], check=True)
-    _, errors = app.communicate(timeout=20)
+    _, errors = app.communicate(timeout=60)
     assert (app.returncode, errors) == (0, "")
 
 
@@ -239,7 +239,7 @@ def test_ctrl_c_while_live_starts(silent, after_s):
     app = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     time.sleep(after_s)
     subprocess.run(["kill", "-INT", "--", f"-{app.pid}"], check=True)
-    _, errors = app.communicate(timeout=20)
+    _, errors = app.communicate(timeout=60)
     assert "Traceback" not in errors
     assert app.returncode in (0, 130, -signal.SIGINT)
 

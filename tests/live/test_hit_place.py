@@ -15,6 +15,7 @@ from matcher.live.shown_places import ShownPlaces
 from matcher.midi_file import CHANNEL
 
 RATE, NOTE = 48000, 36
+INPUT = "a microphone (ALSA), channel 2"
 GAP = RATE // 5  # samples from one stroke to the next
 TONES = {0.0: (180.0, 300.0), 1.0: (900.0, 2700.0)}  # Hz: of a drum struck there
 
@@ -219,6 +220,12 @@ def test_places_are_for_hits_that_are_sent(capsys):
     assert "goes with hits that are sent: add --midi-out" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("more", [[], ["--midi-out-place", "middle.wav", "rim.wav"]])
+def test_places_are_learned_anew_where_they_are_learned_at_the_input(more, capsys):
+    assert main(["live", "--midi-out", *more, "--midi-out-place-anew"]) == 2
+    assert "goes with --midi-out-place without recordings" in capsys.readouterr().err
+
+
 def input_of(x) -> np.ndarray:
     """A record of CAPTURE that has received x."""
     record = native.make_state(RATE, 1, 2)[0]["capture"]
@@ -229,7 +236,7 @@ def input_of(x) -> np.ndarray:
 def test_strokes_that_are_shown_at_the_input_teach_what_recordings_teach(recordings):
     x = strokes([0.1] * 9 + [0.9] * 8, 7)
     onsets = place_learning.onsets(x, RATE, Settings())
-    shown = ShownPlaces(RATE)
+    shown = ShownPlaces(RATE, INPUT)
     for onset in onsets[:1]:
         shown.hit(onset)
         assert not shown.receive(input_of(x[: onset + 100]))  # it is not received yet
@@ -241,7 +248,7 @@ def test_strokes_that_are_shown_at_the_input_teach_what_recordings_teach(recordi
     assert shown.receive(input_of(x)) and not shown.receive(input_of(x))
     assert (shown.middle, shown.rim, shown.is_complete) == (8, 8, True)
     places, told_apart = shown.learn(Settings())
-    assert told_apart == 1
+    assert told_apart == 1 and places.input == INPUT
     live, files = (
         place_learning.learned(given, RATE, 3.0, False)
         for given in (places, place_learning.from_recordings(*recordings, Settings()))
@@ -251,7 +258,7 @@ def test_strokes_that_are_shown_at_the_input_teach_what_recordings_teach(recordi
             for onset in place_learning.onsets(x, RATE, Settings())]  # fmt: skip
     assert np.abs(np.diff(told, axis=1)).max() < 25
 
-    again = ShownPlaces(RATE)
+    again = ShownPlaces(RATE, INPUT)
     for onset in onsets[:8] * 2:
         again.hit(onset)
     again.receive(input_of(x))

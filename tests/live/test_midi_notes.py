@@ -238,7 +238,7 @@ def test_a_block_plays_its_notes_though_midi_is_detached_meanwhile(jack):
 
 
 def test_detaching_waits_for_the_end_of_the_block(jack, monkeypatch):
-    monkeypatch.setattr(midi_notes, "DETACH_S", 5.0)
+    monkeypatch.setattr(midi_notes, "DETACH_S", 60.0)
     jack.attach()
     ended = []
 
@@ -252,18 +252,19 @@ def test_detaching_waits_for_the_end_of_the_block(jack, monkeypatch):
     jack.detach()
     returned = time.monotonic()
     thread.join()
-    assert 0 <= returned - ended[0] < 1
+    assert 0 <= returned - ended[0] < 30  # not as long as it would wait without an end
 
 
-def test_detaching_from_a_stream_that_stands_still_ends(jack):
+def test_detaching_from_a_stream_that_stands_still_ends(jack, monkeypatch):
     jack.attach()
     before = time.monotonic()
     jack.detach()
-    assert 0.01 <= time.monotonic() - before < 1
+    assert time.monotonic() - before >= 0.01
     assert jack.midi["rings"][JACK] == 0
+    monkeypatch.setattr(midi_notes, "DETACH_S", 60.0)
     before = time.monotonic()
     jack.detach()  # once more does nothing
-    assert time.monotonic() - before < 0.01
+    assert time.monotonic() - before < 30
 
 
 def test_the_oldest_messages_are_lost_where_too_many_come(rig):

@@ -7,7 +7,7 @@ import pytest
 
 from matcher.kits.kit import Kit
 from matcher.live import events as callback_events
-from matcher.live import place_learning, programs
+from matcher.live import kept_places, place_learning, programs
 from matcher.live.callback import make_state
 from matcher.live.events import HIT
 from matcher.live.midi import Message
@@ -23,6 +23,7 @@ from matcher.live.protocol import (
     Event,
     Failed,
     PlaceShown,
+    PlacesKept,
     ReplaceKit,
     Setup,
     ShowPlaces,
@@ -38,10 +39,11 @@ from tests.conftest import TOM
 from tests.live.conftest import ONE
 
 PAD = 3
+MIC, OTHER_MIC = "a microphone (ALSA), channel 1", "another one (ALSA), channel 1"
 
 
 @pytest.fixture
-def process(silent):
+def process(silent, patient):
     """The engine inside its process, without a stream; `published` has its events."""
     published = queue.SimpleQueue()
     state = State(Setup(output="none of this name"))
@@ -139,7 +141,7 @@ def test_a_hit_that_cannot_be_matched_is_reported_and_the_next_one_is_matched(pr
     clip = Clip(np.sin(np.arange(9600) / 40).astype(np.float32), 48000, 0.2, True)
     for hit in (1, 2):
         process.worker.submit(Job(hit, PAD, 0, "full", clip, time.monotonic()))
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     received = []
     while len(received) < 2 and time.monotonic() < end:
         received += events(process, (Failed, Answered))
@@ -176,7 +178,7 @@ def test_events_are_published_in_the_order_in_which_they_are_applied(process):
     process.player.put_pad = slow_put_pad
     worker = threading.Thread(target=process.put_answer, args=(answer(1, 0.1, revision=2),))
     worker.start()
-    entered.wait(5)
+    entered.wait(60)
     process.midi._turn(20, 100)
     worker.join()
     for event in events(process, Event):
@@ -225,7 +227,8 @@ def test_places_are_shown_at_an_input(process):
 def test_an_edit_of_places_ends_showing_them(process, monkeypatch):
     capture = make_state(48000, 1, 2)[0]["capture"]
     capture["time"] = 9600  # frames of silence have come
-    for name, value in (("has_input", True), ("input_rate", 48000.0), ("capture", capture),
+    for name, value in (("has_input", True), ("input_rate", 48000.0), ("input_name", MIC),
+                        ("capture", capture),
                         ("input_time_of", lambda player, frame: frame / 48000)):  # fmt: skip
         monkeypatch.setattr(Player, name, value)
     process.obey(ChangeSetup(1, {"mode": "trigger"}))
@@ -247,13 +250,103 @@ def test_an_edit_of_places_ends_showing_them(process, monkeypatch):
     assert strike(1) == [(0, 0), (1, 0)]
 
 
+def strokes_of(hz: float) -> tuple[bytes, ...]:
+    """Eight strokes as Shown keeps them, louder and louder."""
+    tone = np.float32(np.sin(2 * np.pi * hz * np.arange(480) / 48000))
+    return tuple(place_learning.cut(rise * tone, 96, 48000) for rise in np.linspace(0.1, 1, 8))
+
+
+@pytest.fixture
+def open_input(process, tmp_path, monkeypatch):
+    """Call it with the name of an input that is opened; hits are sent, places are kept."""
+    process.obey(ChangeSetup(1, {"places_folder": tmp_path, "midi_out": True}))
+    for name, value in (("has_input", True), ("input_rate", 48000.0), ("capture", None)):
+        monkeypatch.setattr(Player, name, value)
+
+    def open_(name: str) -> list[PlacesKept]:
+        monkeypatch.setattr(Player, "input_name", name)
+        process._begin_stream("input")
+        return events(process, PlacesKept)
+
+    return open_
+
+
+def show_strokes(process) -> Shown:
+    """Have strokes shown at the open input, as they come; what is told by them."""
+    process.obey(ShowPlaces())
+    process._shown_places._strokes = [*strokes_of(200), *strokes_of(2000)]
+    process._shown_places.receive = lambda record: True
+    process._follow_shown_places()
+    return process.state.setup.places
+
+
+def test_what_was_learned_at_an_input_is_used_when_it_is_opened_again(
+    process, open_input, tmp_path
+):
+    assert open_input(MIC) == []  # nothing was learned yet
+    learned = show_strokes(process)
+    assert learned.input == MIC
+    assert open_input(MIC) == []  # it is used already
+    (other,) = open_input(OTHER_MIC)
+    assert (other.input, other.places, process.state.setup.places) == (OTHER_MIC, None, None)
+    process.obey(ShowPlaces(anew=False))
+    assert process._shown_places is not None
+    (again,) = open_input(MIC)
+    assert again.places == process.state.setup.places == learned
+    assert again.to_json()["date"] == learned.date
+    process.obey(ShowPlaces(anew=False))
+    assert process._shown_places is None
+    process.obey(ChangeSetup(2, {"places": None}))  # it is forgotten
+    assert open_input(OTHER_MIC) == open_input(MIC) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_edit_that_crosses_what_was_learned_brings_back_what_was_kept(
+    process, open_input, tmp_path
+):
+    open_input(MIC)
+    first = show_strokes(process)._replace(date="2020-01-01")
+    process.obey(ChangeSetup(2, {"places": first}))
+    show_strokes(process)
+    assert kept_places.load(tmp_path, MIC) != first
+    process.obey(ChangeSetup(3, {"places": first}))  # the client ended learning meanwhile
+    assert kept_places.load(tmp_path, MIC) == first
+
+
+def test_places_that_were_kept_are_for_hits_that_are_sent(process, open_input, tmp_path):
+    kept = Shown(48000.0, strokes_of(200), strokes_of(2000), MIC, "2026-11-30")
+    kept_places.save(tmp_path, kept)
+    process.obey(ChangeSetup(2, {"midi_out": False}))
+    assert open_input(MIC) == []
+    assert process.state.setup.places is None
+    process.obey(ChangeSetup(3, {"midi_out": True}))
+    assert process.state.setup.places == kept
+
+
+def test_a_broken_file_of_places_is_a_sentence_and_the_engine_goes_on(
+    process, open_input, tmp_path, monkeypatch
+):
+    kept_places.save(tmp_path, Shown(48000.0, (), (), MIC, "2026-11-30"))
+    monkeypatch.setattr(Player, "input_name", MIC)
+    process._begin_stream("input")
+    (failed,) = events(process, Failed)
+    assert "the place of hits is not told until it is learned again" in failed.message
+    assert process.state.setup.places is None
+    learned = show_strokes(process)
+    assert kept_places.load(tmp_path, MIC) == learned
+
+
+def test_places_that_cannot_be_kept_are_told_all_the_same(process, open_input, tmp_path):
+    open_input(MIC)
+    (tmp_path / "file").write_text("")
+    process.obey(ChangeSetup(2, {"places_folder": tmp_path / "file" / "places"}))
+    assert show_strokes(process) is not None
+    (failed,) = events(process, Failed)
+    assert "the place of hits is not kept for the next start: " in failed.message
+
+
 def test_places_that_cannot_be_told_are_reported_once(process):
-    t = np.arange(480) / 48000
-    low, high = (
-        tuple(place_learning.cut(rise * np.float32(np.sin(2 * np.pi * hz * t)), 96, 48000)
-              for rise in np.linspace(0.1, 1, 8))
-        for hz in (200, 2000)
-    )  # fmt: skip
+    low, high = strokes_of(200), strokes_of(2000)
     places = process.player._learned_places
     process.obey(ChangeSetup(1, {"places": Shown(48000.0, low, low)}))
     assert places(48000.0) is None  # hits are not sent

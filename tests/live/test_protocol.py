@@ -22,6 +22,7 @@ from matcher.live.protocol import (
     ModelLoaded,
     NotePlayed,
     PlaceShown,
+    PlacesKept,
     Ready,
     ReplaceKit,
     Setup,
@@ -158,6 +159,9 @@ def crossings() -> list:
         (shown(SHOWN), ChangeSetup(1, {"places": None})),
         (shown(SHOWN), ChangeSetup(1, {"input_gain_db": 3.0})),
         (shown(None), ChangeSetup(1, {"places": SHOWN})),
+        (kept(SHOWN), ChangeSetup(1, {"places": None})),
+        (kept(None), ChangeSetup(1, {"places": SHOWN})),
+        (kept(SHOWN), ChangeSetup(1, {"input_gain_db": 3.0})),
     ]
 
 
@@ -170,6 +174,10 @@ SHOWN = Shown(48000.0, (b"middle",), (b"rim",))
 
 def shown(places: Shown | None) -> PlaceShown:
     return PlaceShown(time_s=1.0, revision=0, middle=8, rim=3, needed=8, places=places)
+
+
+def kept(places: Shown | None) -> PlacesKept:
+    return PlacesKept(time_s=1.0, revision=0, input="mic, channel 1", places=places)
 
 
 def calibrated(gain_db: float) -> Calibrated:
@@ -281,6 +289,14 @@ JSON = [  # what `live --json` prints; what a version printed stays, more may co
     (
         replace(shown(SHOWN), told_apart=0.97),
         {"event": "place", "time_s": 1.0, "middle": 8, "rim": 3, "needed": 8, "told_apart": 0.97},
+    ),
+    (
+        kept(SHOWN._replace(date="2026-11-30")),
+        {"event": "kept place", "time_s": 1.0, "input": "mic, channel 1", "date": "2026-11-30"},
+    ),
+    (
+        kept(None),
+        {"event": "kept place", "time_s": 1.0, "input": "mic, channel 1", "date": None},
     ),
     (ModelLoaded(time_s=1.0, path="a.onnx"), {"event": "model", "time_s": 1.0, "path": "a.onnx"}),
     (Failed(time_s=1.0, message="x"), {"event": "error", "time_s": 1.0, "message": "x"}),

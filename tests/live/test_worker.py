@@ -7,10 +7,8 @@ import pytest
 
 from matcher.kits.kit import Kit, for_pad
 from matcher.kits.kit_file import load_kit, save_kit
-from matcher.live import worker as live_worker
 from matcher.live.worker import MOST_INFERRED, REFINED_S, Job, PadDrums, Worker, drums_for
 from matcher.matching import partials
-from matcher.matching.effort import EFFORTS
 from matcher.matching.features import SAMPLE_RATE
 from matcher.matching.hear import Clip
 from matcher.matching.match import shipped_encoder
@@ -34,10 +32,8 @@ ANOTHER = Drum(
 
 
 @pytest.fixture
-def start(monkeypatch):
+def start(patient):
     """A function that starts a Worker -> the worker and a queue of its answers and failures."""
-    patient = replace(EFFORTS["live"], limit_s=60.0)  # so that a busy machine has the same answers
-    monkeypatch.setattr(live_worker, "EFFORT", patient)
     workers = []
 
     def run(wanted=True, **more):
@@ -246,7 +242,7 @@ def test_a_drum_stays_known_where_the_next_stroke_comes_before_its_refined_answe
     assert last.same_drum and last.drum.theta.omega == pytest.approx(first.drum.theta.omega)
 
 
-def test_an_interrupted_refinement_leaves_what_is_known_consistent():
+def test_an_interrupted_refinement_leaves_what_is_known_consistent(patient):
     drums, encoder = PadDrums(), shipped_encoder()
 
     def answers(job, stopped):

@@ -8,6 +8,7 @@ import pytest
 
 from matcher.kits.kit import N_PADS, Kit, Pad, for_pad, pad_name
 from matcher.library import place
+from matcher.live.noise import TOLERANCE_DB
 from matcher.physics.drum import Drum
 from matcher.physics.parameters import PARAMETERS
 from matcher.physics.theta import Theta
@@ -190,6 +191,23 @@ def test_many_strikes_after_a_turn_vary_as_those_of_the_instrument(clap, kit):
     app = App(kit.with_value(1, "tau", value))
     program = app.pool["programs"][app.pool["pads"][1]["program"]]
     assert program["n_starts"] > 1  # else it could not vary
+
+
+def test_a_mix_that_is_turned_while_starts_are_looked_for_counts_from_the_next_strike(clap, kit):
+    """The search under way takes the new mix, but what it finds is written anew before a strike."""
+    tau, mix = KNOBS.index("tau"), KNOBS.index("attack_mix")
+    plugin, n, quiet = Plugin(clap), 24000, lambda: host.midi(20000, 0xB0, 120, 0)
+    turned = [host.value(0, STRIDE + tau, 0.5), host.value(150, STRIDE + mix, 0.37)]
+    plugin.play(n, 64, [turned[0], host.note(100, 37, 100), turned[1], quiet()])
+    heard = [plugin.play(n, 480, [host.note(0, 37, 100), quiet()]) for _ in range(6)]
+    plugin.close()
+    new = kit.with_value(1, "tau", PARAMETERS["tau"].from_share(0.5))
+    app = App(new.with_value(1, "attack_mix", PARAMETERS["attack_mix"].from_share(0.37)))
+    app.pool["programs"][app.pool["pads"][1]["program"]]["n_starts"] = 1  # as before a search
+    expected = app.play(n, 480, [(0, (0x90, 37, 100)), (20000, (0xB0, 120, 0))])
+    assert residual_db(heard[0], expected) < SAME_DB
+    peaks = [20 * np.log10(np.abs(out).max()) for out in heard]
+    assert max(peaks) - min(peaks) < 2 * TOLERANCE_DB + 0.1  # pans and rounding
 
 
 def test_the_state_comes_back(clap):

@@ -29,7 +29,7 @@ def switched_on(path, rate: int = 48000, block: int = 512):
 
 def latency_of(hosted) -> int:
     """The latency that the host knows of, once another thread of it has been told."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while hosted.plugin.latency_samples == 0 and time.monotonic() < end:
         time.sleep(0.01)
     return hosted.plugin.latency_samples

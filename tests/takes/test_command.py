@@ -48,6 +48,21 @@ def test_bad_input_is_a_sentence_and_status_2(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_what_someone_has_in_the_folder_is_kept(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(fits, "fit_all", lambda *_: pytest.fail("it is told before the fits"))
+    composed.write(tmp_path / "take.wav", n_hits=3)
+    out = tmp_path / "kit"
+    out.mkdir()
+    for name in ("take.drumkit", "take.mid", "take-twin.wav", "take.json"):
+        (out / name).write_text("mine")
+        assert main(["kit", "from-take", str(tmp_path / "take.wav"), "-o", str(out)]) == 2
+        error = capsys.readouterr().err
+        assert f"{out / name} is there already" in error
+        assert error.count("\n") == 1, error
+        assert (out / name).read_text() == "mine"
+        (out / name).unlink()
+
+
 @pytest.mark.slow
 def test_a_take_becomes_a_kit_a_midi_file_and_a_twin(tmp_path, capsys, monkeypatch):
     truth = composed.write(tmp_path / "take.wav", n_hits=12)
@@ -80,4 +95,11 @@ def test_a_take_becomes_a_kit_a_midi_file_and_a_twin(tmp_path, capsys, monkeypat
     monkeypatch.setattr(fits.fitting, "fit", refuse)
     before = (out / "take.drumkit").read_bytes()
     assert main(command) == 0
+    assert (out / "take.drumkit").read_bytes() == before
+
+    edited = before + b"# mine\n"
+    (out / "take.drumkit").write_bytes(edited)
+    assert main(command) == 2
+    assert (out / "take.drumkit").read_bytes() == edited
+    assert main([*command, "--replace"]) == 0
     assert (out / "take.drumkit").read_bytes() == before

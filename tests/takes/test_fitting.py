@@ -42,7 +42,7 @@ def test_one_hit_is_enough():
 @pytest.mark.slow
 def test_the_drum_is_found_and_hits_that_were_not_fitted_are_as_near():
     hits = struck(Drum(TOM, mallet_hz=2000.0))
-    fitted = fitting.fit(hits, shipped_encoder(), "live")
+    fitted = fitting.fit(hits, shipped_encoder(), "normal")
     assert abs(1200 * np.log2(fitted.drum.theta.omega / TOM.omega)) < 30
     left = [hit for i, hit in enumerate(hits) if i not in fitted.fitted]
     heard = strength.Heard([hit.clip.samples for hit in left], [True] * len(left))

@@ -349,7 +349,7 @@ def test_pnp_continues_from_a_warm_start_and_survives_a_kill(cache, uninterrupte
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert children
-    assert not psutil.wait_procs(children, timeout=20)[1]  # no worker is left behind
+    assert not psutil.wait_procs(children, timeout=60)[1]  # no worker is left behind
     resume = command(cache / "pnp-killed", "--resume")
     subprocess.run(resume, env=environment, check=True)
     assert losses(cache / "pnp-killed") == losses(cache / "pnp")
