@@ -64,7 +64,7 @@ def pytest_runtest_setup(item):
 @pytest.fixture
 def kills(request) -> int:
     """How often a process is killed in one test."""
-    return 5 if request.config.getoption("--long") else 2
+    return 5 if request.config.getoption("--long") else 1
 
 
 @pytest.fixture(scope="session")

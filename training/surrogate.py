@@ -137,9 +137,7 @@ class PhiRows(jobs.Job):
         return phi(render(nu, PRESETS[self.preset]))[0].numpy()
 
 
-def train(
-    kind: type[Surrogate], preset: str, nu, values, seed: int = 0, steps: int = STEPS
-) -> Surrogate:
+def train(kind: type[Surrogate], preset: str, nu, values, seed: int = 0) -> Surrogate:
     """Train a network by least squares.
 
     Args:
@@ -148,7 +146,6 @@ def train(
         nu: (sounds, 5).
         values: What Surrogate.forward has to predict, (sounds, outputs).
         seed: Of the weights and batches.
-        steps: Of the optimiser.
 
     Returns:
         The network, frozen.
@@ -161,9 +158,9 @@ def train(
         network.scale = (values - network.mean).std().expand(values.shape[1]).clone()
         optimiser = torch.optim.AdamW(network.parameters(), weight_decay=WEIGHT_DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, LEARNING_RATE, steps, pct_start=0.05
+            optimiser, LEARNING_RATE, STEPS, pct_start=0.05
         )
-        for _ in range(steps):
+        for _ in range(STEPS):
             batch = torch.randint(len(nu), (BATCH,))
             error = Surrogate.forward(network, nu[batch]) - values[batch]
             loss = (error / network.scale).square().mean()
@@ -179,22 +176,19 @@ def held_out(count: int) -> np.ndarray:
     return np.arange(count) % HELD_OUT == 0
 
 
-def learn_metric(
-    preset: str, nu: np.ndarray, R: np.ndarray, steps: int = STEPS
-) -> tuple[MetricNetwork, str]:
+def learn_metric(preset: str, nu: np.ndarray, R: np.ndarray) -> tuple[MetricNetwork, str]:
     """Train a network of M on four fifths of a table.
 
     Args:
         preset: Name of the preset.
         nu: (sounds, 5).
         R: Of the table, (sounds, 5, 5).
-        steps: Of the optimiser.
 
     Returns:
         The network, and a sentence on its errors on the other sounds.
     """
     out = held_out(len(nu))
-    network = train(MetricNetwork, preset, nu[~out], log_metric(R[~out]), steps=steps)
+    network = train(MetricNetwork, preset, nu[~out], log_metric(R[~out]))
     guess = network(torch.from_numpy(nu[out]).float()).double().numpy()
     truth = np.swapaxes(R[out], 1, 2) @ R[out]
     d = np.random.default_rng(0).standard_normal((len(guess), 5))

@@ -82,6 +82,8 @@ def test_drums_are_fitted_in_turn_and_kept(qtbot, tmp_path, fits, pool):
         end_one(qtbot, fits, pool)
     assert fits.progress == (3, 3, 0.0)
     fits.close()
+    kept_files = (tmp_path / "fitted").glob
+    qtbot.waitUntil(lambda: len(list(kept_files("*.json"))) == 3, timeout=60000)
     again = TakeFits(tmp_path / "fitted", SHIPPED, 1)
     again.want(list_)
     qtbot.waitUntil(lambda: again.progress == (3, 3, 0.0), timeout=60000)

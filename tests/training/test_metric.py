@@ -17,7 +17,7 @@ from training.jtfs import Phi, shared_phi
 from training.metric import Metric, factor, jacobian, load_table, make_table, secants
 from training.synth import render
 
-COUNT = 12  # sounds, in shards of two
+COUNT = 8  # sounds, in shards of two
 SCRIPT = (
     "import sys; from training import jobs, metric; jobs.ROWS = 2;"
     "sys.exit(metric.main(sys.argv[1:])) if __name__ == '__main__' else None"
@@ -36,6 +36,7 @@ def draw(count, seed):
 def make(folder, *more, wait=True):
     """A small table through the command line, in shards of two."""
     arguments = ["--preset", "paper", "--count", str(COUNT), "--validation", "2"]
+    arguments += ["--F", "2", "--workers", "1"]
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, *arguments, "-o", str(folder / "table.npz"), *more],
         env=os.environ | {"DRUM_MATCHER_CACHE": str(folder)},
@@ -78,7 +79,7 @@ def test_killed_some_times_the_table_is_the_same(uninterrupted, tmp_path, kills)
     assert table_of(tmp_path) == table_of(uninterrupted)
 
 
-@pytest.mark.slow
+@pytest.mark.long  # what a cluster does is in test_jobs.py
 def test_on_a_cluster_that_loses_a_worker_it_is_the_same(uninterrupted, tmp_path):
     from dask.distributed import LocalCluster
 

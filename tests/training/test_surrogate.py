@@ -9,7 +9,8 @@ from training.surrogate import MetricNetwork, PhiNetwork, learn_metric, learn_ph
 
 @pytest.fixture(autouse=True)
 def short_training(monkeypatch):
-    monkeypatch.setattr(surrogate, "STEPS", 300)
+    for name, value in {"STEPS": 600, "WIDTH": 64, "BATCH": 128}.items():
+        monkeypatch.setattr(surrogate, name, value)
 
 
 @pytest.fixture
