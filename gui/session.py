@@ -223,7 +223,7 @@ class Session(QObject):
             case Calibrated() if taken:
                 self.tell("note", calibrated(event))
                 self._remember_detection()
-            case PlacesKept() if taken and event.places is not None:
+            case PlacesKept() if taken:
                 self.tell("hint", places_kept(event))
             case Ready():
                 self._missing["audio"] = ""

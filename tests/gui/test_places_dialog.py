@@ -154,14 +154,15 @@ def test_places_of_an_earlier_start_are_told_with_their_date_and_forgotten(runni
         ("hint", "the place of hits is told as learned on 2026-11-30 at mic (ALSA), channel 2")
     ]
     take(None)  # another input is open now
-    assert (places.learned, places.words, len(told)) == (False, NOT_SENT, 1)
+    assert (places.learned, places.words) == (False, NOT_SENT)
+    assert told[-1].text == f"the place of hits was not learned at {KEPT.input}, so it is not told"
     take(KEPT)
     places.forget()
     assert running.commands[-1].changes == {"places": None}
     assert (places.learned, places.words) == (False, NOT_SENT)
     take_late = PlacesKept(time_s=1.0, revision=0, input=KEPT.input, places=KEPT)
     running.take(take_late)  # it was on its way
-    assert (places.learned, len(told)) == (False, 2)
+    assert (places.learned, len(told)) == (False, 3)
 
 
 def test_a_hint_takes_the_place_of_no_other_message(window):
