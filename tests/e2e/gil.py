@@ -1,6 +1,7 @@
 """Count callbacks of 64 frames while another thread of this process holds the interpreter's lock.
 
-Arguments: native or python, idle or busy, seconds. Prints how many ran and how many came too late.
+Arguments: native or python, seconds. Prints how many ran, how many came too late, and the seconds:
+a line with the interpreter idle, and one with it busy.
 """
 
 import os
@@ -41,7 +42,7 @@ def hold() -> None:
         pass
 
 
-def main(kind: str, load_of: str, seconds: float) -> None:
+def main(kind: str, seconds: float) -> None:
     source, device, _ = devices.choose(devices.list_devices(), None, "system")
     if kind == "native":
         stream = Streams(source, device, Setup(block=BLOCK))
@@ -63,21 +64,22 @@ def main(kind: str, load_of: str, seconds: float) -> None:
         )  # fmt: skip
         stream.start()
         close = stream.stop
-    time.sleep(0.5)
-    if load_of == "busy":
-        threading.Thread(target=hold, daemon=True).start()
 
     def counted() -> tuple[int, int]:
         under = state["underflows"][0] if kind == "native" else late[0]
         return int(state["blocks"][0]), int(under)
 
-    before, began = counted(), time.monotonic()
-    time.sleep(seconds)
-    after, took = counted(), time.monotonic() - began
-    print(after[0] - before[0], after[1] - before[1], took, flush=True)
+    for is_busy in (False, True):
+        if is_busy:
+            threading.Thread(target=hold, daemon=True).start()
+        time.sleep(0.5)
+        before, began = counted(), time.monotonic()
+        time.sleep(seconds)
+        after, took = counted(), time.monotonic() - began
+        print(after[0] - before[0], after[1] - before[1], took, flush=True)
     close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))
+    main(sys.argv[1], float(sys.argv[2]))
     os._exit(0)  # the busy thread does not end

@@ -170,8 +170,7 @@ def test_the_newest_fits_stay(tmp_path):
 
 
 @pytest.mark.slow
-def test_processes_fit_what_the_command_fits(qtbot, fits, monkeypatch):
-    monkeypatch.setattr(take_fits, "EFFORT", "patient")  # which no busy machine cuts short
+def test_processes_fit_what_the_command_fits(qtbot, fits):
     list_ = drum_list()
     one = list_.with_pad([1, 2], False)
     fits.want(one)
