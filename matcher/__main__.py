@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 # read when numpy loads: on a busy machine a second thread costs a match far more than it gains
@@ -26,23 +26,24 @@ NOBODY_READS = 141  # and where what is printed to has ended, such as `| head`
 
 def _match(arguments) -> None:
     from matcher.matching.match import match_file
+    from matcher.matching.painter import Painter
     from matcher.recording import save_atomically, write_wav
 
-    result = match_file(arguments.file, _match_options(arguments))
-    folder = arguments.out or Path(f"{arguments.file.stem}-match")
-    folder.mkdir(parents=True, exist_ok=True)
-    written = [folder / "resynthesis.wav", folder / "match.json"]
-    text = json.dumps(result.to_dict(str(arguments.file)), indent=2)
-    write_wav(written[0], result.twin, result.twin_rate)
-    for i, twin in enumerate(result.candidate_twins(), 2):
-        written.append(folder / f"resynthesis-{i}.wav")
-        write_wav(written[-1], twin, result.twin_rate)
-    save_atomically(written[1], lambda file: file.write(f"{text}\n".encode()))
-    if not arguments.no_picture:
-        from matcher.matching.picture import save_picture
-
-        written.append(folder / "match.png")
-        save_picture(result, written[-1], arguments.file.name)
+    options = _match_options(arguments)
+    with nullcontext() if arguments.no_picture else Painter() as painter:
+        result = match_file(arguments.file, options)
+        folder = arguments.out or Path(f"{arguments.file.stem}-match")
+        folder.mkdir(parents=True, exist_ok=True)
+        written = [folder / "resynthesis.wav", folder / "match.json"]
+        text = json.dumps(result.to_dict(str(arguments.file)), indent=2)
+        write_wav(written[0], result.twin, result.twin_rate)
+        for i, twin in enumerate(result.candidate_twins(), 2):
+            written.append(folder / f"resynthesis-{i}.wav")
+            write_wav(written[-1], twin, result.twin_rate)
+        save_atomically(written[1], lambda file: file.write(f"{text}\n".encode()))
+        if painter:
+            written.append(folder / "match.png")
+            painter.save(result, written[-1], arguments.file.name)
     if arguments.json:
         print(text)
         return
