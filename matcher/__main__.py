@@ -25,11 +25,15 @@ NOBODY_READS = 141  # and where what is printed to has ended, such as `| head`
 
 
 def _match(arguments) -> None:
+    from matcher.matching import preparing
+
+    encoder = preparing.begin(arguments.model, arguments.effort != "network")
+
     from matcher.matching.match import match_file
     from matcher.matching.painter import Painter
     from matcher.recording import save_atomically, write_wav
 
-    options = _match_options(arguments)
+    options = _match_options(arguments, encoder)
     with nullcontext() if arguments.no_picture else Painter() as painter:
         result = match_file(arguments.file, options)
         folder = arguments.out or Path(f"{arguments.file.stem}-match")
@@ -52,9 +56,8 @@ def _match(arguments) -> None:
     print(f"written: {', '.join(map(str, written))}")
 
 
-def _match_options(arguments):
+def _match_options(arguments, encoder):
     """MatchOptions; checked here, so that messages give the names of the command line."""
-    from matcher.matching.encoder import Encoder
     from matcher.matching.match import CANDIDATES, MatchOptions
     from matcher.recording import RATES
 
@@ -67,8 +70,7 @@ def _match_options(arguments):
         raise ValueError("candidates need refining; choose another effort than network")
     return MatchOptions(
         hit=arguments.hit, rate=arguments.rate,
-        encoder=Encoder(arguments.model) if arguments.model else None,
-        effort=arguments.effort, attack_mix=arguments.attack_mix,
+        encoder=encoder.result(), effort=arguments.effort, attack_mix=arguments.attack_mix,
         as_recorded=arguments.as_recorded, n_candidates=arguments.candidates,
         strokes=tuple(arguments.strokes),
     )  # fmt: skip
