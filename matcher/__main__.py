@@ -25,29 +25,37 @@ NOBODY_READS = 141  # and where what is printed to has ended, such as `| head`
 
 
 def _match(arguments) -> None:
+    from matcher.matching.painter import Painter
+
+    with nullcontext() if arguments.no_picture else Painter() as painter:
+        _match_and_write(arguments, painter)
+
+
+def _match_and_write(arguments, painter) -> None:
+    """Match, write files and print; painter: what draws the picture, None: there is none."""
     from matcher.matching import preparing
 
     encoder = preparing.begin(arguments.model, arguments.effort != "network")
 
     from matcher.matching.match import match_file
-    from matcher.matching.painter import Painter
     from matcher.recording import save_atomically, write_wav
 
-    options = _match_options(arguments, encoder)
-    with nullcontext() if arguments.no_picture else Painter() as painter:
-        result = match_file(arguments.file, options)
-        folder = arguments.out or Path(f"{arguments.file.stem}-match")
-        folder.mkdir(parents=True, exist_ok=True)
-        written = [folder / "resynthesis.wav", folder / "match.json"]
-        text = json.dumps(result.to_dict(str(arguments.file)), indent=2)
-        write_wav(written[0], result.twin, result.twin_rate)
-        for i, twin in enumerate(result.candidate_twins(), 2):
-            written.append(folder / f"resynthesis-{i}.wav")
-            write_wav(written[-1], twin, result.twin_rate)
-        save_atomically(written[1], lambda file: file.write(f"{text}\n".encode()))
-        if painter:
-            written.append(folder / "match.png")
-            painter.save(result, written[-1], arguments.file.name)
+    result = match_file(arguments.file, _match_options(arguments, encoder))
+    folder = arguments.out or Path(f"{arguments.file.stem}-match")
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [folder / "resynthesis.wav", folder / "match.json"]
+    text = json.dumps(result.to_dict(str(arguments.file)), indent=2)
+    write_wav(written[0], result.twin, result.twin_rate)
+    for i, twin in enumerate(result.candidate_twins(), 2):
+        written.append(folder / f"resynthesis-{i}.wav")
+        write_wav(written[-1], twin, result.twin_rate)
+    save_atomically(written[1], lambda file: file.write(f"{text}\n".encode()))
+    if painter:
+        from matcher.matching.depict import shown_of
+
+        png = painter.draw(shown_of(result, arguments.file.name))
+        written.append(folder / "match.png")
+        save_atomically(written[-1], lambda file: file.write(png))
     if arguments.json:
         print(text)
         return
@@ -70,7 +78,7 @@ def _match_options(arguments, encoder):
         raise ValueError("candidates need refining; choose another effort than network")
     return MatchOptions(
         hit=arguments.hit, rate=arguments.rate,
-        encoder=encoder.result(), effort=arguments.effort, attack_mix=arguments.attack_mix,
+        encoder=encoder, effort=arguments.effort, attack_mix=arguments.attack_mix,
         as_recorded=arguments.as_recorded, n_candidates=arguments.candidates,
         strokes=tuple(arguments.strokes),
     )  # fmt: skip

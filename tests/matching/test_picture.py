@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from matcher.matching import painter, picture
+from matcher.matching.depict import shown_of
 from matcher.matching.match import match_file
 from tests.conftest import DATA
 from tests.physics.recorded import N, recorded
@@ -18,7 +19,7 @@ def match():
 
 
 def draw(match):
-    return picture.draw(painter.shown_of(match, "tom"))
+    return picture.draw(shown_of(match, "tom"))
 
 
 def texts(figure) -> set[str]:
@@ -30,7 +31,7 @@ def test_without_partials_there_is_no_ladder(match):
     assert figure.get_size_inches()[1] == pytest.approx(8, abs=0.1)
     assert len(figure.axes) == 5  # two spectrograms, their colours, waveforms, words
     assert "Partials" not in texts(figure)
-    assert picture.to_png(painter.shown_of(match, "tom")).startswith(b"\x89PNG")
+    assert picture.to_png(shown_of(match, "tom")).startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("no_drum_reason", ["", "this may be no drum: x"])
@@ -68,36 +69,28 @@ def pixels(png: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(png)))
 
 
-def test_the_process_draws_what_this_one_draws(match, tmp_path, monkeypatch):
-    found = replace(match, drum=recorded(2))
-    here = picture.to_png(painter.shown_of(found, "tom"))
-    monkeypatch.setattr(picture, "to_png", lambda shown: pytest.fail("drawn here"))
+def test_the_process_draws_what_this_one_draws(match, monkeypatch):
+    shown = shown_of(replace(match, drum=recorded(2)), "tom")
+    here = picture.to_png(shown)
+    monkeypatch.setattr(picture, "to_png", lambda _: pytest.fail("drawn here"))
     with painter.Painter() as process:
-        process.save(found, tmp_path / "match.png", "tom")
-    assert np.array_equal(pixels((tmp_path / "match.png").read_bytes()), pixels(here))
+        assert np.array_equal(pixels(process.draw(shown)), pixels(here))
 
 
 @pytest.mark.parametrize("command", [("-c", "raise SystemExit(1)"), ("-c", "pass")])
-def test_where_the_process_fails_this_one_draws(match, tmp_path, monkeypatch, command):
+def test_where_the_process_fails_this_one_draws(match, monkeypatch, command):
     monkeypatch.setattr(painter, "COMMAND", command)
     with painter.Painter() as process:
-        process.save(match, tmp_path / "match.png", "tom")
-    assert pixels((tmp_path / "match.png").read_bytes()).any()
+        assert pixels(process.draw(shown_of(match, "tom"))).any()
 
 
 def test_without_an_interpreter_this_process_draws(match, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "missing"))
     with painter.Painter() as process:
-        process.save(match, tmp_path / "match.png", "tom")
-    assert pixels((tmp_path / "match.png").read_bytes()).any()
+        assert pixels(process.draw(shown_of(match, "tom"))).any()
 
 
 def test_a_picture_that_nobody_wants_ends_its_process():
     with painter.Painter() as process:
         pass
     assert process._process.poll() is not None
-
-
-def test_a_file_that_cannot_be_written_is_an_error_here(match, tmp_path):
-    with painter.Painter() as process, pytest.raises(ValueError, match="is not a folder"):
-        process.save(match, tmp_path / "missing" / "match.png", "tom")
