@@ -5,6 +5,8 @@ import pytest
 
 from matcher.matching import preparing
 from matcher.matching.encoder import SHIPPED, Encoder
+from matcher.matching.match import MatchOptions, match_file
+from tests.conftest import DATA
 
 READY = """
 from threading import enumerate
@@ -33,7 +35,14 @@ def test_the_network_is_the_one_that_was_asked_for(tmp_path):
     assert isinstance(encoder, Encoder) and encoder.path == path
 
 
-def test_a_file_that_is_no_network_is_refused(tmp_path):
+def test_a_match_waits_for_a_network_that_is_loading():
+    match = match_file(DATA / "tom_low.flac", MatchOptions(encoder=preparing.begin(None, False)))
+    assert match.encoder.path == SHIPPED
+    assert match.drum == match_file(DATA / "tom_low.flac").drum
+
+
+def test_a_file_that_is_no_network_is_refused_by_the_match(tmp_path):
     (tmp_path / "broken.onnx").write_bytes(b"no network")
+    options = MatchOptions(encoder=preparing.begin(tmp_path / "broken.onnx", False))
     with pytest.raises(ValueError, match="is not an ONNX model"):
-        preparing.begin(tmp_path / "broken.onnx", True).result()
+        match_file(DATA / "tom_low.flac", options)
