@@ -11,7 +11,7 @@ from matcher.matching.features import DISTANCE
 
 
 def begin(model: Path | None, refines: bool) -> Future:
-    """Begin to load a network and to plan the transforms.
+    """Begin to load a network and to plan the transforms; load the modules of refining meanwhile.
 
     Args:
         model: the network's file; None: the shipped one.
@@ -28,9 +28,11 @@ def begin(model: Path | None, refines: bool) -> Future:
     encoder = thread.submit(Encoder, model or SHIPPED)
     if refines:
         from matcher.matching.attack_fit import CQT
+        from matcher.matching.descent import nnls
         from matcher.matching.target import WINDOWS
 
         for cqt in (*WINDOWS, CQT):
             thread.submit(getattr, cqt, "plan")
+        nnls()
     thread.shutdown(wait=False)
     return encoder
