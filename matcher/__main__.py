@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 # read when numpy loads: on a busy machine a second thread costs a match far more than it gains
@@ -25,10 +25,22 @@ NOBODY_READS = 141  # and where what is printed to has ended, such as `| head`
 
 
 def _match(arguments) -> None:
+    from matcher.matching.painter import Painter
+
+    with nullcontext() if arguments.no_picture else Painter() as painter:
+        _match_and_write(arguments, painter)
+
+
+def _match_and_write(arguments, painter) -> None:
+    """Match, write files and print; painter: what draws the picture, None: there is none."""
+    from matcher.matching import preparing
+
+    encoder = preparing.begin(arguments.model, arguments.effort != "network")
+
     from matcher.matching.match import match_file
     from matcher.recording import save_atomically, write_wav
 
-    result = match_file(arguments.file, _match_options(arguments))
+    result = match_file(arguments.file, _match_options(arguments, encoder))
     folder = arguments.out or Path(f"{arguments.file.stem}-match")
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / "resynthesis.wav", folder / "match.json"]
@@ -38,11 +50,12 @@ def _match(arguments) -> None:
         written.append(folder / f"resynthesis-{i}.wav")
         write_wav(written[-1], twin, result.twin_rate)
     save_atomically(written[1], lambda file: file.write(f"{text}\n".encode()))
-    if not arguments.no_picture:
-        from matcher.matching.picture import save_picture
+    if painter:
+        from matcher.matching.depict import shown_of
 
+        png = painter.draw(shown_of(result, arguments.file.name))
         written.append(folder / "match.png")
-        save_picture(result, written[-1], arguments.file.name)
+        save_atomically(written[-1], lambda file: file.write(png))
     if arguments.json:
         print(text)
         return
@@ -51,9 +64,8 @@ def _match(arguments) -> None:
     print(f"written: {', '.join(map(str, written))}")
 
 
-def _match_options(arguments):
+def _match_options(arguments, encoder):
     """MatchOptions; checked here, so that messages give the names of the command line."""
-    from matcher.matching.encoder import Encoder
     from matcher.matching.match import CANDIDATES, MatchOptions
     from matcher.recording import RATES
 
@@ -66,8 +78,7 @@ def _match_options(arguments):
         raise ValueError("candidates need refining; choose another effort than network")
     return MatchOptions(
         hit=arguments.hit, rate=arguments.rate,
-        encoder=Encoder(arguments.model) if arguments.model else None,
-        effort=arguments.effort, attack_mix=arguments.attack_mix,
+        encoder=encoder, effort=arguments.effort, attack_mix=arguments.attack_mix,
         as_recorded=arguments.as_recorded, n_candidates=arguments.candidates,
         strokes=tuple(arguments.strokes),
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """The offline signal path: a recording of a drum -> its twin, the resynthesis by the model."""
 
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -8,15 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from matcher.checks import check_range
-from matcher.matching import confidence, onset, partials, refine
+from matcher.matching import confidence, onset, partials, refine, task
 from matcher.matching.blas import one_blas_thread
 from matcher.matching.candidates import candidates as find_candidates
 from matcher.matching.effort import effort_named
 from matcher.matching.encoder import Encoder
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, distance
-from matcher.matching.hear import Clip, Heard, hear
+from matcher.matching.hear import Clip, Heard, analysed, hear
 from matcher.matching.known import MOST_STROKES, KnownDrum
-from matcher.matching.partials import Stroke
+from matcher.matching.partials import AnalysedStroke, Stroke
+from matcher.matching.target import Target
 from matcher.matching.task import Refined
 from matcher.physics import attack, drum, ftm
 from matcher.physics.bank import N_MODES
@@ -41,7 +43,8 @@ class MatchOptions:
 
     hit: int | None = None  # number of the hit, from 1; by default the loudest
     rate: int | None = None  # Hz: sample rate of the twin; by default the recording's
-    encoder: Encoder | None = None  # by default the shipped model
+    # which may still be loading; by default the shipped model
+    encoder: Encoder | Future | None = None
     effort: str = "network"  # one of effort.EFFORTS; "network": no refining
     attack_mix: float = 1.0  # gain of the attack in the twin, 0 to 1
     as_recorded: float = 1.0  # 0: the twin's tones are the membrane's, 1: the recording's
@@ -208,17 +211,18 @@ def match_file(path: str | Path, options: MatchOptions = DEFAULTS) -> Match:
 @one_blas_thread
 def _match(blocks, read, sample_rate: int, options: MatchOptions) -> Match:
     """The offline signal path: recording -> clip -> features -> drum -> refined drum -> twin."""
-    encoder = options.encoder or shipped_encoder()
-    clock = [time.perf_counter()]
+    clock, effort = [time.perf_counter()], effort_named(options.effort)
     x, start, ends_in_hit = _cut_hit(blocks, read, sample_rate, options.hit)
     clip = Clip(x, sample_rate, len(x) / sample_rate, ends_in_hit)
     clock.append(time.perf_counter())
+    stroke = _analysed(clip) if effort.body > 0 else None
+    clock.append(time.perf_counter())
+    encoder = _encoder(options)
     heard = hear(clip, encoder)
     clock.append(time.perf_counter())
-    effort = effort_named(options.effort)
     known, strokes = _known_drum(heard, ends_in_hit, options)
     stages = refine.refine(
-        heard.x, heard.drum, ends_in_hit, effort, whole=heard.whole, known=known
+        heard.x, heard.drum, ends_in_hit, effort, whole=heard.whole, known=known, stroke=stroke
     )  # fmt: skip
     if known and not stages[-1].same_drum:
         strokes = dict.fromkeys(strokes, False)
@@ -233,10 +237,10 @@ def _match(blocks, read, sample_rate: int, options: MatchOptions) -> Match:
     log_cqt_distance = candidates[0].distance
     if shares != (1, 1):
         log_cqt_distance = twin_distance(heard.x, nearest, ends_in_hit, *shares)
-    read_ms, _, refine_ms, render_ms = np.diff(clock) * 1e3
+    read_ms, analysis_ms, _, refine_ms, render_ms = np.diff(clock) * 1e3
     steps = {
         "read": read_ms, "features": heard.features_ms, "encoder": heard.encoder_ms,
-        "refine": refine_ms, "render": render_ms,
+        "refine": analysis_ms + refine_ms, "render": render_ms,
     }  # fmt: skip
     return Match(
         drum=nearest,
@@ -265,7 +269,7 @@ def _known_drum(
         return None, {}
     alone = partials.analyse(Stroke(heard.x, ends_in_hit)).alone
     own, known, strokes = KnownDrum(heard.drum, alone), None, {}
-    encoder, effort = options.encoder or shipped_encoder(), effort_named(options.effort)
+    encoder, effort = _encoder(options), effort_named(options.effort)
     for path in options.strokes:
         clip = match_file(path, MatchOptions(encoder=encoder)).hit
         there = hear(clip, encoder)
@@ -280,6 +284,18 @@ def _known_drum(
             known = before.with_stroke(last.stroke, last.drum, last.found)
         strokes[str(path)] = same
     return known, strokes
+
+
+def _analysed(clip: Clip) -> AnalysedStroke | None:
+    """The partials of a clip, for which the network need not be there; None of silence."""
+    x = analysed(clip)
+    return task.analysed(Target.of_clip(x, clip.ended)) if np.any(x) else None
+
+
+def _encoder(options: MatchOptions) -> Encoder:
+    if isinstance(options.encoder, Future):
+        return options.encoder.result()
+    return options.encoder or shipped_encoder()
 
 
 class _NothingToMatch(ValueError):

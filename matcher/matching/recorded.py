@@ -7,7 +7,6 @@ others go to modes near to them; several may share one, since a real head splits
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from matcher.matching import attack_fit
 from matcher.matching.attack_fit import WholeBand
@@ -103,6 +102,8 @@ def parents(drum_: Drum, found: Partials, amplitudes: np.ndarray) -> np.ndarray:
     Returns:
         (partials, 2), m and k from 1.
     """
+    from scipy.optimize import linear_sum_assignment  # takes long to load
+
     modes = drum_.modes()
     levels = np.abs(amplitudes) / np.max(np.abs(amplitudes))
     own = np.maximum(modes.gain / np.max(modes.gain), QUIETEST)

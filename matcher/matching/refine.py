@@ -14,6 +14,7 @@ from itertools import chain, zip_longest
 
 import numpy as np
 
+from matcher import library
 from matcher.matching import attack_fit, descent, partials, recorded, starts
 from matcher.matching.blas import one_blas_thread
 from matcher.matching.cost import Cost, Point
@@ -22,7 +23,7 @@ from matcher.matching.effort import EFFORTS, RECORDED, Effort, Work
 from matcher.matching.features import DISTANCE, FLOOR, SAMPLE_RATE
 from matcher.matching.known import KnownDrum
 from matcher.matching.mode_power import mode_power
-from matcher.matching.partials import Stroke
+from matcher.matching.partials import AnalysedStroke, Stroke
 from matcher.matching.search_space import (
     of_drum,
     start_of,
@@ -53,8 +54,16 @@ def prepare() -> None:
     """Compile, and compute what is kept, before the clock runs."""
     unit_attack_power()
     attack_fit.unit_power()
-    partials.analyse(Stroke(np.sin(np.arange(4096.0))))
     descent.nnls()
+    for cqt in (*WINDOWS, DISTANCE):
+        _ = cqt.plan
+    if library.opened() is None:
+        _compile()
+
+
+def _compile() -> None:
+    """Have Numba compile all that a search calls."""
+    partials.analyse(Stroke(np.sin(np.arange(4096.0))))
     for cqt in (*WINDOWS, DISTANCE):
         cqt.magnitude(np.zeros(1, np.float32))
     theta = LIVE.from_nu(np.zeros(5))
@@ -69,6 +78,7 @@ def refine(
     clip: np.ndarray, first: Drum, ends_in_hit: bool = False,
     effort: Effort = EFFORTS["normal"], stopped: Callable[[], bool] = lambda: False,
     before: Drum | None = None, whole: np.ndarray | None = None, known: KnownDrum | None = None,
+    stroke: AnalysedStroke | None = None,
 ) -> list[Refined]:  # fmt: skip
     """Refine what the network inferred on the clip itself.
 
@@ -82,6 +92,7 @@ def refine(
             nothing nearer is found.
         whole: The clip at attack_fit.RATE, where it was recorded at such a rate.
         known: A drum that this may be another stroke on. Where it is, its body is kept.
+        stroke: The clip as task.analysed gives it; None: that is done here.
 
     Returns:
         A stage for each of STAGES that was reached, `first` itself first; none is farther from the
@@ -99,7 +110,7 @@ def refine(
     stages = [Refined(first, target.distance(first), STAGES[0])]
     if effort.body <= 0:
         return stages
-    task = task_of(target, first, effort, work, whole, known)
+    task = task_of(target, first, effort, work, whole, known, stroke)
     start, low, high = bounds(start, task)
     cost = Cost.of_start(target.beginning, start, ROUGH_FLOORS).within(low, high)
     task.allow(ROUGH_SHARE * effort.body)

@@ -86,13 +86,18 @@ def stage_of(drum_: Drum) -> str:
     return STAGES[1 if drum_.attack_powers is None else 2]
 
 
+def analysed(target: Target) -> AnalysedStroke:
+    """The partials of a clip."""
+    return partials.analyse(Stroke(target.clip, target.ends_in_hit))
+
+
 def task_of(
-    target: Target, first: Drum, effort: Effort, work: Work, whole, known: KnownDrum | None = None
-) -> Task:
-    """A task, for which the clip's partials are analysed."""
-    clip = Stroke(target.clip, target.ends_in_hit)
+    target: Target, first: Drum, effort: Effort, work: Work, whole, known: KnownDrum | None = None,
+    stroke: AnalysedStroke | None = None,
+) -> Task:  # fmt: skip
+    """A task, for which the clip's partials are analysed unless they were before (stroke)."""
     work.add(ANALYSIS)
-    stroke = partials.analyse(clip)
+    stroke = stroke or analysed(target)
     found, body, same_drum = stroke.alone, None, None
     if known is not None:
         there = known.in_stroke(stroke)

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from matcher.library.place import NUMBA_ONLY
-from matcher.matching import refine
+from matcher.matching import refine, task
 from matcher.matching.effort import EFFORTS, Effort
 from matcher.matching.features import N_SAMPLES, SAMPLE_RATE, distance
 from matcher.matching.hear import analysed
+from matcher.matching.target import Target
 from matcher.matching.task import STAGES
 from matcher.physics import attack, drum
 from matcher.physics.drum import Drum
@@ -36,6 +37,15 @@ def test_a_start_an_octave_off_is_put_right():
     start = Drum(TOM._replace(omega=2 * TOM.omega))
     found = refine.refine(sound(Drum(TOM)), start, effort=PATIENT)[-1].drum
     assert found.theta.pitch_hz == pytest.approx(110, rel=0.02)
+
+
+def test_a_clip_whose_partials_were_analysed_before_gives_the_same():
+    clip, short = sound(Drum(TOM)), Effort("short", 110, 10, 10, np.inf)
+    stroke = task.analysed(Target.of_clip(clip, False))
+    there, here = (refine.refine(clip, Drum(near(TOM, 0.05)), effort=short, stroke=given)[-1]
+                   for given in (stroke, None))  # fmt: skip
+    assert (there.drum, there.distance, there.units) == (here.drum, here.distance, here.units)
+    assert there.stroke is stroke
 
 
 def test_noise_goes_into_the_attack_and_not_into_the_body():
