@@ -6,7 +6,7 @@ import sys
 
 from matcher.matching.shown import Shown
 
-COMMAND = ("-m", "matcher.matching.picture")  # what the process runs
+COMMAND = ("-P", "-m", "matcher.matching.picture")  # -P: no modules of the folder that it runs in
 
 
 class Painter:
