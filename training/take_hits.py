@@ -150,7 +150,7 @@ def evaluate(arguments) -> None:
             x, events = hard_takes.compose(pool, kind, seed)
             take = hits.of_samples(x, RATE)
             measured = drums.measure(take)
-            scores.append(take_kits.compare(take, measured, drums.find(take, measured), events))
+            scores.append(take_kits.compare(take, measured, drums.find(measured), events))
         rows.append({"takes": kind} | take_kits.means(scores))
         print(rows[-1], flush=True)
     print(table(rows))

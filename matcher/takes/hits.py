@@ -68,7 +68,10 @@ def read(path, progress: Callable[[float], None] = lambda _: None) -> Take:
                 raise ValueError(
                     f"{path} is longer than {LONGEST_TAKE_S / 60:g} minutes; cut a part of it out"
                 )
-    take = of_samples(np.concatenate([np.zeros(0, np.float32), *x]), rate)
+    x = np.concatenate([np.zeros(0, np.float32), *x])
+    if len(x):
+        x -= np.float32(x.mean(dtype=float))  # an offset would ring below every hit
+    take = of_samples(x, rate)
     if not take.hits:
         silent = not len(take.x) or np.max(np.abs(take.x)) <= onset.SILENCE
         why = "is silent" if silent else "has no hit: its level never rises suddenly"

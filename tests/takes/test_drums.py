@@ -11,7 +11,7 @@ def analysed(request):
     x, truth = composed.take(18, noise=request.param)
     take = hits.of_samples(x, composed.RATE)
     measured = drums.measure(take)
-    return take, measured, drums.find(take, measured), truth
+    return take, measured, drums.find(measured), truth
 
 
 def strokes_of(analysed, drum) -> list[int]:
