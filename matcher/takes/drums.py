@@ -16,6 +16,8 @@ from matcher.takes.signature import Cells
 LEAST_DRUM = 0.35  # probability below which a group is no drum: a lost drum is worse than a hat
 BRIGHT_HZ = 1600.0  # Hz: mean of a spectrum from which on a drum gets less likely
 BRIGHT = 2.0  # logits for each octave above
+OFTEN = (0.3, 0.7)  # share of a take's hits: what is struck so often beside others may be a hat ...
+OFTEN_BRIGHT_HZ = 1000.0  # Hz: ... which counts as bright from here on
 CLIP_S = 0.4  # s of a hit by which it is told whether it is a drum's
 CLEAR = 0.3  # of `clearness`, from which on a hit tells what it is a hit of ...
 CLEAR_S = 0.06  # s: and how long it has to sound before the next one
@@ -144,7 +146,9 @@ def of_hits(measured: Sequence[MeasuredHit], own: Iterable[int]) -> FoundDrum:
     weight = np.array([hit.clearness for hit in hits])
     logits = np.log([hit.drum / (1 - hit.drum) for hit in hits])
     spectrum = kinds.Spectrum.of([hit.cells for hit in hits])
-    bright = BRIGHT * max(0.0, float(np.log2(spectrum.centre_hz / BRIGHT_HZ)))
+    is_often = OFTEN[0] <= len(hits) / len(measured) <= OFTEN[1]
+    from_hz = OFTEN_BRIGHT_HZ if is_often else BRIGHT_HZ
+    bright = BRIGHT * max(0.0, float(np.log2(spectrum.centre_hz / from_hz)))
     drum = float(1 / (1 + np.exp(bright - np.average(logits, weights=weight))))
     z = signatures(hits)
     middle = np.average(z, axis=0, weights=weight)

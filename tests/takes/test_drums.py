@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -54,3 +56,20 @@ def test_labels_below_zero_are_left_out(analysed):
     measured = analysed[1][:6]
     found = drums.of_labels(measured, np.array([-1, 0, 1, -1, 0, -1]))
     assert [drum.hits for drum in found] == [(1, 4), (2,)]
+
+
+def test_what_is_bright_and_struck_most_is_less_likely_a_drum(analysed):
+    _, measured, found, _ = analysed
+    drum = found[0]
+    bright = [replace(hit, drum=0.5, cells=higher(hit.cells)) for hit in measured]
+    often = drums.of_hits(bright, drum.hits)
+    rare = drums.of_hits(bright * 4, drum.hits)
+    assert 1000 < often.spectrum.centre_hz < 1600
+    assert often.drum < rare.drum == pytest.approx(0.5)
+
+
+def higher(cells):
+    """The same hit with all of its power around 1270 Hz."""
+    amplitude = np.zeros_like(cells.amplitude)
+    amplitude[60:62] = cells.amplitude.max()
+    return cells._replace(amplitude=amplitude)
