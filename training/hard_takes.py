@@ -141,27 +141,25 @@ def _score(names: list[str], seconds: float, kind: str, rng):
     gap = (rng.uniform(0.07, 0.12), rng.uniform(0.25, 0.5)) if kind == "fast" else GAP_S
     while now < seconds:
         name = names[rng.choice(len(names), p=weight)]
-        if kind == "fast":
-            for more_s, other, db in _ornament(name, names, rng):
-                yield now + more_s, other, db
-                now += more_s if other == name else 0.0
+        for after_s, other, db in _before(name, names, rng) if kind == "fast" else ():
+            yield now, other, db
+            now += after_s
         yield now, name, rng.uniform(-GAIN_DB, 0)
         now += log_uniform(rng, *gap)
 
 
-def _ornament(name: str, names: list[str], rng):
-    """(s since the one before, drum, dB) of a flam, a roll, a ghost note or a second drum."""
+def _before(name: str, names: list[str], rng):
+    """Strokes before one: (s to the next one, drum, dB) of a flam, a roll, a ghost note or another
+    drum at nearly the same time."""
     drawn = rng.random()
     if drawn < 0.08:
-        yield 0.0, name, rng.uniform(-15, -3)
-        yield rng.uniform(0.025, 0.045), name, rng.uniform(-3, 0)
+        yield rng.uniform(0.025, 0.045), name, rng.uniform(-15, -3)
     elif drawn < 0.12:
         step = rng.uniform(0.045, 0.075)
         for _ in range(rng.integers(5, 13)):
             yield step * rng.uniform(0.9, 1.1), name, rng.uniform(-10, -4)
     elif drawn < 0.27:
-        yield 0.0, name, rng.uniform(-30, -14)
-        yield rng.uniform(0.08, 0.2), name, rng.uniform(-3, 0)
+        yield rng.uniform(0.08, 0.2), name, rng.uniform(-30, -14)
     elif drawn < 0.33:
         yield rng.uniform(0.012, 0.03), names[rng.integers(len(names))], rng.uniform(-6, 0)
 
