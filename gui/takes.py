@@ -234,7 +234,7 @@ def _opened(path: Path, progress, several: int = 1) -> Opened:
     if len(take.hits) < several:
         return Opened(path, None)
     measured = drums.measure(take, lambda share: progress(READING + (1 - READING) * share))
-    return _listed(path, take, measured, drums.find(take, measured))
+    return _listed(path, take, measured, drums.find(measured))
 
 
 def _opened_folder(path: Path, progress) -> Opened:

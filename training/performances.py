@@ -157,7 +157,7 @@ def compose(recordings: list[Recording], scene: Scene, n_hits: int, seed: int):
         x[start : start + len(part)] += part[: len(x) - start]
     if scene.room_s:
         x = in_room(x, scene.room_s, rng)
-    x += 10 ** (scene.noise / 20) * _noise(len(x), scene.hum, rng)
+    x += 10 ** (scene.noise / 20) * noise(len(x), scene.hum, rng)
     return x.astype(np.float32), np.array(onsets), between
 
 
@@ -172,7 +172,7 @@ def in_room(x: np.ndarray, seconds: float, rng, direct_db: float = 6.0) -> np.nd
     return scipy.signal.oaconvolve(x, tail)[: len(x)].astype(np.float32)
 
 
-def _noise(n: int, hum: bool, rng) -> np.ndarray:
+def noise(n: int, hum: bool, rng) -> np.ndarray:
     """Noise of RMS 1: white, or brown with mains hum."""
     x = rng.standard_normal(n).astype(np.float32)
     if hum:

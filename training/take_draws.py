@@ -114,13 +114,22 @@ def _synthetic(rng) -> list[Sound]:
     ]
 
 
-def modelled(rng, n: int) -> list[np.ndarray]:
+def modelled(
+    rng, n: int, hz: float | None = None, decay_s: float | None = None
+) -> list[np.ndarray]:
     """Strokes on a drum of the physical model, (samples,) each, struck at sample BEFORE.
 
     Place and mallet vary a little; force does what the model says: high modes, and the glide.
+
+    Args:
+        rng: what is drawn from.
+        n: strokes.
+        hz: pitch of the drum, Hz; None: drawn.
+        decay_s: of its fundamental, s; None: drawn.
     """
+    drawn = log_uniform(rng, 45, 500), log_uniform(rng, 0.03, 0.7)
     theta = Theta(
-        TURN * log_uniform(rng, 45, 500), log_uniform(rng, 0.03, 0.7), log_uniform(rng, 1e-4, 0.1),
+        TURN * (hz or drawn[0]), decay_s or drawn[1], log_uniform(rng, 1e-4, 0.1),
         log_uniform(rng, 1e-5, 0.05), rng.uniform(0.4, 1.0),
     )  # fmt: skip
     powers = attack.widened(draw_attacks(rng))

@@ -140,7 +140,7 @@ def measure(case: Case, seconds: float, processes: int, fitted: bool = True) -> 
 
 def compare(take: Take, measured: list[MeasuredHit], found: list[FoundDrum], events) -> dict:
     """What hits and groups have of the truth."""
-    truth = truth_of(take.hits, events)
+    truth = truth_of([hit.onset for hit in take.hits], events)
     groups = np.full(len(truth), -1)  # what is no drum is one group
     velocity = np.zeros(len(truth))
     wanted = [drum for drum in found if drum.is_drum]
@@ -170,14 +170,14 @@ def compare(take: Take, measured: list[MeasuredHit], found: list[FoundDrum], eve
     }
 
 
-def truth_of(hits, events: list[Event]) -> list[int | None]:
+def truth_of(onsets: list[int], events: list[Event]) -> list[int | None]:
     """The event that each hit is, the nearest of those that no nearer hit is; None for none."""
-    at, onsets = np.array([e.at for e in events]), np.array([hit.onset for hit in hits])
-    apart = np.abs(onsets[:, None] - at)
+    at = np.array([e.at for e in events])
+    apart = np.abs(np.array(onsets)[:, None] - at)
     near = np.argwhere(apart <= NEAR_S * RATE)
     # of a drum and a hat at once it is the drum: the louder one
     loud = np.array([events[k].peak for _, k in near])
-    truth, taken = [None] * len(hits), set()
+    truth, taken = [None] * len(onsets), set()
     for i, k in near[np.argsort(-loud, kind="stable")] if len(near) else []:
         if truth[i] is None and k not in taken:
             truth[i] = int(k)
@@ -206,11 +206,14 @@ def summary(rows: list[tuple[Case, dict]]) -> list[dict]:
         own = [row for case, row in rows if (case.source, case.scene) == (source, scene)]
         line = {"take of": source, "scene": scene}
         line["drums found"] = ", ".join(f"{row['found']} of {row['drums']}" for row in own)
-        for name in own[0]:
-            if name not in ("drums", "found"):
-                line[name] = _cell([row[name] for row in own])
-        shown.append(line)
+        shown.append(line | means(own))
     return shown
+
+
+def means(rows: list[dict]) -> dict[str, str]:
+    """Means of what `compare` gives of several takes, with intervals."""
+    names = [name for name in rows[0] if name not in ("drums", "found")]
+    return {name: _cell([row[name] for row in rows]) for name in names}
 
 
 def _cell(values: list[float]) -> str:

@@ -118,17 +118,17 @@ def compose(
     x = np.zeros(round((scene.seconds + LONGEST_S) * RATE), np.float32)
     events = [*_drums(x, kit, scene, rng)]
     if hats and scene.hat_db is not None:
-        events += _hats(x, hats, scene, rng)
+        events += add_hats(x, hats, scene, rng)
     if scene.room_s:
         x = in_room(x, scene.room_s, rng)
     x /= max(1.0, np.abs(x).max() / 0.98)
-    x += 10 ** (scene.noise_db / 20) * performances._noise(len(x), scene.hum, rng)
+    x += 10 ** (scene.noise_db / 20) * performances.noise(len(x), scene.hum, rng)
     return x.astype(np.float32), sorted(events, key=lambda event: event.at)
 
 
 def _drums(x, kit, scene: Scene, rng):
     names = sorted(kit)
-    top = {name: _peak_of(kit[name]) for name in names}
+    top = {name: peak_of(kit[name]) for name in names}
     gain = {name: 10 ** (rng.uniform(*TOP_DB) / 20) / top[name] for name in names}
     weight = rng.dirichlet(np.full(len(names), 4.0))  # some drums are played more often
     now = round(BEGIN_S * RATE)
@@ -136,25 +136,28 @@ def _drums(x, kit, scene: Scene, rng):
         name = names[rng.choice(len(names), p=weight)]
         sound = kit[name][rng.integers(len(kit[name]))]
         turned = gain[name] * 10 ** (rng.uniform(-GAIN_DB, 0) / 20)
-        yield _add(x, sound, now, turned)
+        yield add(x, sound, now, turned)
         now += round(float(np.exp(rng.uniform(*np.log(GAP_S)))) * RATE)
 
 
-def _hats(x, hats, scene: Scene, rng):
-    gain = 10 ** (scene.hat_db / 20) / _peak_of(hats)
+def add_hats(x: np.ndarray, hats: list[Sound], scene: Scene, rng):
+    """Add a hat that plays along to x (samples,) -> its events; arguments as compose."""
+    gain = 10 ** (scene.hat_db / 20) / peak_of(hats)
     now, step = round(BEGIN_S * RATE), rng.uniform(*HAT_S)
     while now < scene.seconds * RATE:
         sound = hats[rng.integers(len(hats))]
-        yield _add(x, sound, now, gain)
+        yield add(x, sound, now, gain)
         now += round(step * rng.uniform(0.93, 1.07) * RATE)
 
 
-def _add(x, sound: Sound, at: int, gain: float) -> Event:
+def add(x: np.ndarray, sound: Sound, at: int, gain: float) -> Event:
+    """Add a stroke to x (samples,), struck at a sample."""
     start = at - sound.onset
     end = min(len(x), start + len(sound.x))
     x[start:end] += gain * sound.x[: end - start]
     return Event(at, sound.drum, sound.is_drum, float(gain * np.abs(sound.x).max()))
 
 
-def _peak_of(sounds: list[Sound]) -> float:
+def peak_of(sounds: list[Sound]) -> float:
+    """Largest magnitude of some strokes."""
     return max(float(np.abs(sound.x).max()) for sound in sounds)

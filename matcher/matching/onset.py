@@ -80,26 +80,34 @@ def find_hits(measured: Measured, sample_rate: int) -> list[Hit]:
     level = measured.level
     if not len(level):
         return []
-    logits = _logits(measured, sample_rate)
+    told = logits(measured, sample_rate)
     hold, attack, drum_at = (round(t * FRAMES_PER_S) for t in (HOLD, ATTACK, DRUM_S))
     first, last = (round(t * FRAMES_PER_S) for t in LATE_S)
     least = QUIETEST * float(level.max())
     hits, free, held = [], 0, False
-    for i, logit in enumerate(logits[: len(level), NOW].tolist()):
+    for i, logit in enumerate(told[: len(level), NOW].tolist()):
         held = held and logit >= NOW_LOGIT - RELEASED
         if held or i < free or logit < NOW_LOGIT:
             continue
         held = True
         loudest = float(level[i : i + attack].max(initial=0))
-        if loudest > least and logits[i + first : i + last, LATE].max() >= LATE_LOGIT:
-            drum = 1 / (1 + np.exp(-float(logits[i + drum_at, DRUM])))
+        if loudest > least and told[i + first : i + last, LATE].max() >= LATE_LOGIT:
+            drum = 1 / (1 + np.exp(-float(told[i + drum_at, DRUM])))
             hits.append(Hit(i * sample_rate // FRAMES_PER_S, loudest, drum))
             free = i + hold
     return hits
 
 
-def _logits(measured: Measured, sample_rate: int) -> np.ndarray:
-    """Logits of each millisecond and some after the end, (frames, outputs)."""
+def logits(measured: Measured, sample_rate: int) -> np.ndarray:
+    """What the network says of each millisecond and some after the end.
+
+    Args:
+        measured: of the recording, at least one millisecond.
+        sample_rate: Hz.
+
+    Returns:
+        Logits, (frames, len(strokes.OUTPUTS)).
+    """
     threshold = (QUIETEST * measured.peak) ** 2 / 2
     record = strokes.make_strokes(sample_rate, max(threshold, SILENCE**2))[0]
     noise = np.percentile(measured.powers, NOISE, axis=0).astype(np.float32)

@@ -15,11 +15,12 @@ from matcher.takes.signature import Cells
 
 LEAST_DRUM = 0.35  # probability below which a group is no drum: a lost drum is worse than a hat
 BRIGHT_HZ = 1600.0  # Hz: mean of a spectrum from which on a drum gets less likely
-BRIGHT = 3.0  # logits for each octave above
+BRIGHT = 2.0  # logits for each octave above
+OFTEN = (0.4, 0.7)  # share of a take's hits: what is struck so often beside others may be a hat ...
+OFTEN_BRIGHT_HZ = 1000.0  # Hz: ... which counts as bright from here on
 CLIP_S = 0.4  # s of a hit by which it is told whether it is a drum's
 CLEAR = 0.3  # of `clearness`, from which on a hit tells what it is a hit of ...
 CLEAR_S = 0.06  # s: and how long it has to sound before the next one
-RINGS_S = 0.15  # s after a hit in which the beats of its tones may look like another one
 RANG_DB = 12.0  # dB above what rang before, from which on a hit is as clear as any
 
 
@@ -100,12 +101,11 @@ def _both(one: float, other: float) -> float:
     return float(1 / (1 + np.exp(-np.mean(logits))))
 
 
-def find(take: Take, measured: list[MeasuredHit], apart: float = grouping.APART) -> list[FoundDrum]:
+def find(measured: list[MeasuredHit], apart: float = grouping.APART) -> list[FoundDrum]:
     """Group the hits of a take by drum.
 
     Args:
-        take: the take.
-        measured: its hits.
+        measured: the hits.
         apart: distance of two groups above which they are two drums.
 
     Returns:
@@ -113,20 +113,7 @@ def find(take: Take, measured: list[MeasuredHit], apart: float = grouping.APART)
     """
     clear = np.array([hit.is_clear for hit in measured])
     labels = grouping.group(distances(measured), clear, apart)
-    labels[_ringing(take, measured, labels)] = -1
     return of_labels(measured, labels)
-
-
-def _ringing(take: Take, measured: list[MeasuredHit], labels: np.ndarray) -> list[int]:
-    """Hits that are only the one before as it rings: soon after it, like it, and not above it."""
-    soon = RINGS_S * take.sample_rate
-    return [
-        i
-        for i in range(1, len(labels))
-        if labels[i] == labels[i - 1]
-        and take.hits[i].onset - take.hits[i - 1].onset < soon
-        and measured[i].clearness < CLEAR
-    ]
 
 
 def of_labels(measured: list[MeasuredHit], labels: np.ndarray) -> list[FoundDrum]:
@@ -159,7 +146,9 @@ def of_hits(measured: Sequence[MeasuredHit], own: Iterable[int]) -> FoundDrum:
     weight = np.array([hit.clearness for hit in hits])
     logits = np.log([hit.drum / (1 - hit.drum) for hit in hits])
     spectrum = kinds.Spectrum.of([hit.cells for hit in hits])
-    bright = BRIGHT * max(0.0, float(np.log2(spectrum.centre_hz / BRIGHT_HZ)))
+    is_often = OFTEN[0] <= len(hits) / len(measured) <= OFTEN[1]
+    from_hz = OFTEN_BRIGHT_HZ if is_often else BRIGHT_HZ
+    bright = BRIGHT * max(0.0, float(np.log2(spectrum.centre_hz / from_hz)))
     drum = float(1 / (1 + np.exp(bright - np.average(logits, weights=weight))))
     z = signatures(hits)
     middle = np.average(z, axis=0, weights=weight)

@@ -8,6 +8,7 @@ import numpy as np
 from matcher.matching import onset
 from matcher.matching.hear import Clip
 from matcher.recording import Recording
+from matcher.takes import onsets
 
 MARGIN_S = 0.1  # s of the take before a hit, in which its onset is looked for
 PEAK_S = 0.03  # s after an onset, in which a hit has its peak: the next drum may be louder
@@ -67,7 +68,10 @@ def read(path, progress: Callable[[float], None] = lambda _: None) -> Take:
                 raise ValueError(
                     f"{path} is longer than {LONGEST_TAKE_S / 60:g} minutes; cut a part of it out"
                 )
-    take = of_samples(np.concatenate([np.zeros(0, np.float32), *x]), rate)
+    x = np.concatenate([np.zeros(0, np.float32), *x])
+    if len(x):
+        x -= np.float32(x.mean(dtype=float))  # an offset would ring below every hit
+    take = of_samples(x, rate)
     if not take.hits:
         silent = not len(take.x) or np.max(np.abs(take.x)) <= onset.SILENCE
         why = "is silent" if silent else "has no hit: its level never rises suddenly"
@@ -80,20 +84,22 @@ def of_samples(x: np.ndarray, sample_rate: int) -> Take:
     measured = onset.measure([x], sample_rate)
     if measured.peak <= onset.SILENCE:
         return Take(x, sample_rate, ())
-    found = onset.find_hits(measured, sample_rate)
-    margin = round(MARGIN_S * sample_rate)
-    onsets = []
-    for hit in found:
-        first = max(0, hit.onset - margin)
-        x_near = x[first : hit.onset + margin]
-        onsets.append(first + onset.refine(x_near, hit.onset - first, sample_rate))
-    ends = [*onsets[1:], len(x)]
+    found = onsets.find(measured, sample_rate)
+    starts = [refined(x, hit.onset, sample_rate) for hit in found]
+    ends = [*starts[1:], len(x)]
     hits = []
-    for i, (hit, at, end) in enumerate(zip(found, onsets, ends)):
+    for i, (hit, at, end) in enumerate(zip(found, starts, ends)):
         if end <= at:
             continue
         hits.append(TakeHit(at, end, i + 1 < len(found), peak_of(x[at:end], sample_rate), hit.drum))
     return Take(x, sample_rate, tuple(hits))
+
+
+def refined(x: np.ndarray, near: int, sample_rate: int) -> int:
+    """The sample of a take at which a hit begins, by the sample near which it was found."""
+    margin = round(MARGIN_S * sample_rate)
+    first = max(0, near - margin)
+    return first + onset.refine(x[first : near + margin], near - first, sample_rate)
 
 
 def peak_of(x: np.ndarray, sample_rate: int) -> float:

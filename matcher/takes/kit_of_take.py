@@ -73,7 +73,7 @@ def analyse(path: Path) -> tuple[Take, list[MeasuredHit], list[FoundDrum]]:
     """
     take = hits.read(path)
     measured = drums.measure(take)
-    return take, measured, drums.find(take, measured)
+    return take, measured, drums.find(measured)
 
 
 def can_be_fitted(take: Take, found: FoundDrum) -> bool:

@@ -19,7 +19,7 @@ def drum_list(n_hits: int = 12) -> DrumList:
     """Kick, snare and tom of a take, in the order in which they are struck."""
     take = hits.of_samples(composed.take(n_hits)[0], composed.RATE)
     measured = drums.measure(take)
-    found = DrumList.of(take, measured, drums.find(take, measured))
+    found = DrumList.of(take, measured, drums.find(measured))
     return DrumList(take, measured, tuple(sorted(found.rows, key=lambda row: row.hits)))
 
 

@@ -15,7 +15,7 @@ def analysed():
     x, _ = composed.take(12)
     take = hits.of_samples(x, composed.RATE)
     measured = drums.measure(take)
-    return take, measured, drums.find(take, measured)
+    return take, measured, drums.find(measured)
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_two_drums_never_have_one_note(found):
 def test_more_drums_than_pads_are_refused_in_a_sentence():
     x, _ = composed.take(18)
     take = hits.of_samples(x, composed.RATE)
-    list_ = DrumList.of(take, measured := drums.measure(take), drums.find(take, measured))
+    list_ = DrumList.of(take, measured := drums.measure(take), drums.find(measured))
     with pytest.raises(ValueError, match="a kit has 16 pads"):
         for hit in range(18):
             list_ = list_.alone(hit)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -11,7 +13,7 @@ def analysed(request):
     x, truth = composed.take(18, noise=request.param)
     take = hits.of_samples(x, composed.RATE)
     measured = drums.measure(take)
-    return take, measured, drums.find(take, measured), truth
+    return take, measured, drums.find(measured), truth
 
 
 def strokes_of(analysed, drum) -> list[int]:
@@ -54,3 +56,18 @@ def test_labels_below_zero_are_left_out(analysed):
     measured = analysed[1][:6]
     found = drums.of_labels(measured, np.array([-1, 0, 1, -1, 0, -1]))
     assert [drum.hits for drum in found] == [(1, 4), (2,)]
+
+
+def test_what_is_bright_and_struck_most_is_less_likely_a_drum(analysed):
+    bright = [replace(hit, drum=0.5, cells=higher(hit.cells)) for hit in analysed[1]]
+    often = drums.of_hits(bright[:12], range(6))
+    rare = drums.of_hits(bright, range(3))
+    assert 1000 < often.spectrum.centre_hz < 1600
+    assert often.drum < rare.drum == pytest.approx(0.5)
+
+
+def higher(cells):
+    """The same hit with all of its power around 1270 Hz."""
+    amplitude = np.zeros_like(cells.amplitude)
+    amplitude[60:62] = cells.amplitude.max()
+    return cells._replace(amplitude=amplitude)

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
-from matcher.takes import hits
+from matcher.takes import drums, hits
 from tests.takes import composed
 
 
@@ -43,3 +44,21 @@ def test_a_take_that_would_fill_memory_is_refused(tmp_path, monkeypatch):
     soundfile.write(tmp_path / "long.wav", np.zeros(44100), 44100)
     with pytest.raises(ValueError, match="longer than"):
         hits.read(tmp_path / "long.wav")
+
+
+@pytest.mark.parametrize("change", ["offset", "soft", "low rate", "high rate", "half silent"])
+def test_hits_are_found_in_takes_of_any_form(tmp_path, change):
+    x, truth = composed.take()
+    rate = {"low rate": 8000, "high rate": 96000}.get(change, composed.RATE)
+    x = soxr.resample(x, composed.RATE, rate)
+    if change == "offset":
+        x = 0.5 * x + 0.4
+    elif change == "soft":
+        x *= 10 ** (-50 / 20) / np.abs(x).max()
+    elif change == "half silent":
+        x = np.concatenate([x, np.zeros_like(x)])
+    soundfile.write(tmp_path / "take.wav", x, rate, subtype="FLOAT")
+    take = hits.read(tmp_path / "take.wav")
+    at = [hit.onset / rate for hit in take.hits]
+    assert at == pytest.approx([at for at, _, _ in truth], abs=0.01)
+    assert len(drums.find(drums.measure(take))) == 3
