@@ -10,6 +10,7 @@ FOLDER: recordings with a hits.csv of kits. The grouping was learned on the part
 import argparse
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -134,7 +135,8 @@ def measure(case: Case, seconds: float, processes: int, fitted: bool = True) -> 
         kit_of_take.render_twin(made)
         row["whole, s"] = time.perf_counter() - began
         row["fitted"] = float(np.mean([d for pad in made.pads for d in pad.fitted.distances]))
-        row["held back"] = held_back(made)
+        row["held back"] = held_back(made, set(range(len(measured))))
+        row["held back, clear"] = held_back(made, clear_hits(made, measured, events))
     return row
 
 
@@ -185,12 +187,26 @@ def truth_of(onsets: list[int], events: list[Event]) -> list[int | None]:
     return truth
 
 
-def held_back(made: KitOfTake) -> float:
-    """Mean log-CQT distance of hits that no fit saw, each at the force that suits it best."""
+def clear_hits(made: KitOfTake, measured: list[MeasuredHit], events) -> set[int]:
+    """Hits in which nothing else sounds, of the drum that most hits of their pad are of."""
+    truth, clear = truth_of([hit.onset for hit in made.take.hits], events), set()
+    for pad in made.pads:
+        drum_of = {i: events[truth[i]].drum for i in pad.found.hits if truth[i] is not None}
+        most = Counter(drum_of.values()).most_common(1)
+        clear |= {i for i, drum in drum_of.items() if drum == most[0][0] and measured[i].is_clear}
+    return clear
+
+
+def held_back(made: KitOfTake, among: set[int]) -> float:
+    """Mean log-CQT distance of hits that no fit saw, each at the force that suits it best.
+
+    among: the take's hits that count, by their numbers.
+    """
     distances = []
     for pad in made.pads:
         seen = {pad.found.hits[i] for i in pad.fitted.fitted}
-        clips = [made.take.clip(made.take.hits[i]) for i in pad.found.hits if i not in seen]
+        left = [i for i in pad.found.hits if i not in seen and i in among]
+        clips = [made.take.clip(made.take.hits[i]) for i in left]
         clips = [clip for clip in clips if clip.observed_s >= HELD_S]
         chosen = np.random.default_rng(0).permutation(len(clips))[:HELD]
         if len(chosen):

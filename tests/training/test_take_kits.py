@@ -1,9 +1,11 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from training.performances import BEFORE, RATE
 from training.take_grouping import index_of_rand
-from training.take_kits import truth_of
+from training.take_kits import clear_hits, truth_of
 from training.take_scenes import Event, Scene, Sound, compose
 
 
@@ -31,3 +33,12 @@ def test_a_composed_take_has_its_strokes_where_it_says():
 def test_of_two_strokes_at_once_a_hit_is_the_louder_one():
     events = [Event(1000, "hat", False, 0.1), Event(1010, "snare", True, 0.5)]
     assert truth_of([1005, RATE], events) == [1, None]
+
+
+def test_hits_of_another_drum_and_unclear_ones_are_not_clear_hits_of_a_pad():
+    events = [Event(k * RATE, "b" if k == 3 else "a", True, 0.5) for k in range(4)]
+    hits = [SimpleNamespace(onset=round(k * RATE)) for k in (0, 1, 2, 3, 3.5)]
+    pad = SimpleNamespace(found=SimpleNamespace(hits=(0, 1, 2, 3, 4)))
+    measured = [SimpleNamespace(is_clear=i != 1) for i in range(5)]
+    made = SimpleNamespace(take=SimpleNamespace(hits=hits), pads=[pad])
+    assert clear_hits(made, measured, events) == {0, 2}
