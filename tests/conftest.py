@@ -1,5 +1,6 @@
 import csv
 import signal
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,14 @@ def pytest_collection_modifyitems(config, items):
     left_out = [item for item in items if any(map(item.get_closest_marker, skipped))]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in set(left_out)]
+    if hasattr(config, "workerinput"):
+        _longest_first(items)
+
+
+def _longest_first(items) -> None:
+    """Sort files, so that no process ends with one that takes long while the others are done."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: (not item.nodeid.startswith(SOUND), -slow[item.path]))
 
 
 def pytest_runtest_setup(item):

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -76,6 +77,7 @@ def build(targets=tuple(emit.TARGETS)) -> dict[str, bytes]:
     return templates
 
 
+@cache
 def entry_texts() -> list[str]:
     """The LLVM texts of all entries, the same for every target."""
     command = [sys.executable, "-m", "export.plugin.emit"]  # this process may have used Numba

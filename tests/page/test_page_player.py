@@ -4,8 +4,6 @@ import gzip
 import json
 import shutil
 import subprocess
-import sys
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -94,26 +92,3 @@ def test_a_missing_or_damaged_player_is_said_in_a_sentence(tmp_path, monkeypatch
         (tmp_path / f"{player.PLAYER}.gz").write_bytes(wrong)
         with pytest.raises(ValueError, match="is damaged; install anew"):
             player.packed_player()
-
-
-def missing() -> str:
-    """What differs from what the player was built with; "" where nothing does."""
-    for name, version in json.loads((player.FILES / player.RECORD).read_text())[
-        "built_with"
-    ].items():
-        try:
-            if metadata.version(name) != version:
-                return f"{name} is not {version}"
-        except metadata.PackageNotFoundError:
-            return f"needs {name} {version}"
-    return ""
-
-
-@pytest.mark.slow
-def test_the_player_is_rebuilt_byte_for_byte(tmp_path):
-    if missing():
-        pytest.skip(missing())
-    command = [sys.executable, "-m", "export.web", "--out", str(tmp_path)]
-    subprocess.run(command, check=True)
-    rebuilt = gzip.decompress((tmp_path / f"{player.PLAYER}.gz").read_bytes())
-    assert rebuilt == gzip.decompress(player.packed_player())

@@ -1,5 +1,6 @@
-"""The templates that ship are those that our own source gives, byte for byte."""
+"""The templates and the player of pages that ship are what our own source gives, byte for byte."""
 
+import gzip
 import json
 import lzma
 import platform
@@ -9,32 +10,43 @@ from importlib import metadata
 
 import pytest
 
+from matcher.page import player
 from matcher.plugin import bake
 
 TARGET = "linux-x86_64"
+RECORDS = bake.TEMPLATES / bake.RECORD, player.FILES / player.RECORD
+BOTH = (  # one process, in which what both are made of is compiled once
+    "import sys; from export.plugin.__main__ import main as plugin;"
+    "from export.web.__main__ import main as web; target, *out = sys.argv[1:];"
+    "sys.exit(plugin([target, '--out', out[0]]) or web(['--out', out[1]]))"
+)
 
 
 def missing() -> str:
-    """What differs from what the templates were built with; "" where nothing does."""
-    built_with = json.loads((bake.TEMPLATES / bake.RECORD).read_text())["built_with"]
-    for name, version in built_with.items():
-        try:
-            if metadata.version(name) != version:
-                return f"{name} is not {version}"
-        except metadata.PackageNotFoundError:
-            return f"needs {name} {version}"
+    """What differs from what they were built with; "" where nothing does."""
+    for record in RECORDS:
+        for name, version in json.loads(record.read_text())["built_with"].items():
+            try:
+                if metadata.version(name) != version:
+                    return f"{name} is not {version}"
+            except metadata.PackageNotFoundError:
+                return f"needs {name} {version}"
     linux = sys.platform == "linux" and platform.machine() == "x86_64"
     return "" if linux else "is built on Linux, x86-64"
 
 
 @pytest.mark.slow
-def test_the_template_for_linux_is_rebuilt_byte_for_byte(tmp_path):
+def test_what_ships_for_linux_and_pages_is_rebuilt_byte_for_byte(tmp_path):
     if missing():
         pytest.skip(missing())
-    command = [sys.executable, "-m", "export.plugin", TARGET, "--out", str(tmp_path)]
-    subprocess.run(command, check=True)
-    built = lzma.decompress((tmp_path / f"{TARGET}.so.xz").read_bytes())
+    templates, page = tmp_path / "templates", tmp_path / "page"
+    for folder in (templates, page):
+        folder.mkdir()
+    subprocess.run([sys.executable, "-c", BOTH, TARGET, str(templates), str(page)], check=True)
+    built = lzma.decompress((templates / f"{TARGET}.so.xz").read_bytes())
     assert built == bake.template(f"{TARGET}.so")
+    rebuilt = gzip.decompress((page / f"{player.PLAYER}.gz").read_bytes())
+    assert rebuilt == gzip.decompress(player.packed_player())
 
 
 def test_an_unknown_target_is_said_in_a_sentence(tmp_path):
