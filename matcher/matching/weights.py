@@ -11,24 +11,6 @@ SCHEMA = 1
 MODELS = Path(__file__).parent.parent / "models"
 
 
-def perceptron_shapes(n_features: int, n_hidden: int) -> dict[str, tuple]:
-    """Shapes of the weights of a perceptron with one hidden layer, by name, as `to_text` has them.
-
-    Its features are given relative to their mean and deviation.
-    """
-    return {
-        "mean": (n_features,), "deviation": (n_features,),
-        "hidden": (n_features, n_hidden), "bias_hidden": (n_hidden,),
-        "out": (n_hidden, 1), "bias_out": (1,),
-    }  # fmt: skip
-
-
-def perceptron(x: np.ndarray, weights: dict[str, np.ndarray]) -> np.ndarray:
-    """Logits (...) of features (..., n_features) that are relative to mean and deviation."""
-    hidden = np.maximum(x @ weights["hidden"] + weights["bias_hidden"], 0)
-    return (hidden @ weights["out"] + weights["bias_out"])[..., 0]
-
-
 def to_text(weights: dict[str, np.ndarray], shapes: dict[str, tuple], contract: dict) -> str:
     """A file of weights.
 

@@ -34,7 +34,11 @@ N_FEATURES = 25 + N_OF_BANDS * 2 * len(AFTER_S)
 MOST_DEVIATIONS = 5.0  # from the mean of a feature: those farther out count as this far
 N_HIDDEN = 32
 SHIPPED = weights.MODELS / "take_hits.json"
-WEIGHTS = weights.perceptron_shapes(N_FEATURES, N_HIDDEN)
+WEIGHTS = {
+    "mean": (N_FEATURES,), "deviation": (N_FEATURES,),
+    "hidden": (N_FEATURES, N_HIDDEN), "bias_hidden": (N_HIDDEN,),
+    "out": (N_HIDDEN, 1), "bias_out": (1,),
+}  # fmt: skip
 
 
 def contract() -> dict:
@@ -126,7 +130,7 @@ def judge(x: np.ndarray, values: dict[str, np.ndarray] | None = None) -> np.ndar
     """
     w = values or shipped_weights()
     x = np.clip((x - w["mean"]) / w["deviation"], -MOST_DEVIATIONS, MOST_DEVIATIONS)
-    return weights.perceptron(x, w)
+    return (np.maximum(x @ w["hidden"] + w["bias_hidden"], 0) @ w["out"] + w["bias_out"])[:, 0]
 
 
 def features(measured: Measured, logits: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -24,7 +24,11 @@ N_FEATURES = 1 + len(RANGES) * (1 + MOST_SHIFT) + 2 + 2
 N_HIDDEN = 32
 AT_ONCE = 256  # hits whose pairs with all others are looked at at once: memory
 SHIPPED = weights.MODELS / "pairs.json"
-WEIGHTS = weights.perceptron_shapes(N_FEATURES, N_HIDDEN)
+WEIGHTS = {
+    "mean": (N_FEATURES,), "deviation": (N_FEATURES,),
+    "hidden": (N_FEATURES, N_HIDDEN), "bias_hidden": (N_HIDDEN,),
+    "out": (N_HIDDEN, 1), "bias_out": (1,),
+}  # fmt: skip
 
 
 def contract() -> dict:
@@ -58,7 +62,8 @@ def distances(
         x = features(
             levels[rest], observed[rest], signatures[rest], clear[rest], slice(0, AT_ONCE)
         )  # (rows, rest, N_FEATURES)
-        logit = weights.perceptron((x - w["mean"]) / w["deviation"], w)
+        hidden = np.maximum((x - w["mean"]) / w["deviation"] @ w["hidden"] + w["bias_hidden"], 0)
+        logit = (hidden @ w["out"] + w["bias_out"])[..., 0]
         apart = 1 / (1 + np.exp(np.clip(logit, -30, 30)))
         found[rest, first : first + AT_ONCE] = apart.T
         found[first : first + AT_ONCE, rest] = apart
